@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* See channel.h. */
+#include "engine/channel.h"
+
+#include <errno.h>
+
+#include "engine/mutation.h"
+
+void channels_init(struct channels *channels, const struct hash_key *key)
+{
+    *channels = (struct channels){.key = key};
+}
+
+static void channel_free(struct channel *channel)
+{
+    history_deinit(&channel->history);
+    free(channel->members);
+    free(channel);
+}
+
+void channels_deinit(struct channels *channels)
+{
+    for (uint32_t i = 0; channels->map.cells && i <= channels->map.mask; i++) {
+        if (!channels->map.cells[i].key)
+            continue;
+        struct channel *channel = (struct channel *)(uintptr_t)channels->map.cells[i].value;
+        while (channel) {
+            struct channel *next = channel->same_hash;
+            CHECK(channel->member_count == 0);
+            channel_free(channel);
+            channel = next;
+        }
+    }
+    map_deinit(&channels->map);
+    free(channels->dropped);
+}
+
+struct channel *channels_find(const struct channels *channels, uint64_t hash, struct text name)
+{
+    uint64_t *value = map_find(&channels->map, hash);
+    struct channel *channel = value ? (struct channel *)(uintptr_t)*value : NULL;
+    while (channel && !text_equals((struct text){channel->name, channel->name_len}, name))
+        channel = channel->same_hash;
+    return channel;
+}
+
+static uint64_t dropped_through(const struct channels *channels, uint64_t hash)
+{
+    const struct dropped *dropped =
+        channels->dropped ? &channels->dropped[hash & (DROPPED_REMEMBERED - 1)] : NULL;
+    return dropped && dropped->hash == hash && dropped->through > channels->forgotten_through
+               ? dropped->through
+               : channels->forgotten_through;
+}
+
+struct channel *channels_make(struct channels *channels, uint64_t hash, struct text name)
+{
+    struct channel *channel = calloc(1, sizeof(*channel) + name.len);
+    uint64_t *value = channel ? map_insert(&channels->map, hash) : NULL;
+    if (!value) {
+        free(channel);
+        return NULL;
+    }
+    channel->hash = hash;
+    channel->name_len = (uint16_t)name.len;
+    memcpy(channel->name, name.at, name.len);
+    history_init(&channel->history, dropped_through(channels, hash));
+    channel->same_hash = (struct channel *)(uintptr_t)*value;
+    *value = (uint64_t)(uintptr_t)channel;
+    channels->count++;
+    return channel;
+}
+
+void channels_note_lost(struct channels *channels, uint64_t hash, uint64_t sequence)
+{
+    if (sequence <= channels->forgotten_through)
+        return;
+    if (!channels->dropped)
+        channels->dropped = calloc(DROPPED_REMEMBERED, sizeof(*channels->dropped));
+    struct dropped *dropped =
+        channels->dropped ? &channels->dropped[hash & (DROPPED_REMEMBERED - 1)] : NULL;
+    if (!dropped) {
+        if (sequence > channels->forgotten_through)
+            channels->forgotten_through = sequence;
+        return;
+    }
+    /* What falls out of the table raises the position behind which nobody knows. */
+    if (dropped->hash != hash && dropped->through > channels->forgotten_through)
+        channels->forgotten_through = dropped->through;
+    if (dropped->hash != hash || dropped->through < sequence)
+        *dropped = (struct dropped){.hash = hash, .through = sequence};
+}
+
+void channels_drop(struct channels *channels, struct channel *channel)
+{
+    CHECK(channel->member_count == 0 && history_count(&channel->history) == 0);
+    CHECK(!channel->dirty && !channel->finishing);
+    channels_untouch(channels, channel);
+    if (!MUTATION(drop_forgotten))
+        channels_note_lost(channels, channel->hash, channel->history.evicted_through);
+    uint64_t *value = map_find(&channels->map, channel->hash);
+    CHECK(value);
+    struct channel *first = (struct channel *)(uintptr_t)*value;
+    if (first == channel) {
+        *value = (uint64_t)(uintptr_t)channel->same_hash;
+    } else {
+        while (first->same_hash != channel)
+            first = first->same_hash;
+        first->same_hash = channel->same_hash;
+    }
+    if (*value == 0)
+        map_remove(&channels->map, channel->hash);
+    channels->count--;
+    channel_free(channel);
+}
+
+void channels_untouch(struct channels *channels, struct channel *channel)
+{
+    if (!channel->in_order)
+        return;
+    if (channel->newer)
+        channel->newer->older = channel->older;
+    else
+        channels->newest = channel->older;
+    if (channel->older)
+        channel->older->newer = channel->newer;
+    else
+        channels->oldest = channel->newer;
+    channel->newer = channel->older = NULL;
+    channel->in_order = false;
+}
+
+void channels_touch(struct channels *channels, struct channel *channel)
+{
+    if (channels->newest == channel)
+        return;
+    channels_untouch(channels, channel);
+    channel->older = channels->newest;
+    if (channels->newest)
+        channels->newest->newer = channel;
+    else
+        channels->oldest = channel;
+    channels->newest = channel;
+    channel->in_order = true;
+}
+
+/* --- members ------------------------------------------------------------------------------- */
+
+int channel_add_member(struct channel *channel, uint32_t subscriber, uint32_t *ret_position)
+{
+    if (channel->member_count == channel->member_capacity) {
+        uint32_t capacity = channel->member_capacity ? channel->member_capacity * 2 : 4;
+        uint32_t *members = realloc(channel->members, capacity * sizeof(*members));
+        if (!members)
+            return -ENOMEM;
+        channel->members = members;
+        channel->member_capacity = capacity;
+    }
+    *ret_position = channel->member_count;
+    channel->members[channel->member_count++] = subscriber;
+    return 0;
+}
+
+void channel_remove_member(struct channel *channel, uint32_t position,
+                           void (*on_moved)(void *context, struct channel *channel,
+                                            uint32_t subscriber, uint32_t position),
+                           void *context)
+{
+    uint32_t *members = channel->members;
+    CHECK(position < channel->member_count);
+    /* A visited member's place is filled by the last visited one, and only that one's by the last
+     * of all, so that nobody changes sides of sweep_next. */
+    if (position < channel->sweep_next) {
+        uint32_t last_visited = --channel->sweep_next;
+        if (position != last_visited) {
+            members[position] = members[last_visited];
+            on_moved(context, channel, members[position], position);
+        }
+        position = last_visited;
+    }
+    uint32_t last = --channel->member_count;
+    if (position != last) {
+        members[position] = members[last];
+        on_moved(context, channel, members[position], position);
+    }
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A channel on one worker: its name, its history, and which of the worker's subscribers listen.
+ *
+ * A record exists while it has a member or a frame; one that has neither is dropped, and what it
+ * had evicted is remembered by hash (channels_drop), so that a later resume is still told of its
+ * gap. Sweep: `sweep_target` is the sequence it brings everybody to, `sweep_next` the first member
+ * not visited yet; members may come and go meanwhile. When all are visited, `visited` is the
+ * target; when their sends are flushed too, `swept` is: only frames up to it may be evicted or
+ * given back. Held: history is over its limits and the oldest frame is one that a reading
+ * subscriber still needs; then nothing is given back, so publishers of the channel wait. Owner: the
+ * worker.
+ */
+#pragma once
+
+#include "engine/hash.h"
+#include "engine/history.h"
+#include "engine/map.h"
+#include "engine/subscriber.h"
+
+struct channel {
+    uint64_t hash;
+    struct channel *same_hash; /* another name with the same 64-bit hash */
+    struct history history;
+    uint32_t *members; /* subscriber indices; those before sweep_next are visited */
+    uint32_t member_count;
+    uint32_t member_capacity;
+    uint32_t sweep_next;
+    uint32_t behind_count; /* members that are not CURRENT */
+    uint64_t sweep_target; /* 0: no sweep under way */
+    uint64_t visited;
+    int64_t trimmed_ns; /* the turn in which a hand-off had its limits applied */
+    uint64_t swept;
+    struct channel *next_dirty;
+    struct channel *next_finishing;
+    struct channel *newer, *older; /* by latest publish; only while history is not empty */
+    bool dirty;                    /* in the dirty queue, or its sweep is under way */
+    bool finishing;                /* visited, not flushed */
+    bool held;
+    bool in_order; /* linked into newer/older */
+    uint16_t name_len;
+    char name[];
+};
+
+struct dropped {
+    uint64_t hash;
+    uint64_t through;
+};
+
+/* All channels of a worker. */
+struct channels {
+    const struct hash_key *key;
+    struct map map; /* hash -> struct channel * */
+    uint32_t count;
+    struct channel *newest, *oldest;
+    struct dropped *dropped; /* DROPPED_REMEMBERED, from the first drop on */
+    uint64_t forgotten_through;
+};
+
+void channels_init(struct channels *channels, const struct hash_key *key);
+/* Frees every record; their frames are released, members must be gone. */
+void channels_deinit(struct channels *channels);
+
+struct channel *channels_find(const struct channels *channels, uint64_t hash, struct text name);
+/* A new record, behind everything that a dropped one of that hash had evicted; NULL: out of memory.
+ */
+struct channel *channels_make(struct channels *channels, uint64_t hash, struct text name);
+/* Of a channel without members and frames. */
+void channels_drop(struct channels *channels, struct channel *channel);
+/* An event that could not be kept at all: whoever resumes before it is told. */
+void channels_note_lost(struct channels *channels, uint64_t hash, uint64_t sequence);
+/* Marks the channel as the one published to last. */
+void channels_touch(struct channels *channels, struct channel *channel);
+/* Takes a channel whose history is empty out of that order. */
+void channels_untouch(struct channels *channels, struct channel *channel);
+
+/* --- members: the caller keeps each subscriber's position up to date ------------------------- */
+
+/* Appends; -ENOMEM leaves everything as it was. *ret_position is where it stands. */
+MUST_USE int channel_add_member(struct channel *channel, uint32_t subscriber,
+                                uint32_t *ret_position);
+/* Removes the member at `position`; the sweep under way misses and repeats nobody. `on_moved` is
+ * told each member that stands elsewhere afterwards (at most two). */
+void channel_remove_member(struct channel *channel, uint32_t position,
+                           void (*on_moved)(void *context, struct channel *channel,
+                                            uint32_t subscriber, uint32_t position),
+                           void *context);

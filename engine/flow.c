@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* In-flight counters and waiters: see flow.h. */
+#include "engine/flow.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+int flow_init(struct flow *flow, unsigned workers)
+{
+    *flow = (struct flow){.workers = workers};
+    flow->cells = calloc(FLOW_CELLS, sizeof(*flow->cells));
+    if (!flow->cells)
+        return -ENOMEM;
+    int r = pthread_mutex_init(&flow->lock, NULL);
+    CHECK(r == 0);
+    return 0;
+}
+
+void flow_deinit(struct flow *flow)
+{
+    if (!flow->cells)
+        return;
+    CHECK(!flow->waiters);
+    pthread_mutex_destroy(&flow->lock);
+    free(flow->cells);
+    flow->cells = NULL;
+}
+
+static _Atomic uint64_t *cell_of(struct flow *flow, const struct frame *frame)
+{
+    return &flow->cells[frame->channel_hash & (FLOW_CELLS - 1)];
+}
+
+static uint64_t charge_of(const struct frame *frame)
+{
+    return frame->len > FLOW_FRAME_BYTES_MIN ? frame->len : FLOW_FRAME_BYTES_MIN;
+}
+
+/* The counters bound; they order nothing, so relaxed is enough everywhere. */
+static bool cell_admits(struct flow *flow, const struct frame *frame)
+{
+    uint64_t held = atomic_load_explicit(cell_of(flow, frame), memory_order_relaxed);
+    if (held == 0)
+        return true;
+    uint64_t total = atomic_load_explicit(&flow->total, memory_order_relaxed);
+    if (total >= FLOW_CROWDED_BYTES)
+        return held < FLOW_LITTLE_BYTES && total < FLOW_BUDGET_BYTES;
+    return held < FLOW_CHANNEL_BYTES;
+}
+
+bool flow_admits(struct flow *flow, struct frame *const *frames, unsigned count)
+{
+    if (!flow_memory_admits(flow))
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        if (i && frames[i]->channel_hash == frames[i - 1]->channel_hash)
+            continue;
+        if (!cell_admits(flow, frames[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Sums runs of one channel, so that a request of many events is a few atomic operations. */
+static void change(struct flow *flow, struct frame *const *frames, unsigned count, bool add)
+{
+    uint64_t all = 0;
+    for (unsigned i = 0; i < count;) {
+        uint64_t sum = 0;
+        unsigned from = i;
+        for (; i < count && frames[i]->channel_hash == frames[from]->channel_hash; i++)
+            sum += charge_of(frames[i]);
+        atomic_fetch_add_explicit(cell_of(flow, frames[from]), add ? sum : -sum,
+                                  memory_order_relaxed);
+        all += sum;
+    }
+    atomic_fetch_add_explicit(&flow->total, add ? all : -all, memory_order_relaxed);
+}
+
+void flow_add(struct flow *flow, struct frame *const *frames, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        atomic_store_explicit(&frames[i]->unswept, flow->workers, memory_order_relaxed);
+    change(flow, frames, count, true);
+}
+
+void flow_subtract(struct flow *flow, struct frame *const *frames, unsigned count)
+{
+    change(flow, frames, count, false);
+}
+
+bool flow_swept(const struct flow *flow, struct frame *frame)
+{
+    return flow->workers == 1 ||
+           atomic_fetch_sub_explicit(&frame->unswept, 1, memory_order_relaxed) == 1;
+}
+
+/* --- waiters ------------------------------------------------------------------------------- */
+
+void flow_wake(struct flow *flow)
+{
+    /* Full fence between what we lowered and the look at `armed`; pairs with hub_waiter_arm's. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&flow->armed, memory_order_relaxed) == 0)
+        return;
+    pthread_mutex_lock(&flow->lock);
+    for (struct hub_waiter *waiter = flow->waiters; waiter; waiter = waiter->next) {
+        if (!atomic_exchange_explicit(&waiter->armed, false, memory_order_relaxed))
+            continue;
+        atomic_fetch_sub_explicit(&flow->armed, 1, memory_order_relaxed);
+        uint64_t one = 1;
+        /* Fails only when 2^64 wakes are pending, and then the waiter is awake anyway. */
+        ssize_t written = write(waiter->eventfd, &one, sizeof(one));
+        (void)written;
+    }
+    pthread_mutex_unlock(&flow->lock);
+}

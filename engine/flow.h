@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Flow control: how much is published and not yet swept, per channel, and who waits for room.
+ *
+ * A frame is in flight from its claim until the last worker has swept it (worker.h says when that
+ * is); it counts its bytes, at least FLOW_FRAME_BYTES_MIN. The counters live in a small table found
+ * by the channel's hash. A publisher always does: flow_admits, flow_add, claim; a failed claim
+ * flow_subtracts. Since it looks before it adds, each publisher may overshoot a bound by one
+ * request.
+ *
+ * Memory is bounded here too: `memory_max` (0: no bound) over the published frames that are alive
+ * and over what net holds for connections and subscribers. Workers keep their histories within it
+ * (sweep.c, worker_relieve); where they cannot, publishers and new subscribers find it full.
+ *
+ * Waiting for room: hub_waiter in hub.h. Any thread may call any function here.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "engine/frame.h"
+#include "engine/hub.h"
+#include "engine/limits.h"
+
+struct flow {
+    unsigned workers; /* that must sweep a frame; constant */
+    _Atomic uint64_t total;
+    _Atomic uint64_t *cells;
+    _Atomic uint64_t frame_bytes; /* of published frames that are alive */
+    _Atomic uint64_t other_bytes; /* subscribers and connections */
+    _Atomic uint64_t memory_max;
+    _Atomic unsigned armed; /* waiters armed: the hint that saves a lock per sweep */
+    pthread_mutex_t lock;   /* of the list of waiters */
+    struct hub_waiter *waiters;
+};
+
+MUST_USE int flow_init(struct flow *flow, unsigned workers);
+void flow_deinit(struct flow *flow);
+
+/* --- publishers ---------------------------------------------------------------------------- */
+
+bool flow_admits(struct flow *flow, struct frame *const *frames, unsigned count);
+void flow_add(struct flow *flow, struct frame *const *frames, unsigned count);
+void flow_subtract(struct flow *flow, struct frame *const *frames, unsigned count);
+
+/* --- memory -------------------------------------------------------------------------------- */
+
+static inline uint64_t flow_memory(const struct flow *flow)
+{
+    return atomic_load_explicit(&flow->frame_bytes, memory_order_relaxed) +
+           atomic_load_explicit(&flow->other_bytes, memory_order_relaxed);
+}
+
+static inline bool flow_memory_is_full(const struct flow *flow)
+{
+    uint64_t max = atomic_load_explicit(&flow->memory_max, memory_order_relaxed);
+    return max && flow_memory(flow) >= max;
+}
+
+/* Whatever fills the memory, publishers find room for an eighth of it: else those that wait, with
+ * what they hold, could keep each other waiting for ever. */
+static inline bool flow_memory_admits(const struct flow *flow)
+{
+    uint64_t max = atomic_load_explicit(&flow->memory_max, memory_order_relaxed);
+    return !flow_memory_is_full(flow) ||
+           atomic_load_explicit(&flow->frame_bytes, memory_order_relaxed) < max / 8;
+}
+
+/* --- workers ------------------------------------------------------------------------------- */
+
+/* One worker has swept this frame. True for the last one, which gives it back with flow_subtract.
+ */
+bool flow_swept(const struct flow *flow, struct frame *frame);
+/* After counters were lowered or inbox slots freed: wakes every armed waiter. */
+void flow_wake(struct flow *flow);

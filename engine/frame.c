@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* Builds frames: see frame.h for what one is and why this file is a security border. */
+#include "engine/frame.h"
+
+#include <errno.h>
+#include <unistr.h>
+
+static const char hex_digits[] = "0123456789abcdef";
+
+/* --- checks -------------------------------------------------------------------------------- */
+
+/* Length of the leading part that is ASCII without NUL: nearly all text is, eight bytes at a time.
+ */
+static size_t ascii_length(struct text text)
+{
+    size_t i = 0;
+    for (; i + 8 <= text.len; i += 8) {
+        uint64_t word;
+        memcpy(&word, text.at + i, sizeof(word));
+        uint64_t zeros = (word - 0x0101010101010101u) & ~word;
+        if ((word | zeros) & 0x8080808080808080u)
+            break;
+    }
+    while (i < text.len && text.at[i] > 0)
+        i++;
+    return i;
+}
+
+bool frame_is_text(struct text text)
+{
+    size_t ascii = ascii_length(text);
+    if (ascii == text.len)
+        return true;
+    const char *rest = text.at + ascii;
+    size_t len = text.len - ascii;
+    return !memchr(rest, '\0', len) && !u8_check((const uint8_t *)rest, len);
+}
+
+/* Control characters of ASCII and of Latin-1 (U+0080 to U+009F, C2 80 to C2 9F), in valid UTF-8. */
+static bool has_controls(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (c < 0x20 || c == 0x7f)
+            return true;
+        if (c == 0xc2 && i + 1 < text.len && (unsigned char)text.at[i + 1] < 0xa0)
+            return true;
+    }
+    return false;
+}
+
+enum frame_fault frame_check_channel(struct text channel)
+{
+    if (channel.len == 0)
+        return FRAME_CHANNEL_EMPTY;
+    if (channel.len > CHANNEL_BYTES_MAX)
+        return FRAME_CHANNEL_LONG;
+    return frame_is_text(channel) && !has_controls(channel) ? FRAME_OK : FRAME_CHANNEL_TEXT;
+}
+
+static enum frame_fault check_type(struct text type)
+{
+    if (type.len > EVENT_TYPE_BYTES_MAX)
+        return FRAME_TYPE_LONG;
+    if (memchr(type.at ? type.at : "", '\n', type.len) ||
+        memchr(type.at ? type.at : "", '\r', type.len) || !frame_is_text(type))
+        return FRAME_TYPE_TEXT;
+    return FRAME_OK;
+}
+
+enum frame_fault frame_check_id(struct text id)
+{
+    uint64_t epoch, sequence;
+    if (id.len == 0)
+        return FRAME_OK;
+    if (id.len > EVENT_ID_BYTES_MAX)
+        return FRAME_ID_LONG;
+    if (!frame_is_text(id) || has_controls(id))
+        return FRAME_ID_TEXT;
+    if (id.at[0] == ' ' || id.at[id.len - 1] == ' ')
+        return FRAME_ID_SPACE;
+    return id_parse(id, &epoch, &sequence) ? FRAME_ID_OURS : FRAME_OK;
+}
+
+static enum frame_fault check_event(const struct event *event)
+{
+    enum frame_fault fault = frame_check_channel(event->channel);
+    if (!fault)
+        fault = check_type(event->type);
+    if (!fault)
+        fault = frame_check_id(event->id);
+    if (fault)
+        return fault;
+    if (event->retry_ms < -1 || event->retry_ms > EVENT_RETRY_MS_MAX)
+        return FRAME_RETRY_RANGE;
+    if (event->data.len > DATA_BYTES_MAX)
+        return FRAME_DATA_LONG;
+    return frame_is_text(event->data) ? FRAME_OK : FRAME_DATA_TEXT;
+}
+
+const char *frame_fault_text(enum frame_fault fault)
+{
+    switch (fault) {
+    case FRAME_OK:
+        return "no fault";
+    case FRAME_CHANNEL_EMPTY:
+        return "the channel name is empty";
+    case FRAME_CHANNEL_LONG:
+        return "the channel name is longer than 256 bytes";
+    case FRAME_CHANNEL_TEXT:
+        return "the channel name is not valid UTF-8 without control characters";
+    case FRAME_TYPE_LONG:
+        return "the event type is longer than 256 bytes";
+    case FRAME_TYPE_TEXT:
+        return "the event type is not valid UTF-8 or contains CR, LF or NUL";
+    case FRAME_ID_LONG:
+        return "the id is longer than 128 bytes";
+    case FRAME_ID_TEXT:
+        return "the id is not valid UTF-8 or contains CR, LF, NUL or another control character";
+    case FRAME_ID_SPACE:
+        return "the id begins or ends with a space";
+    case FRAME_ID_OURS:
+        return "the id has the form of the server's own ids";
+    case FRAME_DATA_LONG:
+        return "the data is longer than 16 MiB";
+    case FRAME_DATA_TEXT:
+        return "the data is not valid UTF-8 or contains NUL";
+    case FRAME_RETRY_RANGE:
+        return "retry is not between 0 and 86400000 milliseconds";
+    }
+    return "unknown fault";
+}
+
+/* --- building ------------------------------------------------------------------------------ */
+
+/* The first line end (LF, CR or CRLF) at or after `from`; *ret_next is behind it. */
+static size_t line_end(struct text data, size_t from, size_t *ret_next)
+{
+    const char *lf = memchr(data.at + from, '\n', data.len - from);
+    size_t end = lf ? (size_t)(lf - data.at) : data.len;
+    const char *cr = memchr(data.at + from, '\r', end - from);
+    if (cr) {
+        size_t at = (size_t)(cr - data.at);
+        *ret_next = at + 1 + (at + 1 == end && lf != NULL);
+        return at;
+    }
+    *ret_next = end + 1;
+    return end;
+}
+
+/* One `data: ` line per line of the data; with a NULL `out` only counts. Data that ends in a line
+ * end has an empty last line, so that a client gets exactly the text. */
+static size_t put_data(char *out, struct text data)
+{
+    size_t len = 0;
+    for (size_t from = 0;;) {
+        size_t next = 0;
+        size_t end = data.len ? line_end(data, from, &next) : 0;
+        size_t line = end - from;
+        if (out) {
+            memcpy(out + len, "data: ", 6);
+            if (line)
+                memcpy(out + len + 6, data.at + from, line);
+            out[len + 6 + line] = '\n';
+        }
+        len += 6 + line + 1;
+        if (end == data.len)
+            return len;
+        from = next;
+    }
+}
+
+static char *put(char *out, const char *bytes, size_t len)
+{
+    if (len)
+        memcpy(out, bytes, len);
+    return out + len;
+}
+
+int frame_new(const struct event *event, uint64_t channel_hash, struct frame **ret_frame)
+{
+    enum frame_fault fault = check_event(event);
+    if (fault)
+        return (int)fault;
+
+    char retry[32] = "";
+    int retry_len = 0;
+    if (event->retry_ms >= 0)
+        retry_len = snprintf(retry, sizeof(retry), "retry: %lld\n", (long long)event->retry_ms);
+    size_t id_len = event->id.len ? event->id.len : ID_LEN;
+    size_t type_len = event->type.len ? 7 + event->type.len + 1 : 0;
+    size_t text_len = type_len + put_data(NULL, event->data) + (size_t)retry_len + 4 + id_len + 2;
+    char head[16];
+    int head_len = snprintf(head, sizeof(head), "%zx\r\n", text_len);
+    size_t len = (size_t)head_len + text_len + 2;
+
+    struct frame *frame = malloc(sizeof(*frame) + len + event->channel.len);
+    if (!frame)
+        return -ENOMEM;
+    *frame = (struct frame){.references = 1,
+                            .channel_hash = channel_hash,
+                            .len = (uint32_t)len,
+                            .id_len = (uint8_t)id_len,
+                            .id_given = event->id.len != 0,
+                            .head_len = (uint8_t)head_len,
+                            .tail_len = 2,
+                            .channel_len = (uint16_t)event->channel.len};
+    char *at = put(frame->bytes, head, (size_t)head_len);
+    if (type_len) {
+        at = put(at, "event: ", 7);
+        at = put(at, event->type.at, event->type.len);
+        at = put(at, "\n", 1);
+    }
+    at += put_data(at, event->data);
+    at = put(at, retry, (size_t)retry_len);
+    at = put(at, "id: ", 4);
+    frame->id_at = (uint32_t)(at - frame->bytes);
+    if (frame->id_given)
+        at = put(at, event->id.at, id_len);
+    else
+        at = (char *)memset(at, '0', id_len) + id_len; /* frame_stamp writes it */
+    at = put(at, "\n\n\r\n", 4);
+    put(at, event->channel.at, event->channel.len);
+    DCHECK(at == frame->bytes + len);
+    *ret_frame = frame;
+    return 0;
+}
+
+struct frame *frame_new_private(enum frame_kind kind, const char *bytes, size_t len)
+{
+    struct frame *frame = malloc(sizeof(*frame) + len);
+    if (!frame)
+        return NULL;
+    *frame = (struct frame){.references = 1, .kind = (uint8_t)kind, .len = (uint32_t)len};
+    put(frame->bytes, bytes, len);
+    return frame;
+}
+
+void frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence)
+{
+    frame->sequence = sequence;
+    if (!frame->id_given)
+        id_format(frame->bytes + frame->id_at, epoch, sequence);
+}
+
+/* --- references ---------------------------------------------------------------------------- */
+
+struct frame *frame_ref(struct frame *frame)
+{
+    /* Relaxed: whoever takes a reference holds one already, so the frame cannot go meanwhile. */
+    atomic_fetch_add_explicit(&frame->references, 1, memory_order_relaxed);
+    return frame;
+}
+
+uint32_t frame_release(struct frame *frame)
+{
+    /* acq_rel: the one that frees must see every other owner's last reads as done. */
+    if (!frame || atomic_fetch_sub_explicit(&frame->references, 1, memory_order_acq_rel) != 1)
+        return 0;
+    uint32_t bytes = frame_memory(frame);
+    free(frame);
+    return bytes;
+}
+
+struct frame *frame_unref(struct frame *frame)
+{
+    (void)frame_release(frame);
+    return NULL;
+}
+
+/* --- ids ----------------------------------------------------------------------------------- */
+
+static void put_hex(char *out, int digits, uint64_t value)
+{
+    for (int i = digits - 1; i >= 0; i--, value >>= 4)
+        out[i] = hex_digits[value & 15];
+}
+
+void id_format(char out[ID_LEN], uint64_t epoch, uint64_t sequence)
+{
+    put_hex(out, 12, epoch);
+    out[12] = '-';
+    put_hex(out + 13, 16, sequence);
+}
+
+static bool parse_hex(const char *at, int digits, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < digits; i++) {
+        const char *digit = at[i] ? strchr(hex_digits, at[i]) : NULL;
+        if (!digit)
+            return false;
+        value = value << 4 | (uint64_t)(digit - hex_digits);
+    }
+    *ret_value = value;
+    return true;
+}
+
+bool id_parse(struct text text, uint64_t *ret_epoch, uint64_t *ret_sequence)
+{
+    uint64_t epoch, sequence;
+    if (text.len != ID_LEN || text.at[12] != '-' || !parse_hex(text.at, 12, &epoch) ||
+        !parse_hex(text.at + 13, 16, &sequence))
+        return false;
+    *ret_epoch = epoch;
+    *ret_sequence = sequence;
+    return true;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A frame: one event, serialised once, shared by everybody.
+ *
+ * Its bytes are event-stream text (WHATWG HTML section 9.2) with one HTTP/1.1 chunk around it (RFC
+ * 9112 section 7.1), so frames laid end to end are a valid run of chunks. The plain view, for
+ * HTTP/1.0, is the same bytes without the chunk's head and tail. `id:` is the last field.
+ *
+ * States: built (one owner, sequence 0) -> stamped (in frame_stamp, by the publisher that claimed
+ * the sequence) -> shared and immutable, until the last reference goes. A frame of another kind
+ * than FRAME_EVENT is private: it was built by a worker, counts as no event and has one view only.
+ *
+ * This is the one place where text from publishers becomes bytes for subscribers: everything that
+ * could inject a field into somebody else's stream is refused here. Any thread; no I/O.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "engine/base.h"
+#include "engine/limits.h"
+
+#define ID_LEN 29 /* 12 hex digits of epoch, '-', 16 hex digits of sequence */
+
+/* What a publisher hands in. All text is borrowed for the call only. */
+struct event {
+    struct text channel;
+    struct text type; /* empty: none, a client sees `message` */
+    struct text id;   /* empty: ours */
+    struct text data; /* may be empty: the empty text is a valid event */
+    int64_t retry_ms; /* -1: none */
+};
+
+/* Why an event cannot become a frame; positive, to be answered, never forwarded. */
+enum frame_fault {
+    FRAME_OK = 0,
+    FRAME_CHANNEL_EMPTY,
+    FRAME_CHANNEL_LONG,
+    FRAME_CHANNEL_TEXT,
+    FRAME_TYPE_LONG,
+    FRAME_TYPE_TEXT,
+    FRAME_ID_LONG,
+    FRAME_ID_TEXT,
+    FRAME_ID_SPACE,
+    FRAME_ID_OURS,
+    FRAME_DATA_LONG,
+    FRAME_DATA_TEXT,
+    FRAME_RETRY_RANGE,
+};
+
+enum frame_kind {
+    FRAME_EVENT,
+    FRAME_NOTE, /* a response head or a heartbeat: moves no cursor */
+    FRAME_GAP,  /* a gap notice: moves the cursor to its sequence */
+    FRAME_LAST, /* ends the response */
+};
+
+struct frame {
+    _Atomic uint32_t references;
+    _Atomic uint32_t unswept; /* workers that have not given its bytes back yet (engine/flow.h) */
+    uint64_t sequence;        /* 0: not stamped yet */
+    uint64_t channel_hash;
+    int64_t born_ns;      /* CLOCK_MONOTONIC at publish, for history by age */
+    uint32_t len;         /* of bytes[], the chunked view */
+    uint32_t id_at;       /* where the id's text begins in bytes[], whoever gave it */
+    uint8_t kind;         /* enum frame_kind */
+    uint8_t id_len;       /* ID_LEN for ours */
+    bool id_given;        /* by the publisher */
+    uint8_t head_len;     /* the chunk's size line */
+    uint8_t tail_len;     /* the chunk's end: 2, or 0 for a private frame */
+    uint16_t channel_len; /* the name follows bytes[len] */
+    char bytes[];
+};
+
+/* The one rule for channel names, for publish and subscribe alike: FRAME_OK or FRAME_CHANNEL_*. */
+enum frame_fault frame_check_channel(struct text channel);
+
+/* The rule for ids, a publisher's or in Last-Event-ID: FRAME_OK or FRAME_ID_*; an empty one is
+ * fine. */
+enum frame_fault frame_check_id(struct text id);
+
+/* Valid UTF-8 without NUL. */
+bool frame_is_text(struct text text);
+
+/* One sentence for the publisher that says what is wrong; static text. */
+const char *frame_fault_text(enum frame_fault fault);
+
+/* Builds a frame with one reference. 0, a positive enum frame_fault, or -ENOMEM. */
+MUST_USE int frame_new(const struct event *event, uint64_t channel_hash, struct frame **ret_frame);
+
+/* A private frame of exactly these bytes, one reference; NULL if out of memory. */
+MUST_USE struct frame *frame_new_private(enum frame_kind kind, const char *bytes, size_t len);
+
+/* Gives a built frame its place in the one order. Allocates nothing, calls nothing. */
+void frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence);
+
+/* What it takes in memory, without malloc's own part. */
+static inline uint32_t frame_memory(const struct frame *frame)
+{
+    return (uint32_t)sizeof(*frame) + frame->len + frame->channel_len;
+}
+
+struct frame *frame_ref(struct frame *frame);
+/* Gives up a reference: the memory that became free, 0 while others hold it. Takes NULL too. */
+uint32_t frame_release(struct frame *frame);
+/* Takes NULL too; returns NULL. */
+struct frame *frame_unref(struct frame *frame);
+
+static inline struct text frame_channel(const struct frame *frame)
+{
+    return (struct text){frame->bytes + frame->len, frame->channel_len};
+}
+
+static inline struct text frame_id(const struct frame *frame)
+{
+    return (struct text){frame->bytes + frame->id_at, frame->id_len};
+}
+
+/* The bytes for a subscriber: chunked (HTTP/1.1) or plain (HTTP/1.0). */
+static inline struct text frame_view(const struct frame *frame, bool plain)
+{
+    if (!plain)
+        return (struct text){frame->bytes, frame->len};
+    return (struct text){frame->bytes + frame->head_len,
+                         frame->len - frame->head_len - frame->tail_len};
+}
+
+/* Ids: epoch (48 bits) and sequence as fixed-width lower-case hex. No terminating NUL is written.
+ */
+void id_format(char out[ID_LEN], uint64_t epoch, uint64_t sequence);
+/* True if the text has exactly our form; then fills both. */
+bool id_parse(struct text text, uint64_t *ret_epoch, uint64_t *ret_sequence);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A channel's history on one worker: recent frames in sequence order, and what is known of those
+ * that were let go.
+ *
+ * Frames have a place that counts up for ever (begin <= place < end), so that places stay valid
+ * while older frames go. Frames before `returned` have been given back to flow control by this
+ * worker. When to evict is the channel's decision (channel.h); the history only carries it out and
+ * remembers: evicted_through   the newest sequence let go; a resume point before it has a gap
+ *   remembered        the sequences of the last EVICTED_REMEMBERED evicted events, so that a gap
+ * after `remembered_after` can be counted exactly ids               publisher-given ids of retained
+ * frames, only where such ids are used One owner: the worker. One reference per frame.
+ */
+#pragma once
+
+#include "engine/frame.h"
+#include "engine/hash.h"
+#include "engine/map.h"
+
+struct history {
+    struct frame **ring; /* place & mask */
+    uint32_t mask;
+    uint32_t remembered_count; /* ever; the last EVICTED_REMEMBERED are in `remembered` */
+    uint64_t begin, end, returned;
+    uint64_t bytes;
+    uint64_t evicted_through;
+    uint64_t *remembered;
+    uint32_t remembered_capacity;
+    uint64_t remembered_after;
+    struct map ids; /* id hash -> newest sequence << 16 | how many */
+};
+
+/* An empty history behind `evicted_through`. Cannot fail. */
+void history_init(struct history *history, uint64_t evicted_through);
+void history_deinit(struct history *history);
+
+static inline uint64_t history_count(const struct history *history)
+{
+    return history->end - history->begin;
+}
+
+static inline struct frame *history_at(const struct history *history, uint64_t place)
+{
+    return history->ring[place & history->mask];
+}
+
+/* Takes the reference. 0, or -ENOMEM: the ring cannot grow (evict, then it fits). */
+MUST_USE int history_add(struct history *history, const struct hash_key *key, struct frame *frame);
+
+/* Forgets the oldest frame; its reference passes to the caller. */
+struct frame *history_evict(struct history *history, const struct hash_key *key);
+
+/* The place of the first frame after `sequence`; `end` if there is none. */
+uint64_t history_after(const struct history *history, uint64_t sequence);
+
+/* How many evicted events came after `sequence`; -1 if that is not known exactly. */
+int64_t history_missed(const struct history *history, uint64_t sequence);
+
+/* How many retained frames carry this publisher-given id; if one, *ret_sequence is its place in the
+ * order. */
+unsigned history_find_id(const struct history *history, const struct hash_key *key, struct text id,
+                         uint64_t *ret_sequence);

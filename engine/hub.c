@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/* The hub: the sequence, the workers, and the calls that reach them. See hub.h. */
+#include "engine/hub.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#include "engine/by_hand.h"
+#include "engine/flow.h"
+#include "engine/io.h"
+#include "engine/limits.h"
+#include "engine/worker.h"
+
+/* In the sequence word, so that closing and claiming cannot overlap. */
+#define CLOSED_BIT (UINT64_C(1) << 63)
+
+/* Descriptors of the process that are not subscribers: listeners, epoll sets, logs, publishers. */
+#define DESCRIPTORS_KEPT 256u
+
+struct hub {
+    /* The next sequence to claim, and CLOSED_BIT. A claim is a compare-and-swap, never an add. */
+    alignas(64) _Atomic uint64_t next;
+    alignas(64) _Atomic uint64_t publish_busy;
+    _Atomic uint64_t refused_full;
+    _Atomic uint64_t wakes;
+    /* Constant after start. */
+    struct flow flow;
+    struct worker_options options;
+    struct worker *workers;
+    unsigned worker_count;
+    bool started;
+    bool by_hand;
+    struct stats final; /* of the workers, once they are gone */
+    char io_name[96];
+};
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+void hub_options_default(struct hub_options *options)
+{
+    cpu_set_t cores;
+    int count = sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
+    *options = (struct hub_options){
+        .workers = (unsigned)(count < 1             ? 1
+                              : count > WORKERS_MAX ? WORKERS_MAX
+                                                    : count),
+        .io = IO_AUTO,
+        .worker_subscribers = 1u << 20,
+        .history_events = 10000,
+        .history_bytes = 16u << 20,
+        .history_age_s = 3600,
+        .heartbeat_s = 15,
+        .retry_ms = 2000,
+        .write_timeout_ms = 300000,
+        .slow_after_ms = 1000,
+        .slow_rate = 1u << 20,
+        .slow = SLOW_DISCONNECT,
+        .drain_timeout_ms = 10000,
+    };
+}
+
+static int random_bytes(void *bytes, size_t len)
+{
+    ssize_t got = getrandom(bytes, len, 0);
+    return got == (ssize_t)len ? 0 : -EIO;
+}
+
+int hub_new(const struct hub_options *options, struct hub **ret_hub)
+{
+    if (options->workers < 1 || options->workers > WORKERS_MAX || options->worker_subscribers < 1)
+        return -EINVAL;
+    struct hub *hub = aligned_alloc(alignof(struct hub), sizeof(*hub));
+    if (!hub)
+        return -ENOMEM;
+    memset(hub, 0, sizeof(*hub));
+    atomic_init(&hub->next, 1);
+    hub->worker_count = options->workers;
+    hub->options.hub = *options;
+    int r = random_bytes(&hub->options.key, sizeof(hub->options.key));
+    if (r == 0)
+        r = random_bytes(&hub->options.epoch, sizeof(hub->options.epoch));
+    hub->options.epoch &= (UINT64_C(1) << 48) - 1;
+    if (r == 0)
+        r = flow_init(&hub->flow, options->workers);
+    atomic_init(&hub->flow.memory_max, options->memory_max);
+    hub->workers = aligned_alloc(alignof(struct worker), options->workers * sizeof(struct worker));
+    if (r == 0 && !hub->workers)
+        r = -ENOMEM;
+    if (r < 0) {
+        hub_free(hub);
+        return r;
+    }
+    *ret_hub = hub;
+    return 0;
+}
+
+/* On io_uring each ring has a file table of its own, as large as RLIMIT_NOFILE; on epoll all
+ * sockets are descriptors of this one process. */
+static uint32_t worker_sockets(const struct hub *hub, bool use_uring)
+{
+    struct rlimit limit = {.rlim_cur = 1024};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    /* The rest is for descriptors that are not subscribers, or for slots that are still closing. */
+    uint64_t sockets = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT
+                                                             : limit.rlim_cur / 2;
+    if (!use_uring)
+        sockets /= hub->worker_count;
+    if (sockets > hub->options.hub.worker_subscribers)
+        sockets = hub->options.hub.worker_subscribers;
+    return sockets ? (uint32_t)sockets : 1;
+}
+
+int hub_start_by_hand(struct hub *hub,
+                      int (*open)(void *context, unsigned index, struct io **ret_io), void *context)
+{
+    hub->options.sockets = hub->options.hub.worker_subscribers;
+    hub->started = hub->by_hand = true;
+    for (unsigned i = 0; i < hub->worker_count; i++) {
+        int r = worker_init(&hub->workers[i], &hub->options, &hub->flow);
+        if (r == 0)
+            r = open(context, i, &hub->workers[i].io);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+struct worker *hub_worker(struct hub *hub, unsigned index)
+{
+    return &hub->workers[index];
+}
+
+static void stop_workers(struct hub *hub, unsigned count, uint64_t final)
+{
+    for (unsigned i = 0; i < count; i++)
+        worker_drain(&hub->workers[i], final);
+    for (unsigned i = 0; i < count; i++)
+        worker_join(&hub->workers[i]);
+}
+
+static int start_workers(struct hub *hub, bool use_uring)
+{
+    hub->options.use_uring = use_uring;
+    hub->options.sockets = worker_sockets(hub, use_uring);
+    unsigned made = 0, running = 0;
+    int r = 0;
+    while (r == 0 && made < hub->worker_count) {
+        r = worker_init(&hub->workers[made], &hub->options, &hub->flow);
+        made += r == 0;
+    }
+    while (r == 0 && running < made) {
+        r = worker_start(&hub->workers[running]);
+        running += r == 0;
+    }
+    if (r == 0)
+        return 0;
+    stop_workers(hub, running, 1);
+    for (unsigned i = 0; i < made; i++)
+        worker_deinit(&hub->workers[i]);
+    return r;
+}
+
+const char *hub_start_error(int r)
+{
+    if (r == -EOPNOTSUPP)
+        return "needs Linux 6.13, this one keeps removed sockets open";
+    return strerror(-r);
+}
+
+int hub_start(struct hub *hub)
+{
+    enum io_choice choice = hub->options.hub.io;
+    int r = 0;
+    if (choice != IO_EPOLL) {
+        r = io_uring_probe();
+        if (r == 0)
+            r = start_workers(hub, true);
+        if (r == 0)
+            snprintf(hub->io_name, sizeof(hub->io_name), "io_uring");
+        else if (choice == IO_URING)
+            return r;
+    }
+    if (choice == IO_EPOLL || r < 0) {
+        if (choice == IO_EPOLL)
+            snprintf(hub->io_name, sizeof(hub->io_name), "epoll");
+        else
+            snprintf(hub->io_name, sizeof(hub->io_name), "epoll (io_uring: %s)",
+                     hub_start_error(r));
+        r = start_workers(hub, false);
+    }
+    hub->started = r == 0;
+    return r;
+}
+
+int hub_reload(struct hub *hub, const struct hub_options *options)
+{
+    int r = 0;
+    atomic_store_explicit(&hub->flow.memory_max, options->memory_max, memory_order_relaxed);
+    for (unsigned i = 0; hub->started && i < hub->worker_count; i++)
+        r = worker_reload(&hub->workers[i], options) < 0 ? -ENOMEM : r;
+    return r;
+}
+
+const char *hub_io_name(const struct hub *hub)
+{
+    return hub->io_name;
+}
+
+unsigned hub_workers(const struct hub *hub)
+{
+    return hub->worker_count;
+}
+
+uint32_t hub_worker_capacity(const struct hub *hub)
+{
+    return hub->options.sockets;
+}
+
+void hub_close(struct hub *hub)
+{
+    atomic_fetch_or_explicit(&hub->next, CLOSED_BIT, memory_order_acq_rel);
+    flow_wake(&hub->flow); /* waiters try once more and are told -ESHUTDOWN */
+}
+
+static void sum_counters(const struct hub *hub, struct stats *stats)
+{
+    for (unsigned i = 0; i < hub->worker_count; i++) {
+#define X(name, kind, help)                                                                        \
+    stats->name += atomic_load_explicit(&hub->workers[i].counters.name, memory_order_relaxed);
+        STATS_TABLE(X)
+#undef X
+    }
+}
+
+void hub_stop(struct hub *hub)
+{
+    hub_close(hub);
+    if (!hub->started)
+        return;
+    if (!hub->by_hand)
+        stop_workers(hub, hub->worker_count, hub_next_sequence(hub));
+    sum_counters(hub, &hub->final);
+    hub->started = false;
+    for (unsigned i = 0; i < hub->worker_count; i++)
+        worker_deinit(&hub->workers[i]);
+}
+
+struct hub *hub_free(struct hub *hub)
+{
+    if (!hub)
+        return NULL;
+    CHECK(!hub->started);
+    flow_deinit(&hub->flow);
+    free(hub->workers);
+    free(hub);
+    return NULL;
+}
+
+/* --- publishing ---------------------------------------------------------------------------- */
+
+int hub_frame(struct hub *hub, const struct event *event, struct frame **ret_frame)
+{
+    uint64_t hash = event->channel.len ? hash_text(&hub->options.key, event->channel) : 0;
+    return frame_new(event, hash, ret_frame);
+}
+
+static bool inboxes_have_room(const struct hub *hub, uint64_t first, unsigned count)
+{
+    for (unsigned i = 0; i < hub->worker_count; i++)
+        if (!inbox_has_room(&hub->workers[i].inbox, first, count))
+            return false;
+    return true;
+}
+
+/* 0 and the first of `count` sequences, HUB_BUSY, or -ESHUTDOWN. */
+static int claim(struct hub *hub, unsigned count, uint64_t *ret_first)
+{
+    uint64_t first = atomic_load_explicit(&hub->next, memory_order_acquire);
+    do {
+        if (first & CLOSED_BIT)
+            return -ESHUTDOWN;
+        if (!inboxes_have_room(hub, first, count))
+            return HUB_BUSY;
+    } while (!atomic_compare_exchange_weak_explicit(&hub->next, &first, first + count,
+                                                    memory_order_acq_rel, memory_order_acquire));
+    *ret_first = first;
+    return 0;
+}
+
+static void prepare(struct frame *const *frames, unsigned count, uint32_t references)
+{
+    int64_t now_ns = io_clock_ns();
+    for (unsigned i = 0; i < count; i++) {
+        frames[i]->born_ns = now_ns;
+        atomic_store_explicit(&frames[i]->references, references, memory_order_relaxed);
+    }
+}
+
+static int busy(struct hub *hub)
+{
+    atomic_fetch_add_explicit(&hub->publish_busy, 1, memory_order_relaxed);
+    return HUB_BUSY;
+}
+
+static void wake_parked(struct hub *hub)
+{
+    /* Full fence: pairs with the one in inbox_park. */
+    atomic_thread_fence(memory_order_seq_cst);
+    for (unsigned i = 0; i < hub->worker_count; i++) {
+        if (!inbox_claim_wake(&hub->workers[i].inbox))
+            continue;
+        hub->workers[i].io->operations->wake(hub->workers[i].io);
+        atomic_fetch_add_explicit(&hub->wakes, 1, memory_order_relaxed);
+    }
+}
+
+int hub_publish(struct hub *hub, struct frame *const *frames, unsigned count, uint64_t *ret_first)
+{
+    CHECK(count >= 1 && count <= PUBLISH_EVENTS_MAX);
+    uint64_t next = atomic_load_explicit(&hub->next, memory_order_relaxed);
+    if (next & CLOSED_BIT)
+        return -ESHUTDOWN;
+    if (!flow_admits(&hub->flow, frames, count) || !inboxes_have_room(hub, next, count))
+        return busy(hub);
+    prepare(frames, count, hub->worker_count);
+    flow_add(&hub->flow, frames, count);
+    uint64_t first, bytes = 0;
+    for (unsigned i = 0; i < count; i++)
+        bytes += frame_memory(frames[i]);
+    /* Counted before a worker can give it back. */
+    atomic_fetch_add_explicit(&hub->flow.frame_bytes, bytes, memory_order_relaxed);
+    int r = claim(hub, count, &first);
+    if (r != 0) {
+        flow_subtract(&hub->flow, frames, count);
+        atomic_fetch_sub_explicit(&hub->flow.frame_bytes, bytes, memory_order_relaxed);
+        prepare(frames, count, 1);
+        flow_wake(&hub->flow);
+        return r == HUB_BUSY ? busy(hub) : r;
+    }
+    /* From here to the last store every later event waits for us: stamps and stores, nothing else.
+     */
+    for (unsigned i = 0; i < count; i++) {
+        frame_stamp(frames[i], hub->options.epoch, first + i);
+        for (unsigned w = 0; w < hub->worker_count; w++)
+            inbox_put(&hub->workers[w].inbox, first + i, frames[i]);
+    }
+    wake_parked(hub);
+    *ret_first = first;
+    return 0;
+}
+
+void hub_waiter_add(struct hub *hub, struct hub_waiter *waiter, int eventfd)
+{
+    waiter->eventfd = eventfd;
+    atomic_init(&waiter->armed, false);
+    pthread_mutex_lock(&hub->flow.lock);
+    waiter->next = hub->flow.waiters;
+    hub->flow.waiters = waiter;
+    pthread_mutex_unlock(&hub->flow.lock);
+}
+
+void hub_waiter_arm(struct hub *hub, struct hub_waiter *waiter)
+{
+    if (!atomic_exchange_explicit(&waiter->armed, true, memory_order_relaxed))
+        atomic_fetch_add_explicit(&hub->flow.armed, 1, memory_order_relaxed);
+    /* Full fence between arming and the caller's next try; pairs with the one in flow_wake. */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+void hub_waiter_remove(struct hub *hub, struct hub_waiter *waiter)
+{
+    pthread_mutex_lock(&hub->flow.lock);
+    if (atomic_exchange_explicit(&waiter->armed, false, memory_order_relaxed))
+        atomic_fetch_sub_explicit(&hub->flow.armed, 1, memory_order_relaxed);
+    struct hub_waiter **link = &hub->flow.waiters;
+    while (*link != waiter)
+        link = &(*link)->next;
+    *link = waiter->next;
+    pthread_mutex_unlock(&hub->flow.lock);
+}
+
+/* --- subscribing --------------------------------------------------------------------------- */
+
+uint64_t hub_next_sequence(const struct hub *hub)
+{
+    return atomic_load_explicit(&hub->next, memory_order_acquire) & ~CLOSED_BIT;
+}
+
+uint64_t hub_epoch(const struct hub *hub)
+{
+    return hub->options.epoch;
+}
+
+static struct worker *least_loaded(struct hub *hub)
+{
+    struct worker *best = NULL;
+    uint32_t least = hub->options.sockets;
+    for (unsigned i = 0; i < hub->worker_count; i++) {
+        struct worker *worker = &hub->workers[i];
+        uint32_t reserved = atomic_load_explicit(&worker->reserved, memory_order_relaxed);
+        if (reserved < least) {
+            least = reserved;
+            best = worker;
+        }
+    }
+    return best;
+}
+
+/* Counts the new one already. NULL: all are full. */
+static struct worker *reserve_place(struct hub *hub)
+{
+    for (;;) {
+        struct worker *worker = least_loaded(hub);
+        if (!worker || atomic_fetch_add_explicit(&worker->reserved, 1, memory_order_relaxed) <
+                           hub->options.sockets)
+            return worker;
+        /* Somebody else took its last place: look again. */
+        atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
+    }
+}
+
+int hub_subscribe(struct hub *hub, const struct subscribe_request *request)
+{
+    if (atomic_load_explicit(&hub->next, memory_order_relaxed) & CLOSED_BIT)
+        return -ESHUTDOWN;
+    if (flow_memory_is_full(&hub->flow))
+        return HUB_NO_MEMORY;
+    struct worker *worker = reserve_place(hub);
+    if (!worker) {
+        atomic_fetch_add_explicit(&hub->refused_full, 1, memory_order_relaxed);
+        return HUB_FULL;
+    }
+    struct handoff *handoff = handoff_new(request, &hub->options.key);
+    if (!handoff) {
+        atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
+        return -ENOMEM;
+    }
+    inbox_post(&worker->inbox, handoff_message(handoff));
+    atomic_thread_fence(memory_order_seq_cst);
+    worker_wake(worker);
+    return 0;
+}
+
+/* --- memory -------------------------------------------------------------------------------- */
+
+void hub_count_memory(struct hub *hub, int64_t bytes)
+{
+    bool was_full = flow_memory_is_full(&hub->flow);
+    atomic_fetch_add_explicit(&hub->flow.other_bytes, (uint64_t)bytes, memory_order_relaxed);
+    if (was_full && bytes < 0)
+        flow_wake(&hub->flow);
+    /* Histories must make room, and a parked worker would only look at its next tick. */
+    if (bytes > 0 && hub->started && flow_memory_is_full(&hub->flow))
+        wake_parked(hub);
+}
+
+bool hub_memory_is_full(const struct hub *hub)
+{
+    return flow_memory_is_full(&hub->flow);
+}
+
+/* --- looking ------------------------------------------------------------------------------- */
+
+void hub_stats(struct hub *hub, struct stats *ret_stats)
+{
+    *ret_stats = hub->final;
+    if (hub->started)
+        sum_counters(hub, ret_stats);
+    ret_stats->published = hub_next_sequence(hub) - 1;
+    ret_stats->publish_busy = atomic_load_explicit(&hub->publish_busy, memory_order_relaxed);
+    ret_stats->refused_full += atomic_load_explicit(&hub->refused_full, memory_order_relaxed);
+    ret_stats->wakes = atomic_load_explicit(&hub->wakes, memory_order_relaxed);
+    ret_stats->memory_bytes = flow_memory(&hub->flow);
+    ret_stats->in_flight_bytes = atomic_load_explicit(&hub->flow.total, memory_order_relaxed);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hub: the set of workers and the one sequence. This is the engine's whole face to `net`.
+ *
+ * Life: hub_new -> hub_start (workers run) -> hub_publish, hub_subscribe from any thread ->
+ * hub_close (no event is claimed after it) -> hub_stop (workers deliver what is claimed, say
+ * goodbye and end) -> hub_free. hub_new, hub_start, hub_stop and hub_free belong to one thread.
+ *
+ * The library never logs, exits, reads the environment or touches signals.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "engine/base.h"
+#include "engine/frame.h"
+#include "engine/stats.h"
+
+enum io_choice { IO_AUTO, IO_URING, IO_EPOLL };
+enum slow_policy { SLOW_DISCONNECT, SLOW_SKIP };
+
+struct hub_options {
+    unsigned workers; /* 1 to WORKERS_MAX */
+    enum io_choice io;
+    uint32_t
+        worker_subscribers;    /* the most one worker takes; lowered to what RLIMIT_NOFILE allows */
+    uint32_t history_events;   /* per channel */
+    uint64_t history_bytes;    /* per channel */
+    uint32_t history_age_s;    /* per channel */
+    uint32_t heartbeat_s;      /* 0: none */
+    uint32_t retry_ms;         /* what `retry:` tells a client */
+    uint32_t write_timeout_ms; /* a subscriber that took nothing for so long is closed; 0: never */
+    uint32_t idle_timeout_ms;  /* a response without an event for so long is ended; 0: never */
+    uint32_t lifetime_ms;      /* a response is ended at 80 to 100 percent of it; 0: never */
+    uint32_t slow_after_ms;
+    uint64_t slow_rate; /* bytes per second */
+    enum slow_policy slow;
+    uint32_t drain_timeout_ms;
+    uint64_t memory_max; /* bytes for events, subscribers and connections; 0: no bound */
+};
+
+/* Sensible values for all of them; `workers` is one per core this process may use. */
+void hub_options_default(struct hub_options *options);
+
+struct hub;
+
+/* 0, or a negative errno. */
+MUST_USE int hub_new(const struct hub_options *options, struct hub **ret_hub);
+/* Starts the workers. 0, or a negative errno (with IO_URING forced: what the kernel said). */
+MUST_USE int hub_start(struct hub *hub);
+/* Why hub_start failed, or why io_uring was not taken: strerror, in better words where there are
+ * any. Static text. */
+const char *hub_start_error(int r);
+/* Which backend runs, and why: "io_uring", or "epoll (io_uring: Operation not permitted)". Valid
+ * after hub_start; owned by the hub. */
+const char *hub_io_name(const struct hub *hub);
+/* The most subscribers a worker takes, after the machine's limits. */
+uint32_t hub_worker_capacity(const struct hub *hub);
+unsigned hub_workers(const struct hub *hub);
+/* Changes what can change while it runs: history limits, heartbeat, retry, timeouts, the slow_
+ * options and drain_timeout; the others stay as they were made. Any thread. -ENOMEM: not all
+ * workers know. */
+MUST_USE int hub_reload(struct hub *hub, const struct hub_options *options);
+/* The last number claimed is final from here on; waiters are woken. Any thread, any number of
+ * times. */
+void hub_close(struct hub *hub);
+/* Delivers what was claimed, ends every response, joins the workers; at most drain_timeout_ms. No
+ * hub_publish or hub_subscribe may be under way or follow. */
+void hub_stop(struct hub *hub);
+/* Of a hub that is stopped or was never started. Takes NULL; returns NULL. */
+struct hub *hub_free(struct hub *hub);
+
+/* --- publishing: any thread ---------------------------------------------------------------- */
+
+/* Builds the frame of an event: 0, a positive enum frame_fault, or -ENOMEM. */
+MUST_USE int hub_frame(struct hub *hub, const struct event *event, struct frame **ret_frame);
+
+enum { HUB_BUSY = 1, HUB_FULL = 2, HUB_NO_MEMORY = 3 };
+
+/*
+ * Publishes 1 to PUBLISH_EVENTS_MAX frames whole or not at all, in this order, one after the other
+ * in the sequence; on 0 their references belong to the hub and *ret_first is the first one's
+ * sequence. HUB_BUSY: no room now (the channel's share, an inbox, or memory_max); -ESHUTDOWN:
+ * closed. Both leave the frames with the caller, unstamped, to be tried again or dropped. Never
+ * blocks.
+ */
+MUST_USE int hub_publish(struct hub *hub, struct frame *const *frames, unsigned count,
+                         uint64_t *ret_first);
+
+/*
+ * A thread that found HUB_BUSY registers its eventfd, arms, tries once more and only then waits:
+ * the hub adds 1 to the eventfd as soon as there may be room again, or when it is closed, and
+ * disarms. `eventfd` is borrowed until hub_waiter_remove.
+ */
+struct hub_waiter {
+    int eventfd;
+    _Atomic bool armed; /* pairs: the waiter's fence after arming with hub_wake_waiters' fence */
+    struct hub_waiter *next;
+};
+
+void hub_waiter_add(struct hub *hub, struct hub_waiter *waiter, int eventfd);
+void hub_waiter_arm(struct hub *hub, struct hub_waiter *waiter);
+void hub_waiter_remove(struct hub *hub, struct hub_waiter *waiter);
+
+/* --- subscribing: any thread --------------------------------------------------------------- */
+
+/* The next sequence that will be claimed: the B of a subscribe request. */
+uint64_t hub_next_sequence(const struct hub *hub);
+uint64_t hub_epoch(const struct hub *hub);
+
+struct subscribe_request {
+    int fd;                      /* connected, non-blocking, in no epoll set */
+    uint64_t before;             /* hub_next_sequence when the request head was complete */
+    const struct text *channels; /* decoded, checked by frame_check_channel, no two alike */
+    unsigned channel_count;      /* 1 to SUBSCRIBER_CHANNELS_MAX */
+    bool has_resume;
+    struct text resume; /* the last id as the client gave it, valid or not */
+    uint32_t limit;     /* end after so many events; 0: never */
+    uint32_t last;      /* without a resume point: so many of the newest first */
+    bool plain;         /* HTTP/1.0: no chunks */
+    struct text head;   /* response head lines of the caller's, each ended by CRLF */
+};
+
+/*
+ * Hands a socket to a worker, which answers with the response head and owns it from then on. 0: the
+ * fd is consumed. HUB_FULL: no worker has room; HUB_NO_MEMORY: memory_max is reached; -ESHUTDOWN,
+ * -ENOMEM: the fd stays with the caller.
+ */
+MUST_USE int hub_subscribe(struct hub *hub, const struct subscribe_request *request);
+
+/* --- memory: any thread -------------------------------------------------------------------- */
+
+/* What the caller holds for connections counts against memory_max too: more (or less) of it. */
+void hub_count_memory(struct hub *hub, int64_t bytes);
+bool hub_memory_is_full(const struct hub *hub);
+
+/* --- looking ------------------------------------------------------------------------------- */
+
+/* Sums all counters: any thread; each number is exact, the set is not one instant. */
+void hub_stats(struct hub *hub, struct stats *ret_stats);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker's side of the inbox: see inbox.h for the model. */
+#include "engine/inbox.h"
+
+#include <errno.h>
+
+#include "engine/mutation.h"
+
+int inbox_init(struct inbox *inbox, uint32_t slots)
+{
+    CHECK(slots && (slots & (slots - 1)) == 0);
+    inbox->slots = calloc(slots, sizeof(*inbox->slots));
+    if (!inbox->slots)
+        return -ENOMEM;
+    inbox->mask = slots - 1;
+    atomic_init(&inbox->taken, 1); /* sequences start at 1 */
+    atomic_init(&inbox->parked, false);
+    atomic_init(&inbox->messages, NULL);
+    return 0;
+}
+
+void inbox_deinit(struct inbox *inbox)
+{
+    for (uint32_t i = 0; inbox->slots && i <= inbox->mask; i++)
+        frame_unref(atomic_load_explicit(&inbox->slots[i], memory_order_relaxed));
+    free(inbox->slots);
+    inbox->slots = NULL;
+}
+
+unsigned inbox_take(struct inbox *inbox, struct frame **frames, unsigned max)
+{
+    uint64_t position = inbox_position(inbox);
+    unsigned count = 0;
+    while (count < max) {
+        _Atomic(struct frame *) *slot = &inbox->slots[(position + count) & inbox->mask];
+        struct frame *frame = atomic_load_explicit(slot, memory_order_acquire);
+        if (!frame)
+            break;
+        DCHECK(frame->sequence == position + count);
+        atomic_store_explicit(slot, NULL, memory_order_relaxed);
+        frames[count++] = frame;
+    }
+    if (count)
+        atomic_store_explicit(&inbox->taken, position + count, memory_order_release);
+    return count;
+}
+
+void inbox_post(struct inbox *inbox, struct message *message)
+{
+    message->next = atomic_load_explicit(&inbox->messages, memory_order_relaxed);
+    /* Release: pairs with the acquire in inbox_take_messages. No ABA: nodes are only taken all at
+     * once. */
+    while (!atomic_compare_exchange_weak_explicit(&inbox->messages, &message->next, message,
+                                                  memory_order_release, memory_order_relaxed))
+        ;
+}
+
+struct message *inbox_take_messages(struct inbox *inbox)
+{
+    if (!atomic_load_explicit(&inbox->messages, memory_order_relaxed))
+        return NULL;
+    struct message *newest = atomic_exchange_explicit(&inbox->messages, NULL, memory_order_acquire);
+    struct message *oldest = NULL;
+    while (newest) {
+        struct message *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+bool inbox_park(struct inbox *inbox)
+{
+    atomic_store_explicit(&inbox->parked, true, memory_order_relaxed);
+    /* Full fence: either the producer's look at `parked` sees true, or our look below sees what it
+     * stored. Pairs with the fence before inbox_claim_wake. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (MUTATION(park_blindly))
+        return true;
+    uint64_t position = inbox_position(inbox);
+    if (!atomic_load_explicit(&inbox->slots[position & inbox->mask], memory_order_relaxed) &&
+        !atomic_load_explicit(&inbox->messages, memory_order_relaxed))
+        return true;
+    inbox_unpark(inbox);
+    return false;
+}
+
+void inbox_unpark(struct inbox *inbox)
+{
+    atomic_store_explicit(&inbox->parked, false, memory_order_relaxed);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker's inbox: the lock-free MPSC queue through which everything reaches a worker.
+ *
+ * Events: a ring of slots indexed by sequence. The hub claims a sequence once for all workers, so
+ * each slot has exactly one writer, and order is decided before anything is stored: a later event
+ * can be stored first, but never taken first. A slot is NULL (not stored yet) or holds one
+ * reference. taken      next sequence the worker takes; slots below it are free again put any
+ * publisher, only for a sequence it claimed while inbox_has_room said so take       the worker
+ * alone, in sequence, up to the first slot that is not stored Messages (hand-offs and orders): a
+ * stack that producers push and the worker empties whole, in the order of pushing. Parking: see
+ * inbox_park; the eventfd that wakes the worker belongs to its io. The memory ordering is argued
+ * line by line in docs/architecture.md.
+ */
+#pragma once
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "engine/base.h"
+#include "engine/frame.h"
+
+enum message_kind { MESSAGE_HANDOFF, MESSAGE_ORDER };
+
+struct message {
+    struct message *next;
+    enum message_kind kind;
+};
+
+struct inbox {
+    /* Written by the worker, read by every publisher. */
+    alignas(64) _Atomic uint64_t taken;
+    /* Written by the worker and by whoever wakes it. */
+    alignas(64) _Atomic bool parked;
+    _Atomic(struct message *) messages;
+    /* Constant after init. */
+    alignas(64) _Atomic(struct frame *) *slots;
+    uint32_t mask;
+};
+
+/* `slots` is a power of two. 0 or -ENOMEM. */
+MUST_USE int inbox_init(struct inbox *inbox, uint32_t slots);
+/* Releases what was never taken. */
+void inbox_deinit(struct inbox *inbox);
+
+/* --- publishers: any thread ---------------------------------------------------------------- */
+
+/* Whether `count` sequences from `first` on have free slots. Once true for a `first` that the
+ * caller then claims it stays true. */
+static inline bool inbox_has_room(const struct inbox *inbox, uint64_t first, unsigned count)
+{
+    /* Acquire: pairs with the release in inbox_take, whose NULL stores must precede our stores. */
+    uint64_t taken = atomic_load_explicit(&inbox->taken, memory_order_acquire);
+    return first + count <= taken + inbox->mask + 1;
+}
+
+static inline void inbox_put(struct inbox *inbox, uint64_t sequence, struct frame *frame)
+{
+    /* Release: pairs with the acquire in inbox_take; the frame's stamp comes before it. */
+    atomic_store_explicit(&inbox->slots[sequence & inbox->mask], frame, memory_order_release);
+}
+
+void inbox_post(struct inbox *inbox, struct message *message);
+
+/* After a full fence that follows the puts or posts: true for exactly one caller per parking, which
+ * must then wake the worker. */
+static inline bool inbox_claim_wake(struct inbox *inbox)
+{
+    return atomic_load_explicit(&inbox->parked, memory_order_relaxed) &&
+           atomic_exchange_explicit(&inbox->parked, false, memory_order_relaxed);
+}
+
+/* --- the worker ---------------------------------------------------------------------------- */
+
+static inline uint64_t inbox_position(const struct inbox *inbox)
+{
+    return atomic_load_explicit(&inbox->taken, memory_order_relaxed);
+}
+
+/* Takes up to `max` stored events, in sequence; their references pass to the caller. */
+unsigned inbox_take(struct inbox *inbox, struct frame **frames, unsigned max);
+/* All messages posted so far, oldest first; NULL if none. */
+struct message *inbox_take_messages(struct inbox *inbox);
+
+/* Declares the worker asleep and looks once more: true if there is still nothing, so that it may
+ * wait; false (and awake again) if something came. inbox_unpark after the wait, however it ended.
+ */
+bool inbox_park(struct inbox *inbox);
+void inbox_unpark(struct inbox *inbox);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every maximum of the engine and the net layer, each with its reason and with what happens when it
+ * is reached. A limit that a user may set has its default here and its option in cmd/options.c.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+/* --- an event ------------------------------------------------------------------------------ */
+
+/* Long enough for a URL used as a channel name. Longer: the publish or subscribe is refused (400).
+ */
+#define CHANNEL_BYTES_MAX 256
+/* An event type is a word; 256 is picked by hand. Longer: refused (400). */
+#define EVENT_TYPE_BYTES_MAX 256
+/* Browsers send the id back in a header, so it must stay small. Longer: refused (400). */
+#define EVENT_ID_BYTES_MAX 128
+/* WHATWG gives retry no range; 24 hours is longer than any sane reconnect delay. More: refused. */
+#define EVENT_RETRY_MS_MAX 86400000
+/* The largest value --body-max may take: a frame's sizes are 32-bit, and one line of data may turn
+ * into seven bytes on the wire. Default 1 MiB. More: 413, or `error:` on the feed. */
+#define DATA_BYTES_MAX     (16u << 20)
+#define DATA_BYTES_DEFAULT (1u << 20)
+/* Events in one publish call: all of them are claimed in one step, and every later event waits for
+ * their stores. More: refused (413). */
+#define PUBLISH_EVENTS_MAX 1024
+/* An acknowledgement token on the feed: a word of the publisher's own. Longer: `error:`. */
+#define ACK_BYTES_MAX 64
+
+/* --- a subscription ------------------------------------------------------------------------ */
+
+/* Channels of one subscriber; a merge looks at each of them per frame. More: refused (400). */
+#define SUBSCRIBER_CHANNELS_MAX 64
+
+/* --- the hub ------------------------------------------------------------------------------- */
+
+/* One slot per event that a worker has not taken yet: 512 KiB a worker. Full: publishers wait. */
+#define INBOX_SLOTS 65536u
+/* Bytes claimed and not yet swept by the last worker. Full: publishers of the channel wait. */
+#define FLOW_BUDGET_BYTES (64u << 20)
+/* A channel's share of the budget, and so (see FLOW_FRAME_BYTES_MIN) of the inbox. */
+#define FLOW_CHANNEL_BYTES (FLOW_BUDGET_BYTES / 4)
+/* Above this only channels that hold little are admitted, so that a few flooded channels never
+ * stand in front of the rest. */
+#define FLOW_CROWDED_BYTES (FLOW_BUDGET_BYTES / 4 * 3)
+#define FLOW_LITTLE_BYTES  (256u << 10)
+/* What a frame counts at least, so that one counter bounds bytes and slots alike. */
+#define FLOW_FRAME_BYTES_MIN (FLOW_BUDGET_BYTES / INBOX_SLOTS)
+/* Counters, chosen by the channel's hash; channels that share one only share its bound. 512 KiB. */
+#define FLOW_CELLS 65536u
+/* Workers: the size of fixed tables; a machine has fewer cores for one broadcast than this. */
+#define WORKERS_MAX   256
+#define ACCEPTORS_MAX 64
+
+/* --- a worker ------------------------------------------------------------------------------ */
+
+/* Channels a worker keeps. Full: the one published to longest ago that nobody listens to loses its
+ * history (resuming subscribers are told); if there is none, the new subscriber gets 503. */
+#define CHANNELS_MAX 1000000u
+/* Sequences of evicted events remembered per channel: a resume within them is told exactly how many
+ * events it missed, an older one `null`. 8 KiB, only once a channel has evicted. */
+#define EVICTED_REMEMBERED 1024u
+/* Channels dropped whole that are remembered by hash. One that falls out raises the position before
+ * which any resume on any fresh channel is told a gap. 256 KiB, only once a channel was dropped. */
+#define DROPPED_REMEMBERED 16384u
+/* The sends of one io flush: io_uring's submission queue. Bounds how long a submit blocks. */
+#define SEND_BATCH 1024u
+/* Bytes of the frames of one run. More: the next sweep carries the rest. */
+#define RUN_BYTES (256u << 10)
+/* Frames of one run: bounds the offset table, not throughput (RUN_BYTES is met first above 64 B).
+ */
+#define RUN_FRAMES 4096u
+/* Bytes and frames of one subscriber's own send, when it cannot share the channel's run. */
+#define CATCH_UP_BYTES  (64u << 10)
+#define CATCH_UP_FRAMES 1024u
+/* Room for the private sends of one flush. Full: flush early. */
+#define SCRATCH_BYTES  (1u << 20)
+#define SCRATCH_FRAMES 16384u
+/* The sweeps of one turn end after so much, so that the inbox and hand-offs are served. */
+#define TURN_SENDS       1024u
+#define TURN_SWEEP_BYTES (4u << 20)
+#define TURN_NS          2000000
+/* And one channel's slice of it after a quarter, so that a flooded channel leaves room in every
+ * turn for the others. */
+#define SLICE_SENDS (TURN_SENDS / 4)
+#define SLICE_BYTES (TURN_SWEEP_BYTES / 4)
+#define SLICE_NS    (TURN_NS / 4)
+/* What one turn sends to those that catch up, and as tries to laggards. */
+#define CATCH_UP_SENDS      512u
+#define CATCH_UP_TURN_BYTES (2u << 20)
+/* Hand-offs adopted in one turn: each costs some microseconds of socket and channel work. */
+#define HANDOFF_BATCH 256
+/* What a subscriber counts against --memory-max: its record and what comes with it, rounded up. */
+#define SUBSCRIBER_MEMORY 256
+/* Events evicted in one turn because of --memory-max. */
+#define RELIEVE_BATCH 4096u
+/* Laggards looked at in one turn: each may cost a send of CATCH_UP_BYTES. */
+#define LAG_BATCH 256u
+/* Heartbeats in one turn. */
+#define HEARTBEAT_BATCH 512u
+/* Events taken from the inbox before sweeps are served again. */
+#define TAKE_BATCH 2048u
+
+/* --- connections before hand-off ----------------------------------------------------------- */
+
+/* RFC 9112 section 3 recommends at least 8,000 octets for a request line. Longer: 414 and 431. */
+#define TARGET_BYTES_MAX 8192u
+#define HEAD_BYTES_MAX   16384u
+/* Connections that are not subscribers, feeds included: half a KiB each while idle. More: 503. */
+#define CONNECTIONS_DEFAULT 10000
+/* What the engine was sized for; the machine's limits are usually lower. More: 503. */
+#define SUBSCRIBERS_DEFAULT 1000000
+/* The configured Access-Control-Allow-Origin: one URL's origin. Longer: the server does not start.
+ */
+#define ORIGIN_BYTES_MAX 1024
+/* Accepts per wake of a listener, so that a connection storm does not starve the clients. */
+#define ACCEPT_BATCH 64
+/* Answers a feed may leave unread before it is no longer read from. */
+#define FEED_ANSWER_BYTES_MAX (64u << 10)
+/* A turn of a publisher: after it the next one waiting for room is served. */
+#define TURN_EVENTS 64u
+#define TURN_BYTES  (64u << 10)
+/* After an early refusal the rest of a request is read and dropped up to this, then closed. */
+#define LINGER_BYTES_MAX (4u << 20)
+/* The same as a time. */
+#define LINGER_MS 2000
+/* The same while the server stops: time for an answer to cross a network, not more. */
+#define LINGER_STOP_MS 300
+/* Connections that wait in a listener's queue; the kernel lowers it to net.core.somaxconn. */
+#define LISTEN_BACKLOG 4096
+/* How long a listener rests when no descriptor was free and none became free since. */
+#define REST_MS 100
+/* Refused connections an acceptor keeps open until they have read their 503. More: closed at once.
+ */
+#define REFUSALS_MAX 64u
+/* One read of a connection; what it holds of a feed's input while that feed waits for room. */
+#define READ_BYTES (64u << 10)
+/* What a request may hold of input when memory-max is reached: any head, and a small body. More:
+ * 503. */
+#define INPUT_BYTES_SMALL (HEAD_BYTES_MAX + 4096u)
+/* What an acceptor's connections may hold more, or less, than the hub has been told so far. */
+#define MEMORY_BATCH_BYTES (256 << 10)
+/* How long a client may take to read its answer. Longer: closed. */
+#define ANSWER_MS 30000
+/* How long an acceptor goes on answering when the server stops. Then what is left is closed. */
+#define STOP_ANSWER_MS 3000
+/* What a refused client is told to wait before it tries again. */
+#define RETRY_AFTER_S 1
+
+static_assert((INBOX_SLOTS & (INBOX_SLOTS - 1)) == 0, "slots are found by mask");
+static_assert((FLOW_CELLS & (FLOW_CELLS - 1)) == 0, "cells are found by mask");
+static_assert((DROPPED_REMEMBERED & (DROPPED_REMEMBERED - 1)) == 0, "found by mask");
+static_assert(FLOW_CHANNEL_BYTES / FLOW_FRAME_BYTES_MIN >= 8192, "a channel's share of the inbox");
+static_assert(PUBLISH_EVENTS_MAX <= INBOX_SLOTS / 4, "a whole request must fit");
+static_assert(DATA_BYTES_MAX * 7ull + 65536 < UINT32_MAX, "frame sizes are 32-bit");
+static_assert(CATCH_UP_BYTES <= SCRATCH_BYTES && RUN_FRAMES <= SCRATCH_FRAMES, "one send fits");

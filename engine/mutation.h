@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Deliberate faults, to show that the tests see them (tests/sim/mutants): each is one condition
+ * `MUTATION(name)` at the place where the mistake would be made.
+ *
+ * Without the build option `mutations` it is the constant 0 and leaves nothing behind. With it one
+ * fault at most is switched on, by the environment variable FANFARE_MUTATION before main begins:
+ * mutation.c, which is part of no other build.
+ */
+#pragma once
+
+#ifdef FANFARE_MUTATIONS
+
+#define MUTATIONS(X)                                                                               \
+    X(arena_reused)         /* a run is built over one that a queued send still points to */       \
+    X(cursor_too_far)       /* a sweep leaves the cursor one sequence behind what was sent */      \
+    X(drain_too_early)      /* goodbyes before everything claimed is taken */                      \
+    X(drop_forgotten)       /* a dropped channel leaves no trace of what it evicted */             \
+    X(evict_past_reader)    /* history goes although a reader that is not slow needs it */         \
+    X(flow_kept)            /* bytes in flight are not given back when a frame is evicted */       \
+    X(gap_untold)           /* what was lost is passed over in silence */                          \
+    X(join_too_early)       /* before everything published before the request is taken */          \
+    X(limit_counts_unsent)  /* events of a short send count against `limit` */                     \
+    X(missed_off_by_one)    /* the event resumed from counts as missed */                          \
+    X(offset_forgotten)     /* a begun frame is begun anew after a second short send */            \
+    X(park_blindly)         /* a worker sleeps without a last look: a lost wake-up */              \
+    X(send_to_blocked)      /* a sweep does not pass over blocked subscribers */                   \
+    X(send_without_waitall) /* io_uring takes a short send for a whole one */                      \
+    X(two_sends_in_flush)   /* a channel's next sweep begins before its last one is settled */     \
+    X(waiters_asleep)       /* publishers are not woken when there is room again */                \
+    X(writable_unawaited)   /* nobody asks when a full socket takes bytes again */
+
+enum mutation {
+    MUTATION_NONE,
+#define X(name) MUTATION_##name,
+    MUTATIONS(X)
+#undef X
+};
+
+/* Constant from main on. */
+extern enum mutation mutation_on;
+
+#define MUTATION_BUILD 1
+#define MUTATION(name) (mutation_on == MUTATION_##name)
+
+#else
+
+#define MUTATION_BUILD 0
+#define MUTATION(name) 0
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a hub has done and holds: plain numbers, summed over the workers when they are asked for.
+ *
+ * Each counter has one row below: name, kind (counter or gauge) and help; /stats and /metrics print
+ * the table, so that a counter cannot exist without being visible.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define STATS_TABLE(X)                                                                             \
+    X(published, counter, "Events published")                                                      \
+    X(publish_busy, counter, "Publish attempts refused for want of room")                          \
+    X(in_flight_bytes, gauge, "Bytes published and not yet swept by every worker")                 \
+    X(memory_bytes, gauge, "Bytes of events, subscribers and connections, for memory-max")         \
+    X(evicted_memory, counter, "Events evicted because of memory-max")                             \
+    X(subscribers, gauge, "Subscribers connected")                                                 \
+    X(subscribers_lagging, gauge, "Subscribers that do not have everything yet")                   \
+    X(subscribers_slow, gauge, "Subscribers below the slow rate")                                  \
+    X(joined, counter, "Subscribers accepted")                                                     \
+    X(resumed, counter, "Subscribers accepted with a resume point")                                \
+    X(gaps_told, counter, "Gap notices written")                                                   \
+    X(became_slow, counter, "Times a subscriber became slow")                                      \
+    X(skipped, counter, "Times a slow subscriber was skipped ahead")                               \
+    X(closed_gone, counter, "Subscribers that hung up")                                            \
+    X(closed_slow, counter, "Slow subscribers closed because history passed them")                 \
+    X(closed_limit, counter, "Responses ended by limit=N")                                         \
+    X(closed_error, counter, "Subscribers closed by a socket error")                               \
+    X(closed_drain, counter, "Subscribers closed in order when the server stopped")                \
+    X(closed_stuck, counter, "Subscribers closed because they took nothing for write-timeout")     \
+    X(closed_idle, counter, "Responses ended because nothing was published for idle-timeout")      \
+    X(closed_age, counter, "Responses ended because they reached their lifetime")                  \
+    X(closed_memory, counter, "Subscribers closed because memory-max was reached")                 \
+    X(closed_cut, counter, "Subscribers cut when the drain timeout ended")                         \
+    X(refused_full, counter, "Subscribers refused: no worker had room")                            \
+    X(refused_memory, counter, "Subscribers refused: out of memory")                               \
+    X(deliveries, counter, "Events written to subscribers, one per event and subscriber")          \
+    X(delivered_bytes, counter, "Bytes written to subscribers")                                    \
+    X(sends, counter, "Send operations")                                                           \
+    X(sends_short, counter, "Sends that found a socket full")                                      \
+    X(heartbeats, counter, "Heartbeats written")                                                   \
+    X(sweeps, counter, "Sweeps finished")                                                          \
+    X(wakes, counter, "Times a parked worker was woken")                                           \
+    X(channels, gauge, "Channel records, one per channel and worker")                              \
+    X(channels_dropped, counter, "Channel records dropped with their history")                     \
+    X(channels_held, gauge, "Channels whose publishers wait for a reading subscriber")             \
+    X(history_events, gauge, "Events in history, one per event and worker")                        \
+    X(history_bytes, gauge, "Bytes of the events in history, one per event and worker")            \
+    X(evicted, counter, "Events evicted from history")
+
+struct stats {
+#define X(name, kind, help) uint64_t name;
+    STATS_TABLE(X)
+#undef X
+};

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* Flow control: the bounds of flow.h on both sides, counters that return to zero, and waiters. */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "engine/by_hand.h"
+#include "engine/flow.h"
+#include "engine_frames.h"
+
+#define MIB (1u << 20)
+
+/* A frame that counts exactly `bytes`; it is only weighed here, never sent. */
+static struct frame *weight(uint64_t channel_hash, uint32_t bytes)
+{
+    struct frame *frame = frame_make(channel_hash, "", 1);
+    frame->len = bytes;
+    return frame;
+}
+
+static struct flow *flow_make(unsigned workers)
+{
+    struct flow *flow = malloc(sizeof(*flow));
+    cr_assert(flow);
+    cr_assert_eq(flow_init(flow, workers), 0);
+    return flow;
+}
+
+static void flow_drop(struct flow *flow)
+{
+    flow_deinit(flow);
+    free(flow);
+}
+
+static bool admits(struct flow *flow, uint64_t channel_hash)
+{
+    struct frame *frame = weight(channel_hash, 1);
+    bool answer = flow_admits(flow, &frame, 1);
+    frame_unref(frame);
+    return answer;
+}
+
+/* Puts so many bytes of a channel in flight, or takes them out. */
+static void change(struct flow *flow, uint64_t channel_hash, uint32_t bytes, bool add)
+{
+    struct frame *frame = weight(channel_hash, bytes);
+    if (add)
+        flow_add(flow, &frame, 1);
+    else
+        flow_subtract(flow, &frame, 1);
+    frame_unref(frame);
+}
+
+static void expect_empty(const struct flow *flow)
+{
+    cr_expect_eq(atomic_load(&flow->total), 0);
+    for (uint32_t i = 0; i < FLOW_CELLS; i++)
+        cr_assert_eq(atomic_load(&flow->cells[i]), 0, "cell %u", i);
+}
+
+Test(flow, a_channel_has_its_share)
+{
+    struct flow *flow = flow_make(1);
+    change(flow, 7, FLOW_CHANNEL_BYTES - 1, true);
+    cr_expect(admits(flow, 7), "it may overshoot by one request");
+    change(flow, 7, FLOW_FRAME_BYTES_MIN, true);
+    cr_expect_not(admits(flow, 7));
+    cr_expect(admits(flow, 8), "others do not notice");
+    cr_expect_not(admits(flow, 7 + FLOW_CELLS), "channels of one cell share its bound");
+    flow_drop(flow);
+}
+
+Test(flow, a_small_frame_counts_a_slot)
+{
+    struct flow *flow = flow_make(1);
+    change(flow, 7, 1, true);
+    cr_expect_eq(atomic_load(&flow->total), FLOW_FRAME_BYTES_MIN);
+    change(flow, 7, FLOW_FRAME_BYTES_MIN + 1, true);
+    cr_expect_eq(atomic_load(&flow->total), 2 * FLOW_FRAME_BYTES_MIN + 1);
+    flow_drop(flow);
+}
+
+Test(flow, only_small_ones_when_it_is_crowded)
+{
+    struct flow *flow = flow_make(1);
+    for (uint64_t hash = 1; hash <= 4; hash++)
+        change(flow, hash, FLOW_CROWDED_BYTES / 4 - MIB / 4, true);
+    change(flow, 10, FLOW_LITTLE_BYTES - 1, true);
+    change(flow, 11, FLOW_LITTLE_BYTES, true);
+    cr_expect_lt(atomic_load(&flow->total), FLOW_CROWDED_BYTES);
+    cr_expect(admits(flow, 1) && admits(flow, 10) && admits(flow, 11), "not crowded yet");
+    change(flow, 12, MIB, true);
+    cr_expect_geq(atomic_load(&flow->total), FLOW_CROWDED_BYTES);
+    cr_expect_not(admits(flow, 1));
+    cr_expect_not(admits(flow, 11));
+    cr_expect(admits(flow, 10), "holds less than little");
+    cr_expect(admits(flow, 20), "holds nothing");
+    change(flow, 13, FLOW_BUDGET_BYTES / 4, true);
+    cr_expect_geq(atomic_load(&flow->total), FLOW_BUDGET_BYTES);
+    cr_expect_not(admits(flow, 10), "the budget is spent");
+    cr_expect(admits(flow, 20), "a channel with nothing in flight is always admitted");
+    change(flow, 13, FLOW_BUDGET_BYTES / 4, false);
+    cr_expect(admits(flow, 10));
+    flow_drop(flow);
+}
+
+Test(flow, a_request_is_admitted_whole_or_not)
+{
+    struct flow *flow = flow_make(1);
+    change(flow, 7, FLOW_CHANNEL_BYTES, true);
+    struct frame *frames[] = {weight(5, 1), weight(5, 1), weight(7, 1)};
+    cr_expect(flow_admits(flow, frames, 2));
+    cr_expect_not(flow_admits(flow, frames, 3));
+    cr_expect_not(flow_admits(flow, frames + 2, 1));
+    for (int i = 0; i < 3; i++)
+        frame_unref(frames[i]);
+    flow_drop(flow);
+}
+
+Test(flow, what_was_added_is_subtracted)
+{
+    struct flow *flow = flow_make(2);
+    struct frame *frames[40];
+    for (uint32_t i = 0; i < 40; i++)
+        frames[i] = weight(i / 3 % 5, 100 * i * i);
+    for (unsigned count = 1; count <= 40; count++) {
+        flow_add(flow, frames, count);
+        cr_expect_gt(atomic_load(&flow->total), 0);
+        flow_subtract(flow, frames, count);
+        expect_empty(flow);
+    }
+    for (uint32_t i = 0; i < 40; i++)
+        frame_unref(frames[i]);
+    flow_drop(flow);
+}
+
+Test(flow, the_last_worker_gives_back)
+{
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        struct flow *flow = flow_make(workers);
+        struct frame *frames[] = {weight(1, 5000), weight(2, 100), weight(1, 7000)};
+        flow_add(flow, frames, 3);
+        uint64_t before = atomic_load(&flow->total);
+        cr_expect_eq(before, 12000 + FLOW_FRAME_BYTES_MIN);
+        for (unsigned worker = 1; worker <= workers; worker++) {
+            cr_expect_eq(atomic_load(&flow->total), before);
+            for (int i = 0; i < 3; i++) {
+                bool was_last = flow_swept(flow, frames[i]);
+                cr_expect_eq(was_last, worker == workers);
+                if (was_last)
+                    flow_subtract(flow, &frames[i], 1);
+            }
+        }
+        expect_empty(flow);
+        for (int i = 0; i < 3; i++)
+            frame_unref(frames[i]);
+        flow_drop(flow);
+    }
+}
+
+/* --- waiters: a whole hub, with its worker turned by hand ----------------------------------------
+ */
+
+static int open_io(void *context, unsigned index, struct io **ret_io)
+{
+    (void)context, (void)index;
+    return io_epoll_open(16, ret_io);
+}
+
+static struct hub *hub_make(void)
+{
+    struct hub_options options;
+    struct hub *hub = NULL;
+    hub_options_default(&options);
+    options.workers = 1;
+    options.worker_subscribers = 16;
+    cr_assert_eq(hub_new(&options, &hub), 0);
+    cr_assert_eq(hub_start_by_hand(hub, open_io, NULL), 0);
+    return hub;
+}
+
+static void hub_drop(struct hub *hub)
+{
+    struct worker *worker = hub_worker(hub, 0);
+    hub_close(hub);
+    worker_drain(worker, hub_next_sequence(hub));
+    while (!worker->stopped)
+        worker_turn(worker);
+    worker->io->operations->close(worker->io);
+    hub_stop(hub);
+    hub_free(hub);
+}
+
+static int publish(struct hub *hub)
+{
+    static char data[MIB];
+    memset(data, 'x', sizeof(data));
+    struct event event = {.channel = TEXT("flood"), .data = {data, sizeof(data)}, .retry_ms = -1};
+    struct frame *frame;
+    uint64_t first;
+    cr_assert_eq(hub_frame(hub, &event, &frame), 0);
+    int r = hub_publish(hub, &frame, 1, &first);
+    if (r != 0)
+        frame_unref(frame);
+    return r;
+}
+
+/* How often the eventfd was added to since the last look. */
+static uint64_t wakes(int fd)
+{
+    uint64_t count;
+    if (read(fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
+        return count;
+    cr_assert_eq(errno, EAGAIN);
+    return 0;
+}
+
+Test(flow, a_waiter_is_woken_once_when_room_comes)
+{
+    struct hub *hub = hub_make();
+    struct hub_waiter waiter, other;
+    int fd = eventfd(0, EFD_NONBLOCK), other_fd = eventfd(0, EFD_NONBLOCK);
+    hub_waiter_add(hub, &other, other_fd);
+    hub_waiter_add(hub, &waiter, fd);
+    for (uint32_t i = 0; i < FLOW_CHANNEL_BYTES / MIB; i++)
+        cr_assert_eq(publish(hub), 0, "event %u", i);
+    cr_assert_eq(publish(hub), HUB_BUSY);
+    hub_waiter_arm(hub, &waiter);
+    hub_waiter_arm(hub, &waiter);
+    cr_expect_eq(publish(hub), HUB_BUSY);
+    cr_expect_eq(wakes(fd), 0, "nothing has changed yet");
+    worker_turn(hub_worker(hub, 0));
+    cr_expect_eq(wakes(fd), 1);
+    cr_expect_eq(wakes(other_fd), 0, "not armed");
+    cr_expect_eq(publish(hub), 0);
+    worker_turn(hub_worker(hub, 0));
+    cr_expect_eq(wakes(fd), 0, "disarmed by the wake");
+    struct stats stats;
+    hub_stats(hub, &stats);
+    cr_expect_eq(stats.in_flight_bytes, 0);
+    cr_expect_eq(stats.publish_busy, 2);
+    hub_waiter_remove(hub, &waiter);
+    hub_waiter_remove(hub, &other);
+    hub_drop(hub);
+    close(fd);
+    close(other_fd);
+}
+
+Test(flow, closing_the_hub_wakes_waiters)
+{
+    struct hub *hub = hub_make();
+    struct hub_waiter waiter, removed;
+    int fd = eventfd(0, EFD_NONBLOCK), removed_fd = eventfd(0, EFD_NONBLOCK);
+    hub_waiter_add(hub, &waiter, fd);
+    hub_waiter_add(hub, &removed, removed_fd);
+    hub_waiter_arm(hub, &waiter);
+    hub_waiter_arm(hub, &removed);
+    hub_waiter_remove(hub, &removed);
+    hub_close(hub);
+    cr_expect_eq(wakes(fd), 1);
+    cr_expect_eq(wakes(removed_fd), 0);
+    cr_expect_eq(publish(hub), -ESHUTDOWN);
+    hub_waiter_remove(hub, &waiter);
+    hub_drop(hub);
+    close(fd);
+    close(removed_fd);
+}
+
+Test(flow, memory_is_counted_and_admits_what_must_flow)
+{
+    struct flow *flow = flow_make(1);
+    cr_expect_not(flow_memory_is_full(flow), "no bound");
+    atomic_store(&flow->memory_max, 8 * MIB);
+    atomic_store(&flow->other_bytes, 8 * MIB - 1);
+    cr_expect_not(flow_memory_is_full(flow));
+    cr_expect(admits(flow, 1));
+    /* Connections alone fill it: no subscriber, but events go on up to an eighth. */
+    atomic_store(&flow->other_bytes, 9 * MIB);
+    cr_expect(flow_memory_is_full(flow));
+    cr_expect(admits(flow, 1));
+    atomic_store(&flow->frame_bytes, MIB - 1);
+    cr_expect(admits(flow, 1));
+    atomic_store(&flow->frame_bytes, MIB);
+    cr_expect_not(admits(flow, 1));
+    atomic_store(&flow->other_bytes, 7 * MIB - 1);
+    cr_expect_eq(flow_memory(flow), 8 * MIB - 1);
+    cr_expect(admits(flow, 1));
+    atomic_store(&flow->memory_max, 0);
+    atomic_store(&flow->frame_bytes, UINT64_C(1) << 40);
+    cr_expect(admits(flow, 1), "no bound any more");
+    atomic_store(&flow->frame_bytes, 0);
+    atomic_store(&flow->other_bytes, 0);
+    flow_drop(flow);
+}
+
+Test(flow, giving_memory_back_wakes_waiters)
+{
+    struct hub *hub = hub_make();
+    struct hub_waiter waiter;
+    struct hub_options options;
+    hub_options_default(&options);
+    options.memory_max = 8 * MIB;
+    int fd = eventfd(0, EFD_NONBLOCK);
+    hub_waiter_add(hub, &waiter, fd);
+    cr_assert_eq(hub_reload(hub, &options), 0);
+    hub_count_memory(hub, 9 * MIB);
+    cr_expect(hub_memory_is_full(hub));
+    hub_waiter_arm(hub, &waiter);
+    hub_count_memory(hub, -(int64_t)MIB * 2);
+    cr_expect_eq(wakes(fd), 1);
+    cr_expect_not(hub_memory_is_full(hub));
+    hub_count_memory(hub, -(int64_t)MIB * 7);
+    struct stats stats;
+    hub_stats(hub, &stats);
+    cr_expect_eq(stats.memory_bytes, 0);
+    hub_waiter_remove(hub, &waiter);
+    hub_drop(hub);
+    close(fd);
+}
