@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* See client.h. */
+#include "tests/sim/client.h"
+
+#include <inttypes.h>
+
+#include "tests/sim/expect.h"
+#include "tests/sim/fail.h"
+#include "tests/sim/gap_text.h"
+
+struct client *client_free(struct client *client)
+{
+    if (!client)
+        return NULL;
+    reader_deinit(&client->reader);
+    free(client->resume.at);
+    free(client->commits);
+    free(client);
+    return NULL;
+}
+
+struct subscribe_request client_request(const struct client *client, struct text *channels)
+{
+    for (unsigned i = 0; i < client->channel_count; i++)
+        channels[i] = client->model->channels[client->channels[i]].name;
+    return (struct subscribe_request){
+        .fd = client->socket->fd,
+        .before = client->before,
+        .channels = channels,
+        .channel_count = client->channel_count,
+        .has_resume = client->has_resume,
+        .resume = {client->resume.at ? client->resume.at : "", client->resume.len},
+        .limit = client->limit,
+        .last = client->last,
+        .plain = client->plain,
+        .head = client->number % 3 ? (struct text){NULL, 0} : TEXT("X-Extra: a line\r\n")};
+}
+
+/* --- ids ------------------------------------------------------------------------------------- */
+
+static void commit(struct client *client, uint64_t offset, int kind, uint64_t sequence)
+{
+    if (client->commit_count == client->commit_size) {
+        client->commit_size = client->commit_size ? client->commit_size * 2 : 16;
+        client->commits = realloc(client->commits, client->commit_size * sizeof(struct commit));
+        CHECK(client->commits);
+    }
+    client->commits[client->commit_count++] =
+        (struct commit){.offset = offset, .sequence = sequence, .kind = kind};
+}
+
+bool client_last_id(const struct client *client, uint64_t offset, struct bytes *ret_id)
+{
+    size_t at = client->commit_count;
+    while (at > 0 && client->commits[at - 1].offset > offset)
+        at--;
+    if (at == 0)
+        return false;
+    const struct commit *last = &client->commits[at - 1];
+    char id[ID_LEN];
+    ret_id->len = 0;
+    if (last->kind == COMMIT_RESUME) {
+        bytes_add(ret_id, client->resume.at, client->resume.len);
+    } else if (last->kind == COMMIT_GIVEN) {
+        const struct model_event *event = model_at(client->model, last->sequence);
+        bytes_add(ret_id, event->id.at, event->id.len);
+    } else {
+        id_format(id, client->epoch, last->sequence);
+        bytes_add(ret_id, id, sizeof(id));
+    }
+    return true;
+}
+
+static void expect_own_id(const struct client *client, const char *what, struct text id,
+                          uint64_t wanted)
+{
+    char text[ID_LEN];
+    id_format(text, client->epoch, wanted);
+    if (!text_equals(id, (struct text){text, sizeof(text)}))
+        fail("client %u: the id of %s is \"%.*s\", expected \"%.*s\"", client->number, what,
+             (int)id.len, id.at, ID_LEN, text);
+}
+
+/* --- the greeting ---------------------------------------------------------------------------- */
+
+static bool has_line(struct text head, const char *line)
+{
+    char wanted[128];
+    int len = snprintf(wanted, sizeof(wanted), "\r\n%s", line);
+    const char *found = memmem(head.at, head.len, wanted, (size_t)len);
+    if (!found)
+        return false;
+    const char *end = found + len;
+    return end == head.at + head.len || *end == '\r';
+}
+
+static void on_head(void *context, struct text head)
+{
+    struct client *client = context;
+    char resume[64];
+    snprintf(resume, sizeof(resume), "Fanfare-Resume: %s", client->header);
+    static const char status[] = "HTTP/1.1 200 OK\r\n";
+    bool sound = head.len > sizeof(status) && !memcmp(head.at, status, sizeof(status) - 1) &&
+                 has_line(head, "Content-Type: text/event-stream") &&
+                 has_line(head, "Connection: close") && has_line(head, resume) &&
+                 has_line(head, "Transfer-Encoding: chunked") == !client->plain &&
+                 has_line(head, "X-Extra: a line") == (client->number % 3 == 0);
+    if (!sound)
+        fail("client %u: the head should say \"%s\" and be %s; it is:\n%.*s", client->number,
+             resume, client->plain ? "plain" : "chunked", (int)head.len, head.at);
+}
+
+static void on_preface(struct client *client, const struct block *block)
+{
+    client->greeted = true;
+    if (block->has_data || block->has_type || !block->has_retry ||
+        block->retry_ms != client->options->retry_ms)
+        fail("client %u: the stream does not begin with `retry: %u` and an id", client->number,
+             client->options->retry_ms);
+    if (block->has_id != client->has_preface_id)
+        fail("client %u: the preface has %s id", client->number, block->has_id ? "an" : "no");
+    if (!client->has_resume) {
+        expect_own_id(client, "the preface", block->id, client->start);
+        commit(client, block->end, COMMIT_OWN, client->start);
+    } else if (client->has_preface_id) {
+        if (!text_equals(block->id, (struct text){client->resume.at, client->resume.len}))
+            fail("client %u: the preface's id is \"%.*s\", not the resume point \"%s\"",
+                 client->number, (int)block->id.len, block->id.at, client->resume.at);
+        commit(client, block->end, COMMIT_RESUME, 0);
+    }
+}
+
+static void on_greeting_gap(struct client *client, const struct gap_text *gap,
+                            const struct block *block)
+{
+    unsigned channel = client->gaps[client->gaps_seen];
+    int64_t missed = client->gap_missed[client->gaps_seen];
+    client->gaps_seen++;
+    bool last = client->gaps_seen == client->gap_count;
+    if (strcmp(gap->reason, client->reason) != 0)
+        fail("client %u: the gap's reason is \"%s\", expected \"%s\"", client->number, gap->reason,
+             client->reason);
+    if (!text_equals(gap->channel, client->model->channels[channel].name))
+        fail("client %u: the gap is of channel \"%.*s\", expected number %u", client->number,
+             (int)gap->channel.len, gap->channel.at, channel);
+    if (gap->has_from != client->from_is_told ||
+        (gap->has_from &&
+         !text_equals(gap->from, (struct text){client->resume.at, client->resume.len})))
+        fail("client %u: the gap's `from` is \"%.*s\", expected \"%s\"", client->number,
+             (int)gap->from.len, gap->from.at, client->from_is_told ? client->resume.at : "null");
+    expect_own_id(client, "the gap's `to`", gap->to, client->through[channel]);
+    if (gap->missed != missed)
+        fail("client %u: %" PRId64 " events missed on channel %u are told, expected %" PRId64,
+             client->number, gap->missed, channel, missed);
+    if (block->has_id != last)
+        fail("client %u: gap %u of %u has %s id", client->number, client->gaps_seen,
+             client->gap_count, block->has_id ? "an" : "no");
+    if (last) {
+        expect_own_id(client, "the last gap", block->id, client->gap_position);
+        commit(client, block->end, COMMIT_OWN, client->gap_position);
+        client->cursor = client->gap_position;
+    }
+}
+
+/* --- the stream ------------------------------------------------------------------------------ */
+
+uint64_t client_next(const struct client *client)
+{
+    uint64_t next = 0;
+    for (unsigned i = 0; i < client->channel_count; i++) {
+        unsigned channel = client->channels[i];
+        uint64_t first = model_first_after(client->model, channel, client->through[channel]);
+        if (first && (next == 0 || first < next))
+            next = first;
+    }
+    return next;
+}
+
+/* It was skipped ahead: a gap in the middle of the stream. */
+static void on_slow_gap(struct client *client, const struct gap_text *gap,
+                        const struct block *block)
+{
+    uint64_t epoch, from, to, position = 0;
+    unsigned i = 0;
+    while (i < client->channel_count &&
+           !text_equals(gap->channel, client->model->channels[client->channels[i]].name))
+        i++;
+    if (i == client->channel_count || strcmp(gap->reason, "slow") != 0)
+        fail("client %u: a gap \"%s\" of channel \"%.*s\" in the stream", client->number,
+             gap->reason, (int)gap->channel.len, gap->channel.at);
+    unsigned channel = client->channels[i];
+    if (client->strict || client->options->slow != SLOW_SKIP)
+        fail("client %u is skipped ahead although it %s", client->number,
+             client->strict ? "reads" : "should be closed");
+    if (!gap->has_from || !id_parse(gap->from, &epoch, &from) || !id_parse(gap->to, &epoch, &to) ||
+        (block->has_id && !id_parse(block->id, &epoch, &position)))
+        fail("client %u: a gap's positions are no ids of ours", client->number);
+    if (from < client->cursor && !client->gap_open)
+        fail("client %u: a gap is told from %" PRIu64 ", but it was at %" PRIu64 " already",
+             client->number, from, client->cursor);
+    if (to <= client->through[channel] || to > client->evicted[channel])
+        fail("client %u: a gap of channel %u is told to %" PRIu64 "; served through %" PRIu64
+             ", evicted through %" PRIu64,
+             client->number, channel, to, client->through[channel], client->evicted[channel]);
+    uint64_t count = model_count(client->model, channel, client->through[channel], to);
+    if (gap->missed < 0 ? count <= EVICTED_REMEMBERED : (uint64_t)gap->missed != count)
+        fail("client %u: %" PRId64 " events missed on channel %u are told, in truth %" PRIu64,
+             client->number, gap->missed, channel, count);
+    client->through[channel] = to;
+    client->gap_open = !block->has_id;
+    if (!block->has_id)
+        return;
+    uint64_t next = client_next(client);
+    if (position < client->cursor || (next && position >= next))
+        fail("client %u: a gap's id is %" PRIu64 ", but it was at %" PRIu64 " and %" PRIu64
+             " comes next",
+             client->number, position, client->cursor, next);
+    client->cursor = position;
+    commit(client, block->end, COMMIT_OWN, position);
+}
+
+static void on_event(struct client *client, const struct block *block)
+{
+    uint64_t next = client_next(client);
+    if (client->gap_open)
+        fail("client %u: an event comes between a gap and its id", client->number);
+    if (next == 0)
+        fail("client %u: an event \"%.*s\" although it has everything", client->number,
+             (int)block->id.len, block->id.at);
+    const struct model_event *event = model_at(client->model, next);
+    if (event->id.len == 0) {
+        expect_own_id(client, "the next event", block->id, next);
+    } else if (!text_equals(block->id, event->id)) {
+        fail("client %u: the next event's id is \"%.*s\", expected \"%.*s\" (%" PRIu64 ")",
+             client->number, (int)block->id.len, block->id.at, (int)event->id.len, event->id.at,
+             next);
+    }
+    if (!text_equals(block->data, event->data) || !text_equals(block->type, event->type) ||
+        block->has_retry != (event->retry_ms >= 0) ||
+        (block->has_retry && block->retry_ms != event->retry_ms))
+        fail("client %u: event %" PRIu64 " is not what was published", client->number, next);
+    client->through[event->channel] = next;
+    client->cursor = next;
+    client->events++;
+    client->event_is_latest = true;
+    if (client->limit && client->events > client->limit)
+        fail("client %u: more than limit=%u events", client->number, client->limit);
+    commit(client, block->end, event->id.len ? COMMIT_GIVEN : COMMIT_OWN, next);
+}
+
+static void on_goodbye(struct client *client, const struct block *block)
+{
+    if (!*client->draining || client->goodbye)
+        fail("client %u: a goodbye that nobody asked for", client->number);
+    if (block->retry_ms < client->options->retry_ms)
+        fail("client %u: its goodbye asks it back after %" PRId64 " ms", client->number,
+             block->retry_ms);
+    uint64_t next = client_next(client);
+    if (next)
+        fail("client %u: a goodbye before event %" PRIu64, client->number, next);
+    client->goodbye = true;
+}
+
+static void on_block(void *context, const struct block *block)
+{
+    struct client *client = context;
+    struct gap_text gap;
+    client->event_is_latest = false;
+    if (client->goodbye)
+        fail("client %u: something follows the goodbye", client->number);
+    if (!client->greeted) {
+        on_preface(client, block);
+    } else if (block->is_comment) {
+        if (block->has_data || block->has_id || block->has_type || block->has_retry)
+            fail("client %u: a comment within a block", client->number);
+    } else if (text_equals(block->type, TEXT("fanfare-gap"))) {
+        if (!gap_text_parse(&gap, block->data))
+            fail("client %u: a gap that cannot be read: %.*s", client->number, (int)block->data.len,
+                 block->data.at);
+        if (client->gaps_seen < client->gap_count)
+            on_greeting_gap(client, &gap, block);
+        else
+            on_slow_gap(client, &gap, block);
+    } else if (client->gaps_seen < client->gap_count) {
+        fail("client %u: gap %u of %u is not told", client->number, client->gaps_seen + 1,
+             client->gap_count);
+    } else if (block->has_data) {
+        on_event(client, block);
+    } else {
+        on_goodbye(client, block);
+    }
+}
+
+void client_join(struct client *client, struct worker *worker)
+{
+    client->worker = worker;
+    expect_greeting(client);
+    client->reader = (struct reader){
+        .plain = client->plain, .on_head = on_head, .on_block = on_block, .context = client};
+}
+
+uint32_t client_whole_events(const struct client *client)
+{
+    bool begun = client->event_is_latest && client->reader.part == READER_CHUNK_END;
+    return client->events - begun;
+}
+
+bool client_is_complete(const struct client *client)
+{
+    bool ended =
+        client->plain ? reader_is_between(&client->reader) : reader_has_ended(&client->reader);
+    return ended && (client->goodbye || (client->limit && client->events == client->limit));
+}
+
+void client_read(struct client *client)
+{
+    reader_read(&client->reader, client->socket->bytes, client->socket->len);
+    client->socket->len = 0;
+    if (!client->plain && reader_has_ended(&client->reader) && !client_is_complete(client))
+        fail("client %u: the response ends after %u events without reason", client->number,
+             client->events);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One simulated client: what it asked for, and what it must be told because of that.
+ *
+ * When its worker takes it over (client_join) the model works out, from the request, from what was
+ * published and from what that worker had evicted at that moment, the whole greeting: header,
+ * preface, gaps. From then on `through` says for each channel how far it has been served or told,
+ * and the next event is always the first of its channels behind that. Every block that the reader
+ * reports is held against it.
+ *
+ * `strict`: its peer always reads clearly faster than the slow rate and its buffer takes more than
+ * two windows of it, so nothing may ever close or skip it.
+ */
+#pragma once
+
+#include "engine/worker.h"
+#include "tests/sim/model.h"
+#include "tests/sim/reader.h"
+
+/* Where the client's last id changed: what it would resume from, had it been cut off there. */
+struct commit {
+    uint64_t offset;   /* in the stream */
+    uint64_t sequence; /* the position */
+    enum { COMMIT_OWN, COMMIT_GIVEN, COMMIT_RESUME } kind;
+};
+
+struct client {
+    unsigned number;
+    struct sim_socket *socket;
+    const struct model *model;
+    const struct hub_options *options;
+    uint64_t epoch;
+    struct worker *worker; /* since it has joined */
+
+    /* What it asked for. */
+    unsigned channels[MODEL_CHANNELS_MAX];
+    unsigned channel_count;
+    uint64_t before;
+    bool has_resume, plain;
+    struct bytes resume;
+    uint32_t limit, last;
+
+    /* The greeting it must get. */
+    const char *header;
+    bool has_preface_id;
+    uint64_t start;                    /* the preface's position, without a resume point */
+    const char *reason;                /* of the greeting's gaps */
+    bool from_is_told;                 /* `from` repeats the resume point */
+    unsigned gaps[MODEL_CHANNELS_MAX]; /* channels */
+    int64_t gap_missed[MODEL_CHANNELS_MAX];
+    unsigned gap_count;
+    uint64_t gap_position;
+
+    /* How far it is. */
+    struct reader reader;
+    bool greeted, goodbye, gap_open;
+    unsigned gaps_seen;
+    uint64_t through[MODEL_CHANNELS_MAX];
+    uint64_t cursor; /* the newest position it was given */
+    uint32_t events;
+    bool event_is_latest; /* the latest block is an event */
+    bool strict;
+    bool instant; /* and it reads everything at once: no drain may cut it */
+    const bool *draining;
+    const uint64_t *evicted; /* by channel: what its worker has let go, at the last look */
+    struct commit *commits;
+    size_t commit_count, commit_size;
+};
+
+struct client *client_free(struct client *client);
+/* The request as the hub wants it; `channels` is room for its names. */
+struct subscribe_request client_request(const struct client *client, struct text *channels);
+/* Its worker has just adopted it. */
+void client_join(struct client *client, struct worker *worker);
+/* Takes what the socket took since the last time. */
+void client_read(struct client *client);
+/* The next event it must get; 0: it has everything. */
+uint64_t client_next(const struct client *client);
+/* The text of the last id that the client knows, if only the first `offset` bytes reached it. False
+ * if it knows none. */
+bool client_last_id(const struct client *client, uint64_t offset, struct bytes *ret_id);
+/* Events whose frames are whole: a client has read an event when its chunk still lacks its end. */
+uint32_t client_whole_events(const struct client *client);
+/* Whether a response with limit=N, or a drained one, is over as it should be. */
+bool client_is_complete(const struct client *client);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What must hold after each turn of a worker, and when everything is quiet: history within its
+ * limits plus what is in flight, nothing evicted without need, counters that say what is there.
+ */
+#include "tests/sim/world.h"
+
+#include <inttypes.h>
+
+#include "tests/sim/fail.h"
+
+static struct channel *find_record(const struct world_worker *worker, unsigned channel)
+{
+    struct text name = world->model.channels[channel].name;
+    return channels_find(&worker->worker->channels, hash_text(&worker->worker->options->key, name),
+                         name);
+}
+
+/* --- histories ------------------------------------------------------------------------------- */
+
+/* Without the newest of what was let go the history would be within its limits: it went too soon.
+ */
+static void expect_eviction(const struct world_worker *worker, unsigned channel,
+                            const struct history *history)
+{
+    const struct hub_options *options = &world->options;
+    const struct model_event *newest = model_at(&world->model, history->evicted_through);
+    if (history_count(history) + 1 <= options->history_events &&
+        history->bytes + newest->frame_len <= options->history_bytes &&
+        world->sim.now_ns - newest->born_ns <= (int64_t)options->history_age_s * 1000000000)
+        fail("worker %u let go of event %" PRIu64 " of channel %u without need", worker->index,
+             history->evicted_through, channel);
+}
+
+void look_at_evicted(struct world_worker *worker)
+{
+    for (unsigned i = 0; i < world->model.channel_count; i++) {
+        const struct channel *channel = find_record(worker, i);
+        if (!channel || channel->history.evicted_through <= worker->evicted[i])
+            continue;
+        worker->evicted[i] = channel->history.evicted_through;
+        if (channel->history.begin > 0)
+            expect_eviction(worker, i, &channel->history);
+    }
+}
+
+static void inspect_history(const struct world_worker *worker, unsigned number,
+                            const struct channel *channel)
+{
+    const struct history *history = &channel->history;
+    uint64_t position = worker->worker->position;
+    uint64_t retained = model_count(&world->model, number, history->evicted_through, position - 1);
+    if (history_count(history) != retained)
+        fail("worker %u keeps %" PRIu64 " events of channel %u, expected %" PRIu64, worker->index,
+             history_count(history), number, retained);
+    uint64_t remembered =
+        model_count(&world->model, number, history->remembered_after, history->evicted_through);
+    uint64_t wanted = history->begin < EVICTED_REMEMBERED ? history->begin : EVICTED_REMEMBERED;
+    if (remembered != wanted)
+        fail("worker %u remembers %" PRIu64 " evicted events of channel %u, expected %" PRIu64,
+             worker->index, remembered, number, wanted);
+    /* What is not in flight any more is within the limits. */
+    uint64_t bytes = 0;
+    for (uint64_t place = history->begin; place < history->returned; place++)
+        bytes += history_at(history, place)->len;
+    if (history->returned - history->begin > world->options.history_events ||
+        bytes > world->options.history_bytes)
+        fail("worker %u keeps %" PRIu64 " events and %" PRIu64
+             " bytes of channel %u that are not in flight",
+             worker->index, history->returned - history->begin, bytes, number);
+}
+
+void inspect_flow(void)
+{
+    const struct flow *flow = world->workers[0].worker->flow;
+    uint64_t total = atomic_load(&flow->total);
+    /* Each publisher looks before it adds, so each may overshoot by one request. */
+    uint64_t overshoot = WORLD_PUBLISHERS_MAX * world->largest_request;
+    if (total > FLOW_BUDGET_BYTES + overshoot)
+        fail("%" PRIu64 " bytes are in flight", total);
+    for (unsigned i = 0; i < world->model.channel_count; i++) {
+        struct text name = world->model.channels[i].name;
+        uint64_t hash = hash_text(&world->workers[0].worker->options->key, name);
+        uint64_t held = atomic_load(&flow->cells[hash & (FLOW_CELLS - 1)]);
+        if (held > total || held > FLOW_CHANNEL_BYTES + overshoot)
+            fail("%" PRIu64 " bytes of channel %u are in flight, of %" PRIu64, held, i, total);
+    }
+}
+
+void inspect_worker(struct world_worker *worker)
+{
+    look_at_evicted(worker);
+    for (unsigned i = 0; i < world->model.channel_count; i++) {
+        const struct channel *channel = find_record(worker, i);
+        if (channel)
+            inspect_history(worker, i, channel);
+    }
+    for (unsigned i = 0; i < world->client_count; i++) {
+        struct client *client = world->clients[i];
+        if (client->worker == worker->worker && client->socket->len)
+            client_read(client);
+    }
+}
+
+/* --- counters -------------------------------------------------------------------------------- */
+
+struct census {
+    uint64_t lagging, slow, channels, held, events, bytes;
+};
+
+static struct census count_all(void)
+{
+    struct census census = {0};
+    for (unsigned w = 0; w < world->worker_count; w++) {
+        const struct worker *worker = world->workers[w].worker;
+        for (uint32_t i = 0; i < worker->subscribers_used; i++) {
+            const struct subscriber *subscriber = &worker->subscribers[i];
+            if (subscriber->state == SUBSCRIBER_FREE)
+                continue;
+            census.lagging += (subscriber->flags & SUBSCRIBER_LAGGING) != 0;
+            census.slow += (subscriber->flags & SUBSCRIBER_SLOW) != 0;
+        }
+        for (unsigned i = 0; i < world->model.channel_count; i++) {
+            const struct channel *channel = find_record(&world->workers[w], i);
+            if (!channel)
+                continue;
+            census.channels++;
+            census.held += channel->held;
+            census.events += history_count(&channel->history);
+            uint64_t bytes = 0;
+            for (uint64_t at = channel->history.begin; at < channel->history.end; at++)
+                bytes += history_at(&channel->history, at)->len;
+            expect_equal("the sum of a history's frames", bytes, channel->history.bytes);
+            census.bytes += bytes;
+        }
+    }
+    return census;
+}
+
+void inspect_counters(void)
+{
+    struct stats stats;
+    hub_stats(world->hub, &stats);
+    uint64_t open = 0, events = 0, bytes = 0;
+    for (unsigned i = 0; i < world->client_count; i++) {
+        const struct client *client = world->clients[i];
+        open += client->socket->state == SIM_OPEN;
+        events += client_whole_events(client);
+        bytes += client->socket->taken;
+    }
+    struct census census = count_all();
+    expect_equal("published", stats.published, hub_next_sequence(world->hub) - 1);
+    expect_equal("joined", stats.joined, world->joined);
+    expect_equal("refused_full", stats.refused_full, world->refused);
+    expect_equal("subscribers", stats.subscribers, open);
+    expect_equal("joined less all closed",
+                 stats.joined - stats.closed_gone - stats.closed_slow - stats.closed_limit -
+                     stats.closed_error - stats.closed_drain - stats.closed_cut,
+                 open);
+    expect_equal("closed_error", stats.closed_error, 0);
+    expect_equal("refused_memory", stats.refused_memory, 0);
+    expect_equal("subscribers_lagging", stats.subscribers_lagging, census.lagging);
+    expect_equal("subscribers_slow", stats.subscribers_slow, census.slow);
+    expect_equal("channels", stats.channels, census.channels);
+    expect_equal("channels_held", stats.channels_held, census.held);
+    expect_equal("history_events", stats.history_events, census.events);
+    expect_equal("history_bytes", stats.history_bytes, census.bytes);
+    if (world->deaths)
+        return;
+    expect_equal("deliveries", stats.deliveries, events);
+    expect_equal("delivered_bytes", stats.delivered_bytes, bytes);
+}
+
+/* --- at rest --------------------------------------------------------------------------------- */
+
+/* A socket that refused right after it was said to be writable is tried again at the end of its
+ * window, not by poll: its client alone may wait that long. */
+static bool waits_for_window(const struct client *client)
+{
+    const struct sim_socket *socket = client->socket;
+    const struct subscriber *subscriber = &client->worker->subscribers[socket->owner];
+    return subscriber->state == SUBSCRIBER_BLOCKED && !socket->awaited && socket->denied &&
+           worker_due_ns(client->worker) <=
+               world->sim.now_ns + (int64_t)world->options.slow_after_ms * 1000000;
+}
+
+void inspect_forgotten(void)
+{
+    for (unsigned i = 0; i < world->client_count; i++) {
+        const struct client *client = world->clients[i];
+        if (client_is_connected(client) && client_next(client) && !waits_for_window(client))
+            fail("client %u lacks event %" PRIu64 " and its worker sleeps", client->number,
+                 client_next(client));
+    }
+}
+
+void inspect_rest(void)
+{
+    const struct flow *flow = world->workers[0].worker->flow;
+    for (unsigned i = 0; i < world->worker_count; i++) {
+        const struct worker *worker = world->workers[i].worker;
+        expect_equal("a worker's position at rest", worker->position,
+                     hub_next_sequence(world->hub));
+        expect_equal("lagging subscribers at rest", worker->lagging_live, 0);
+        expect_equal("subscribers with a reservation", atomic_load(&worker->reserved),
+                     worker->subscriber_count);
+    }
+    for (unsigned i = 0; i < world->client_count; i++) {
+        const struct client *client = world->clients[i];
+        if (!client_is_connected(client))
+            continue;
+        if (client_next(client))
+            fail("client %u lacks event %" PRIu64 " although everything is quiet", client->number,
+                 client_next(client));
+        if (!client->greeted || client->gaps_seen != client->gap_count || client->gap_open ||
+            !reader_is_between(&client->reader))
+            fail("client %u is in the middle of something although everything is quiet",
+                 client->number);
+    }
+    expect_equal("the bytes in flight at rest", atomic_load(&flow->total), 0);
+    for (uint32_t i = 0; i < FLOW_CELLS; i++)
+        if (atomic_load_explicit(&flow->cells[i], memory_order_relaxed))
+            fail("cell %u of flow control is not empty although everything is quiet", i);
+}

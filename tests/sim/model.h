@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The model of what was published: every event by its sequence, and each channel's sequences.
+ *
+ * It is filled when a frame is stamped, before any worker can see it, and knows nothing of workers,
+ * histories or limits. An event's texts are what a client must read: line ends of the data are LF.
+ */
+#pragma once
+
+#include "engine/frame.h"
+#include "engine/io_sim.h"
+
+#define MODEL_CHANNELS_MAX 7
+
+struct model_event {
+    uint64_t sequence; /* 0: not stamped yet */
+    unsigned channel;
+    char *bytes; /* of all four texts */
+    struct text type, id, data, published;
+    int64_t retry_ms;
+    uint32_t frame_len;
+    int64_t born_ns;
+};
+
+struct model_channel {
+    struct text name;
+    uint64_t *sequences; /* ascending */
+    size_t count, size;
+};
+
+struct model {
+    struct model_channel channels[MODEL_CHANNELS_MAX];
+    unsigned channel_count;
+    struct model_event *events; /* by sequence */
+    size_t event_size;
+    uint64_t published;    /* the highest sequence stamped */
+    uint32_t largest;      /* bytes of the largest data that this run makes */
+    unsigned given_one_in; /* one event in so many has an id of its own; 0: none */
+};
+
+void model_init(struct model *model, struct sim_random *random);
+void model_deinit(struct model *model);
+
+/* An event for one of the channels, not published yet. */
+struct model_event model_make(const struct model *model, struct sim_random *random,
+                              unsigned channel);
+void model_drop(struct model_event *event);
+/* It has a place in the order now; its bytes belong to the model. */
+void model_add(struct model *model, const struct model_event *event);
+const struct model_event *model_at(const struct model *model, uint64_t sequence);
+
+/* The channel's first event after `sequence`; 0: none. */
+uint64_t model_first_after(const struct model *model, unsigned channel, uint64_t sequence);
+/* How many events the channel has after `from`, up to and including `through`. */
+uint64_t model_count(const struct model *model, unsigned channel, uint64_t from, uint64_t through);
