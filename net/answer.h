@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Answers to an HTTP client: status, field lines (CORS among them) and body, written in one piece.
+ *
+ * An answer says keep-alive if the client wishes it, the request was read to its end and the server
+ * is not stopping; else it sets `close_after`. None of these functions changes what the client does
+ * next: that is client.c, which calls them. Belongs to the acceptor's thread.
+ */
+#pragma once
+
+#include "net/client.h"
+
+struct answer {
+    int status;
+    const char *content_type; /* NULL: none */
+    struct text body;
+    const char *allow; /* an Allow line; NULL: none */
+    bool preflight;    /* the lines that answer a CORS preflight */
+    bool no_length;    /* HEAD of a stream, whose length nobody knows */
+};
+
+void answer_send(struct client *client, const struct answer *answer);
+/* One plain sentence, or {"error": "..."} for `json`; 503 says Retry-After. */
+void answer_error(struct client *client, int status, const char *sentence, const char *allow,
+                  bool json);
+void answer_continue(struct client *client);
+
+/* The CORS lines of an answer to this request, for a stream's head; empty without an Origin. */
+struct text answer_stream_lines(const struct client *client, char *room, size_t size);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* What all connections of an acceptor share: see connection.h. */
+#include "net/connection.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/acceptor.h"
+
+void connection_init(struct connection *connection, struct acceptor *acceptor,
+                     enum source_kind kind, int fd)
+{
+    *connection = (struct connection){.source.kind = kind, .acceptor = acceptor, .fd = fd};
+    list_add(&acceptor->connections, &connection->all);
+}
+
+void connection_want(struct connection *connection, uint32_t events)
+{
+    if (connection->closed || connection->interest == events)
+        return;
+    int operation = !events ? EPOLL_CTL_DEL : !connection->interest ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    struct epoll_event event = {.events = events, .data.ptr = connection};
+    if (epoll_ctl(connection->acceptor->epoll_fd, operation, connection->fd, &event)) {
+        /* Out of memory, or of epoll watches: it could never be heard again. */
+        connection_close(connection);
+        return;
+    }
+    connection->interest = events;
+}
+
+void connection_deadline(struct connection *connection, enum deadline_kind kind)
+{
+    struct acceptor *acceptor = connection->acceptor;
+    if (connection->closed)
+        return;
+    list_remove(&connection->deadline);
+    connection->deadline_kind = (uint8_t)kind;
+    if (kind == DEADLINE_NONE)
+        return;
+    connection->deadline_ns = acceptor->now_ns + acceptor->limits.deadline_ns[kind];
+    list_add(&acceptor->deadlines[kind], &connection->deadline);
+}
+
+void connection_ready(struct connection *connection)
+{
+    if (!connection->closed && !link_is_listed(&connection->ready))
+        list_add(&connection->acceptor->ready, &connection->ready);
+}
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+static void drop_output(struct connection *connection)
+{
+    free(TAKE(connection->output));
+    connection->output_at = 0;
+    connection->output_len = 0;
+    connection->output_capacity = 0;
+}
+
+/* What the socket takes of these bytes; the peer is deaf if it takes none ever again. */
+static size_t write_some(struct connection *connection, const char *bytes, size_t len)
+{
+    size_t done = 0;
+    while (done < len && !connection->deaf) {
+        ssize_t sent = send(connection->fd, bytes + done, len - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent >= 0)
+            done += (size_t)sent;
+        else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+            return done;
+        else if (errno != EINTR) {
+            connection->deaf = true;
+            connection->broken = errno != EPIPE; /* which is a peer that wants no answers */
+        }
+    }
+    return done;
+}
+
+void connection_append(struct connection *connection, const char *bytes, size_t len)
+{
+    if (connection->deaf || connection->closed || len == 0)
+        return;
+    size_t need = connection->output_len + len;
+    if (need > connection->output_capacity) {
+        size_t capacity = need < 512 ? 512 : need + need / 2;
+        char *grown = capacity < UINT32_MAX ? realloc(connection->output, capacity) : NULL;
+        if (!grown) {
+            connection->deaf = connection->broken = true;
+            drop_output(connection);
+            return;
+        }
+        connection->output = grown;
+        connection->output_capacity = (uint32_t)capacity;
+    }
+    memcpy(connection->output + connection->output_len, bytes, len);
+    connection->output_len += (uint32_t)len;
+}
+
+void connection_flush(struct connection *connection)
+{
+    if (!connection->output || connection->closed)
+        return;
+    connection->output_at +=
+        (uint32_t)write_some(connection, connection->output + connection->output_at,
+                             connection_output_bytes(connection));
+    if (connection->deaf || connection->output_at == connection->output_len) {
+        drop_output(connection);
+    } else if (connection->output_at >= connection->output_capacity / 2) {
+        connection->output_len -= connection->output_at;
+        memmove(connection->output, connection->output + connection->output_at,
+                connection->output_len);
+        connection->output_at = 0;
+    }
+}
+
+void connection_write(struct connection *connection, const char *bytes, size_t len)
+{
+    if (connection->closed)
+        return;
+    size_t done = connection->output ? 0 : write_some(connection, bytes, len);
+    connection_append(connection, bytes + done, len - done);
+}
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+size_t connection_read(struct connection *connection, char *bytes, size_t size)
+{
+    if (connection->closed || connection->ended)
+        return 0;
+    for (;;) {
+        ssize_t got = recv(connection->fd, bytes, size, MSG_DONTWAIT);
+        if (got > 0)
+            return (size_t)got;
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+            connection->ended = true;
+        return 0;
+    }
+}
+
+/* --- ending -------------------------------------------------------------------------------- */
+
+void connection_finish(struct connection *connection)
+{
+    if (connection->closed || connection->finishing)
+        return;
+    connection->finishing = true;
+    list_remove(&connection->ready);
+    connection_deadline(connection, DEADLINE_ANSWER);
+    connection_on_finishing(connection);
+}
+
+void connection_on_finishing(struct connection *connection)
+{
+    struct acceptor *acceptor = connection->acceptor;
+    connection_flush(connection);
+    if (connection_has_output(connection)) {
+        connection_want(connection, EPOLLOUT);
+        return;
+    }
+    if (!connection->shut) {
+        connection->shut = true;
+        (void)shutdown(connection->fd, SHUT_WR);
+        connection_deadline(connection, DEADLINE_LINGER);
+    }
+    /* One read a turn: a peer that sends without end must not hold the others up. */
+    size_t got = connection_read(connection, acceptor->input, sizeof(acceptor->input));
+    connection->dropped += (uint32_t)got;
+    if (connection->ended || connection->deaf || connection->dropped > LINGER_BYTES_MAX) {
+        if (connection->dropped > LINGER_BYTES_MAX)
+            net_count(&acceptor->stats.lingers_cut);
+        connection_close(connection);
+        return;
+    }
+    connection_want(connection, EPOLLIN);
+}
+
+static void leave(struct connection *connection)
+{
+    struct acceptor *acceptor = connection->acceptor;
+    connection_deadline(connection, DEADLINE_NONE);
+    list_remove(&connection->ready);
+    list_remove(&connection->all);
+    list_add(&acceptor->closed, &connection->all);
+    connection->closed = true;
+    acceptor_on_closed(acceptor, connection);
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->closed)
+        return;
+    close(connection->fd); /* which takes it out of the epoll set */
+    connection->fd = -1;
+    leave(connection);
+}
+
+void connection_release(struct connection *connection)
+{
+    if (connection->closed)
+        return;
+    CHECK(connection->interest == 0);
+    connection->fd = -1;
+    leave(connection);
+}
+
+void connection_deinit(struct connection *connection)
+{
+    drop_output(connection);
+}

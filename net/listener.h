@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A listening socket: TCP or unix, for HTTP or for feeds.
+ *
+ * Life: listener_open (binds and listens) -> listener_accept from any acceptor -> listener_close.
+ * Between open and close it is immutable, so all acceptors share it without a lock; open and close
+ * belong to the thread that owns the server.
+ *
+ * A socket file that nobody listens on any more is replaced; one that somebody listens on is not.
+ * Both are decided under a lock on its directory, so two servers that start at once cannot remove
+ * each other's file. On leaving only a file that is still ours is unlinked.
+ *
+ * Does not decide who may connect, and knows no epoll: that is accept.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "engine/base.h"
+
+enum listener_kind { LISTENER_HTTP, LISTENER_FEED };
+
+struct listener {
+    enum listener_kind kind;
+    int fd;
+    bool is_unix;
+    char path[108]; /* unix: the file; sun_path has no more room */
+    dev_t device;   /* of the file that was made, to recognise it on leaving */
+    ino_t inode;
+    char address[160]; /* what server_address shows */
+};
+
+/* `address` is "ADDR:PORT", "[V6]:PORT" or "unix:PATH". 0, or a negative errno and one sentence. */
+MUST_USE int listener_open(struct listener *listener, const char *address, char *error,
+                           size_t error_size);
+/* A feed socket with exactly this file mode. */
+MUST_USE int listener_open_feed(struct listener *listener, const char *path, mode_t mode,
+                                char *error, size_t error_size);
+
+/* The next connection, non-blocking and ready for use: its fd, or a negative errno. */
+MUST_USE int listener_accept(const struct listener *listener);
+
+/* Also removes the socket file, if it is still the one that was made. */
+void listener_close(struct listener *listener);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the acceptors have done and hold. One row per counter: name, kind and help; /stats and
+ * /metrics print the table behind the engine's, so that a counter cannot exist without being
+ * visible.
+ *
+ * Each acceptor has its own set and is the only one that writes it: a relaxed load and store, no
+ * locked instruction. Whoever asks sums over all acceptors; each number is exact, the set is not
+ * one instant. A gauge that goes up on one acceptor also goes down there, so its sum is right.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define NET_STATS_TABLE(X)                                                                         \
+    X(connections_accepted, counter, "Connections accepted, refused ones included")                \
+    X(connections_open, gauge, "Connections open that are not subscribers, feeds included")        \
+    X(connections_refused_limit, counter, "Connections refused: as many as allowed are open")      \
+    X(connections_refused_descriptors, counter, "Connections refused: no descriptor was free")     \
+    X(connections_refused_memory, counter, "Connections refused: out of memory")                   \
+    X(descriptors_exhausted, counter, "Times accepting found no free descriptor or memory")        \
+    X(listeners_rested, counter, "Times a listener rested because nothing could be accepted")      \
+    X(accept_errors, counter, "Connections that were gone before they were accepted")              \
+    X(requests, counter, "HTTP requests whose head was complete")                                  \
+    X(responses_2xx, counter, "HTTP answers of status 200 to 299, streams not included")           \
+    X(responses_4xx, counter, "HTTP answers of status 400 to 499")                                 \
+    X(responses_5xx, counter, "HTTP answers of status 500 to 599")                                 \
+    X(handed_off, counter, "Subscribers handed to a worker")                                       \
+    X(subscribers_refused, counter, "Subscribe requests refused: as many as allowed are there")    \
+    X(subscribers_refused_memory, counter, "Subscribe requests refused: memory-max is reached")    \
+    X(requests_refused_memory, counter,                                                            \
+      "Requests refused: a large body, and memory-max is reached")                                 \
+    X(publishes_waiting, gauge, "Publishers that wait for room, feeds included")                   \
+    X(publishes_waited, counter, "Times a publisher had to wait for room")                         \
+    X(publishes_refused_busy, counter, "HTTP publishes refused: no room within the publish wait")  \
+    X(timeouts_request, counter, "Requests answered 408: not complete in time")                    \
+    X(timeouts_idle, counter, "Keep-alive connections closed because no request came")             \
+    X(timeouts_answer, counter, "Connections closed because the client did not read its answer")   \
+    X(lingers_cut, counter, "Closed with input left after an early refusal")                       \
+    X(feeds_open, gauge, "Feed connections open")                                                  \
+    X(feeds_accepted, counter, "Feed connections accepted")                                        \
+    X(feeds_refused_peer, counter, "Feed connections refused: wrong user or group")                \
+    X(feed_events, counter, "Events published by feeds")                                           \
+    X(feed_events_refused, counter, "Feed events refused: malformed, too large or cut off")        \
+    X(feed_events_busy, counter, "Feed events with `wait: no` that found no room")                 \
+    X(feeds_held, counter, "Times a feed was not read because its answers were not read")
+
+struct net_stats {
+#define X(name, kind, help) _Atomic uint64_t name;
+    NET_STATS_TABLE(X)
+#undef X
+};
+
+/* The same as plain numbers: the sum over the acceptors. */
+struct net_totals {
+#define X(name, kind, help) uint64_t name;
+    NET_STATS_TABLE(X)
+#undef X
+};
+
+/* Only the acceptor that owns the counter calls these two. */
+static inline void net_count(_Atomic uint64_t *counter)
+{
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
+}
+
+static inline void net_uncount(_Atomic uint64_t *counter)
+{
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value - 1, memory_order_relaxed);
+}
