@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The usual places of the feed socket. /tmp belongs to everybody, so a directory in there is used
+ * only if it is a real directory, ours, and closed to others: whoever made it first must not be
+ * able to stand in for the server.
+ */
+#include "cmd/feed_path.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RUN_DIRECTORY "/run/fanfare"
+
+static bool fits(int len, size_t size)
+{
+    return len > 0 && (size_t)len < size;
+}
+
+static bool own_path(struct feed_path *out)
+{
+    const char *directory = getenv("XDG_RUNTIME_DIR");
+    return directory && directory[0] == '/' &&
+           fits(snprintf(out->path, sizeof(out->path), "%s/fanfare.sock", directory),
+                sizeof(out->path));
+}
+
+static void temporary_directory(char *out, size_t out_size)
+{
+    snprintf(out, out_size, "/tmp/fanfare-%u", (unsigned)geteuid());
+}
+
+static bool is_private(const char *directory)
+{
+    struct stat status;
+    return lstat(directory, &status) == 0 && S_ISDIR(status.st_mode) &&
+           status.st_uid == geteuid() && (status.st_mode & 077) == 0;
+}
+
+static int temporary_make(struct feed_path *out)
+{
+    char directory[64];
+    temporary_directory(directory, sizeof(directory));
+    if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    if (!is_private(directory)) {
+        snprintf(out->note, sizeof(out->note), "%s exists and is not ours alone", directory);
+        return -EPERM;
+    }
+    snprintf(out->path, sizeof(out->path), "%s/feed.sock", directory);
+    return 0;
+}
+
+int feed_path_make(struct feed_path *ret_path)
+{
+    ret_path->note[0] = '\0';
+    if (own_path(ret_path)) {
+        const char *directory = getenv("XDG_RUNTIME_DIR");
+        if (access(directory, W_OK | X_OK) == 0)
+            return 0;
+        snprintf(ret_path->note, sizeof(ret_path->note), "cannot write to %.150s: %s", directory,
+                 strerror(errno));
+    }
+    int error = 0;
+    if (mkdir(RUN_DIRECTORY, 0755) < 0 && errno != EEXIST)
+        error = errno;
+    if (error == 0 && access(RUN_DIRECTORY, W_OK | X_OK) < 0)
+        error = errno;
+    if (error == 0) {
+        snprintf(ret_path->path, sizeof(ret_path->path), RUN_DIRECTORY "/feed.sock");
+        return 0;
+    }
+    if (ret_path->note[0] == '\0')
+        snprintf(ret_path->note, sizeof(ret_path->note),
+                 "XDG_RUNTIME_DIR is not set, and " RUN_DIRECTORY " cannot be used: %s",
+                 strerror(error));
+    return temporary_make(ret_path);
+}
+
+static bool is_socket(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+int feed_path_find(struct feed_path *ret_path)
+{
+    struct feed_path places[3] = {0};
+    char directory[64];
+    temporary_directory(directory, sizeof(directory));
+    if (!own_path(&places[0]))
+        places[0].path[0] = '\0';
+    snprintf(places[1].path, sizeof(places[1].path), RUN_DIRECTORY "/feed.sock");
+    if (is_private(directory))
+        snprintf(places[2].path, sizeof(places[2].path), "%s/feed.sock", directory);
+    /* One that lets us in is better than an earlier one that does not, which is better than none:
+     * its refusal says what is wrong. */
+    for (int must_write = 1; must_write >= 0; must_write--)
+        for (int i = 0; i < 3; i++)
+            if (is_socket(places[i].path) && (!must_write || access(places[i].path, W_OK) == 0)) {
+                *ret_path = places[i];
+                return 0;
+            }
+    return -ENOENT;
+}

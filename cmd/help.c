@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The help texts. An option's paragraph is its sentence, then range and default in brackets,
+ * wrapped by words into the right-hand column; an option too long for the left-hand one has a line
+ * of its own.
+ */
+#include "cmd/help.h"
+
+#include "cmd/options.h"
+
+enum { COLUMNS = 80, LEFT = 27 };
+
+/* Prints words from column LEFT on; `at` is where the line stands already. */
+static void wrap(FILE *out, const char *text, size_t at)
+{
+    while (*text != '\0') {
+        size_t word = strcspn(text, " ");
+        bool first = at <= LEFT;
+        if (at > LEFT && at + 1 + word > COLUMNS - 1) {
+            fprintf(out, "\n%*s", LEFT, "");
+            at = LEFT;
+            first = true;
+        } else if (at < LEFT) {
+            fprintf(out, "%*s", (int)(LEFT - at), "");
+            at = LEFT;
+        }
+        fprintf(out, "%s%.*s", first ? "" : " ", (int)word, text);
+        at += word + !first;
+        text += word + strspn(text + word, " ");
+    }
+    fprintf(out, "\n");
+}
+
+static const char *unit_said(enum value_type type)
+{
+    return type == VALUE_SECONDS || type == VALUE_DURATION ? " seconds" : "";
+}
+
+static void option_print(FILE *out, const struct option *option)
+{
+    char left[64], allowed[128], text[512];
+    char *cut;
+    if (option->letter)
+        snprintf(left, sizeof(left), "  -%c, --%s", option->letter, option->name);
+    else
+        snprintf(left, sizeof(left), "  --%s%s%s", option->name, option->shown ? " " : "",
+                 option->shown ? option->shown : "");
+    value_allowed(option, allowed, sizeof(allowed));
+    if ((cut = strstr(allowed, " (bytes"))) /* said once for all sizes, below */
+        *cut = '\0';
+    if (option->type == VALUE_FLAG || option->type == VALUE_LISTEN ||
+        option->type == VALUE_SOCKET || option->max == UINT32_MAX)
+        allowed[0] = '\0';
+    const char *usual = option->usual ? option->usual : option->usual_said;
+    snprintf(text, sizeof(text), "%s%s%s%s%s%s%s%s", option->help, *allowed || usual ? " (" : "",
+             allowed, *allowed ? unit_said(option->type) : "", *allowed && usual ? "; " : "",
+             usual ? "default " : "", usual ? usual : "", *allowed || usual ? ")" : "");
+    size_t at = strlen(left);
+    fputs(left, out);
+    if (at + 2 > LEFT) {
+        fputc('\n', out);
+        at = 0;
+    }
+    wrap(out, text, at);
+}
+
+void help_command(FILE *out, const struct command *command)
+{
+    bool serve = command == &command_serve;
+    fprintf(out, "Usage: fanfare %s %s\n\n%s.\n%s", command->name, command->synopsis,
+            command->summary, command->text);
+    for (size_t i = 0; i < command->option_count; i++) {
+        if (command->options[i].group)
+            fprintf(out, "\n%s:\n", command->options[i].group);
+        else if (i == 0)
+            fprintf(out, "\nOptions:\n");
+        option_print(out, &command->options[i]);
+    }
+    wrap(out, "Print this help", (size_t)fprintf(out, "  -h, --help"));
+    if (serve)
+        fprintf(out,
+                "\nSizes take K, M and G (1024 each); seconds may have decimals where no whole\n"
+                "number is asked for. Each option is also an environment variable\n"
+                "(--slow-after is FANFARE_SLOW_AFTER) and a key of the configuration file\n"
+                "(slow-after = 1). A flag beats the environment, that beats the file.\n");
+    else if (command == &command_pub)
+        fprintf(out, "\nThe feed may also be named by FANFARE_FEED.\n");
+    else
+        fprintf(out, "\nThe server may also be named by FANFARE_URL.\n");
+    fprintf(out, "\nExamples:\n%s", command->examples);
+}
+
+static void commands_print(FILE *out)
+{
+    const struct command *const commands[] = {&command_serve, &command_pub, &command_sub};
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        fprintf(out, "  fanfare %-7s %s\n", commands[i]->name, commands[i]->summary);
+}
+
+void help_short(FILE *out)
+{
+    fprintf(out,
+            "Fanfare broadcasts Server-Sent Events: publish once, every subscriber has it.\n\n");
+    commands_print(out);
+    fprintf(out, "\n`fanfare help COMMAND` explains one, `fanfare --help` shows how to begin.\n");
+}
+
+void help_long(FILE *out)
+{
+    fprintf(out, "Fanfare broadcasts Server-Sent Events: publish once, every subscriber has it.\n\n"
+                 "Usage: fanfare COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
+    commands_print(out);
+    fprintf(out, "  fanfare help    Explain a command: fanfare help serve\n"
+                 "  fanfare --version\n\n"
+                 "To begin, in three terminals:\n"
+                 "  fanfare serve                            then open http://127.0.0.1:8080\n"
+                 "  curl -N localhost:8080/events/news       or: fanfare sub news\n"
+                 "  fanfare pub news hello                   or: curl -d data=hello \\\n"
+                 "                                             localhost:8080/publish/news\n\n"
+                 "Exit status: 0 done, 1 it failed while running, 2 it was asked for wrongly.\n");
+}

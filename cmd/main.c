@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fanfare: finds the command, has its options read, and runs it.
+ *
+ * Everything that is said about options is made from the tables of cmd/options.c. This is one of
+ * the few files that print and decide exit statuses; the library underneath never does.
+ */
+#include <fcntl.h>
+#include <signal.h>
+
+#include "cmd/commands.h"
+#include "cmd/help.h"
+#include "cmd/log.h"
+
+/* For the e2e tests and for scripts: one line, the version last. */
+static int version_print(void)
+{
+    printf("fanfare %s\n", FANFARE_VERSION);
+    return EXIT_DONE;
+}
+
+static int help_print(const char *name)
+{
+    const struct command *command = name ? command_find(name) : NULL;
+    if (name && !command) {
+        log_complain("", "there is no command \"%.100s\"; the commands are serve, pub and sub",
+                     name);
+        return EXIT_USAGE;
+    }
+    if (command)
+        help_command(stdout, command);
+    else
+        help_long(stdout);
+    return EXIT_DONE;
+}
+
+/* Reads the options of one command into its settings and calls it. */
+static int command_run(const struct command *command, int count, char **arguments)
+{
+    struct serve_settings serve = {0};
+    struct pub_settings pub = {.retry_ms = -1};
+    struct sub_settings sub = {0};
+    struct parse parse;
+    void *target = command == &command_serve ? (void *)&serve
+                   : command == &command_pub ? (void *)&pub
+                                             : (void *)&sub;
+    int r = parse_run(&parse, command, count, arguments, target);
+    if (r == 0 && command == &command_serve)
+        r = serve_settings_finish(&serve, &parse);
+    int status = EXIT_USAGE;
+    if (r == PARSE_HELP) {
+        help_command(stdout, command);
+        status = EXIT_DONE;
+    } else if (r != 0) {
+        log_complain(command->name, "%s", parse.error);
+    } else if (command == &command_serve) {
+        status = serve_run(&parse, &serve);
+    } else if (command == &command_pub) {
+        status = pub_run(&parse, &pub);
+    } else {
+        status = sub_run(&parse, &sub);
+    }
+    parse_free(&parse);
+    return status;
+}
+
+/* A standard stream that is closed would become the first socket we open, and a log line would go
+ * to a client. Open gives the lowest number that is free, which is the missing one. */
+static void streams_complete(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            _exit(EXIT_FAILED); /* and nobody can be told */
+}
+
+int main(int count, char **arguments)
+{
+    streams_complete();
+    /* A reader that is gone is an error of the write, not a signal to everybody. */
+    signal(SIGPIPE, SIG_IGN);
+    const char *first = count > 1 ? arguments[1] : NULL;
+    if (!first) {
+        help_short(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0)
+        return version_print();
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0)
+        return help_print(NULL);
+    if (strcmp(first, "help") == 0)
+        return help_print(count > 2 ? arguments[2] : NULL);
+    const struct command *command = command_find(first);
+    if (!command) {
+        log_complain("", "there is no command \"%.100s\"; the commands are serve, pub and sub",
+                     first);
+        return EXIT_USAGE;
+    }
+    return command_run(command, count - 2, arguments + 2);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commands and their options: one table each, from which the parser, --help, the environment,
+ * the configuration file and every fault come, and the settings that the tables fill.
+ *
+ * What a default is, or may be, is written in the table and nowhere else in `cmd`; a test compares
+ * the table with hub_options_default and server_options_default, which serve embedders.
+ *
+ * Main thread only. Strings in the settings are borrowed from the arguments, the environment or the
+ * parse that filled them.
+ */
+#pragma once
+
+#include "cmd/parse.h"
+#include "net/server.h"
+
+struct serve_settings {
+    struct hub_options hub;
+    struct server_options server;
+    const char *feed; /* a path, "none", or NULL: the usual place (cmd/feed_path.h) */
+    const char *config;
+    const char *log; /* a file to append to, NULL: standard error */
+    bool check;
+};
+
+struct pub_settings {
+    const char *feed; /* NULL: where the server usually puts it */
+    const char *url;  /* NULL: publish over the feed */
+    const char *event;
+    const char *id;
+    int64_t retry_ms; /* -1: none */
+    bool verbose;
+};
+
+struct sub_settings {
+    const char *url;
+    const char *since; /* an id, NULL: from now on */
+    uint32_t last;
+    uint32_t limit; /* 0: never ends */
+    bool json;
+    bool raw;
+};
+
+extern const struct command command_serve, command_pub, command_sub;
+
+/* The command of that name, or NULL. */
+const struct command *command_find(const char *name);
+
+/* Fills what has no constant default (threads by core) and checks what one row cannot. 0, or
+ * PARSE_FAULT with a sentence in parse->error. After parse_run. */
+MUST_USE int serve_settings_finish(struct serve_settings *settings, struct parse *parse);
+
+/* Prints the settings that hold as a configuration file, each with the place it comes from. */
+void serve_settings_print(const struct parse *parse);

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reader of options. A fault names where the value stands, as a person would look for it:
+ * `--workers`, `FANFARE_WORKERS`, or `fanfare.conf:12: workers`.
+ *
+ * The file is `key = value` by line. `#` begins a comment at the start of a line or after a space,
+ * so that a path may contain one. A repeated key is an error unless the option is a list.
+ */
+#include "cmd/parse.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+__attribute__((format(printf, 2, 3))) static int fault(struct parse *parse, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(parse->error, sizeof(parse->error), format, arguments);
+    va_end(arguments);
+    return PARSE_FAULT;
+}
+
+static int option_find(const struct command *command, const char *name, size_t len)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const char *candidate = command->options[i].name;
+        if (strlen(candidate) == len && memcmp(candidate, name, len) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* Letters to change, add or drop to make one name the other; names are short. */
+static size_t distance(const char *a, size_t a_len, const char *b)
+{
+    size_t row[64], b_len = strlen(b);
+    if (a_len >= 63 || b_len >= 63)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b_len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            size_t best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+            row[j] = change < best ? change : best;
+        }
+    }
+    return row[b_len];
+}
+
+/* The option somebody most likely meant, or NULL. A third of the letters may be wrong. */
+static const char *option_guess(const struct command *command, const char *name, size_t len)
+{
+    const char *best = NULL;
+    size_t least = len / 3 + 1;
+    for (size_t i = 0; i < command->option_count; i++) {
+        size_t wrong = distance(name, len, command->options[i].name);
+        if (wrong < least || (wrong == least && !best && len > 2)) {
+            least = wrong;
+            best = command->options[i].name;
+        }
+    }
+    return best;
+}
+
+static int fault_unknown(struct parse *parse, const char *where, const char *dashes,
+                         const char *name, size_t len)
+{
+    const char *guess = option_guess(parse->command, name, len);
+    const char *what = *dashes ? "option" : "key";
+    if (guess)
+        return fault(parse, "%sunknown %s %s%.*s; did you mean %s%s?", where, what, dashes,
+                     (int)len, name, dashes, guess);
+    return fault(parse, "%sunknown %s %s%.*s; `fanfare help %s` lists them all", where, what,
+                 dashes, (int)len, name, parse->command->name);
+}
+
+void parse_variable(const struct option *option, char *out, size_t out_size)
+{
+    snprintf(out, out_size, "FANFARE_%s", option->name);
+    for (char *at = out; *at != '\0'; at++)
+        *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+}
+
+bool parse_was_given(const struct parse *parse, const char *name)
+{
+    int index = option_find(parse->command, name, strlen(name));
+    CHECK(index >= 0);
+    return parse->source[index] > SOURCE_DEFAULT;
+}
+
+/* Checks one value and keeps it if no stronger source has spoken. `where` names it in a fault. */
+static int take(struct parse *parse, int index, const char *text, enum source source, unsigned line,
+                const char *where)
+{
+    const struct option *option = &parse->command->options[index];
+    struct value value;
+    char error[512];
+    if (!value_parse(option, text, &value, error, sizeof(error)))
+        return fault(parse, "%s: %s", where, error);
+    if (parse->source[index] > source)
+        return 0;
+    if (option->list_max > 0) {
+        unsigned count;
+        memcpy(&count, (char *)parse->target + option->count_offset, sizeof(count));
+        if (count == option->list_max)
+            return fault(parse, "%s: given more than %zu times", where, option->list_max);
+    }
+    value_store(option, &value, parse->target);
+    parse->source[index] = source;
+    parse->given[index] = text;
+    parse->line[index] = line;
+    return 0;
+}
+
+static int read_letters(struct parse *parse, const char *argument)
+{
+    for (const char *letter = argument + 1; *letter != '\0'; letter++) {
+        if (*letter == 'h')
+            return PARSE_HELP;
+        size_t i = 0, count = parse->command->option_count;
+        while (i < count && parse->command->options[i].letter != *letter)
+            i++;
+        if (i == count)
+            return fault(parse,
+                         "unknown option -%c; `fanfare help %s` lists them all, and -- stands "
+                         "before words that begin with a dash",
+                         isprint((unsigned char)*letter) ? *letter : '?', parse->command->name);
+        int r = take(parse, (int)i, "yes", SOURCE_FLAG, 0, argument);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+/* One --name, --name=value or --name value; moves *at past a value that is a word of its own. */
+static int read_flag(struct parse *parse, char **arguments, int count, int *at)
+{
+    const char *name = arguments[*at] + 2;
+    size_t len = strcspn(name, "=");
+    const char *text = name[len] == '=' ? name + len + 1 : NULL;
+    if (len == 4 && memcmp(name, "help", 4) == 0)
+        return PARSE_HELP;
+    int index = option_find(parse->command, name, len);
+    if (index < 0)
+        return fault_unknown(parse, "", "--", name, len);
+    const struct option *option = &parse->command->options[index];
+    char where[80];
+    snprintf(where, sizeof(where), "--%s", option->name);
+    if (option->type == VALUE_FLAG)
+        return take(parse, index, text ? text : "yes", SOURCE_FLAG, 0, where);
+    if (!text && *at + 1 < count)
+        text = arguments[++*at];
+    return take(parse, index, text ? text : "", SOURCE_FLAG, 0, where);
+}
+
+static int read_arguments(struct parse *parse, int count, char **arguments)
+{
+    const struct command *command = parse->command;
+    bool words = false; /* after --, everything is an operand */
+    for (int i = 0; i < count; i++) {
+        char *argument = arguments[i];
+        int r = 0;
+        if (!words && strcmp(argument, "--") == 0) {
+            words = true;
+        } else if (!words && argument[0] == '-' && argument[1] == '-') {
+            r = read_flag(parse, arguments, count, &i);
+        } else if (!words && argument[0] == '-' && argument[1] != '\0') {
+            r = read_letters(parse, argument);
+        } else if (parse->operand_count == command->operands_max) {
+            r = fault(parse, "\"%.200s\" is one argument too many; usage: fanfare %s %s", argument,
+                      command->name, command->synopsis);
+        } else {
+            parse->operands[parse->operand_count++] = argument;
+        }
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+/* A list in a variable is parted by commas or spaces. */
+static int read_list(struct parse *parse, int index, const char *text, const char *where)
+{
+    char *rest = NULL;
+    if (strlen(text) >= ENVIRONMENT_LIST_MAX)
+        return fault(parse, "%s: longer than %d bytes", where, ENVIRONMENT_LIST_MAX);
+    free(parse->list_text);
+    parse->list_text = strdup(text);
+    if (!parse->list_text)
+        return fault(parse, "%s: out of memory", where);
+    for (char *word = strtok_r(parse->list_text, ", ", &rest); word;
+         word = strtok_r(NULL, ", ", &rest)) {
+        int r = take(parse, index, word, SOURCE_ENVIRONMENT, 0, where);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+static int read_environment(struct parse *parse)
+{
+    for (size_t i = 0; i < parse->command->option_count; i++) {
+        const struct option *option = &parse->command->options[i];
+        char name[80];
+        parse_variable(option, name, sizeof(name));
+        const char *text = (option->from & FROM_ENVIRONMENT) ? getenv(name) : NULL;
+        if (!text || *text == '\0') /* a variable set to nothing is one not set */
+            continue;
+        int r = option->list_max > 0 ? read_list(parse, (int)i, text, name)
+                                     : take(parse, (int)i, text, SOURCE_ENVIRONMENT, 0, name);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+static char *trimmed(char *text)
+{
+    text += strspn(text, " \t\r");
+    size_t len = strlen(text);
+    while (len > 0 && strchr(" \t\r", text[len - 1]))
+        text[--len] = '\0';
+    return text;
+}
+
+static void comment_cut(char *line)
+{
+    for (char *at = line; *at != '\0'; at++)
+        if (*at == '#' && (at == line || at[-1] == ' ' || at[-1] == '\t')) {
+            *at = '\0';
+            return;
+        }
+}
+
+static int read_line(struct parse *parse, char *line, unsigned number)
+{
+    char where[PARSE_ERROR_BYTES / 2];
+    comment_cut(line);
+    line = trimmed(line);
+    if (*line == '\0')
+        return 0;
+    snprintf(where, sizeof(where), "%.300s:%u: ", parse->config, number);
+    char *equals = strchr(line, '=');
+    if (!equals)
+        return fault(parse, "%s\"%.100s\" is not a line of the form `key = value`", where, line);
+    *equals = '\0';
+    char *key = trimmed(line), *text = trimmed(equals + 1);
+    int index = option_find(parse->command, key, strlen(key));
+    if (index < 0)
+        return fault_unknown(parse, where, "", key, strnlen(key, 100));
+    const struct option *option = &parse->command->options[index];
+    if (!(option->from & FROM_FILE))
+        return fault(parse, "%s%s is only for the command line", where, option->name);
+    if (parse->line[index] > 0 && option->list_max == 0)
+        return fault(parse, "%s%s was set already on line %u", where, option->name,
+                     parse->line[index]);
+    snprintf(where, sizeof(where), "%.300s:%u: %s", parse->config, number, option->name);
+    int r = take(parse, index, text, SOURCE_FILE, number, where);
+    parse->line[index] = number;
+    return r;
+}
+
+/* Reads the whole file into parse->config_text, where its values stay. */
+static int load_file(struct parse *parse, size_t *ret_len)
+{
+    struct stat status;
+    int fd = open(parse->config, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        int r = fault(parse, "cannot read the configuration file %.300s: %s", parse->config,
+                      strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return r;
+    }
+    parse->config_text = malloc(CONFIG_BYTES_MAX + 1);
+    size_t len = 0;
+    ssize_t got = parse->config_text ? 1 : 0;
+    while (got > 0 && len <= CONFIG_BYTES_MAX) {
+        got = read(fd, parse->config_text + len, CONFIG_BYTES_MAX + 1 - len);
+        len += got > 0 ? (size_t)got : 0;
+    }
+    int error = errno;
+    close(fd);
+    if (got < 0 || !parse->config_text)
+        return fault(parse, "cannot read the configuration file %.300s: %s", parse->config,
+                     strerror(error));
+    if (len > CONFIG_BYTES_MAX)
+        return fault(parse, "the configuration file %.300s is larger than 1 MiB", parse->config);
+    if (memchr(parse->config_text, '\0', len))
+        return fault(parse, "the configuration file %.300s is not text", parse->config);
+    parse->config_text[len] = '\0';
+    *ret_len = len;
+    return 0;
+}
+
+static int read_file(struct parse *parse)
+{
+    size_t len;
+    int r = load_file(parse, &len);
+    char *line = parse->config_text;
+    for (unsigned number = 1; r == 0 && line; number++) {
+        char *end = strchr(line, '\n');
+        if (end)
+            *end++ = '\0';
+        r = read_line(parse, line, number);
+        line = end;
+    }
+    return r;
+}
+
+static int read_defaults(struct parse *parse)
+{
+    for (size_t i = 0; i < parse->command->option_count; i++) {
+        const struct option *option = &parse->command->options[i];
+        if (!option->usual || parse->source[i] != SOURCE_NONE)
+            continue;
+        int r = take(parse, (int)i, option->usual, SOURCE_DEFAULT, 0, option->name);
+        CHECK(r == 0);
+    }
+    return 0;
+}
+
+int parse_run(struct parse *parse, const struct command *command, int count, char **arguments,
+              void *target)
+{
+    CHECK(command->option_count <= OPTIONS_MAX && command->operands_max <= OPERANDS_MAX);
+    memset(parse, 0, sizeof(*parse));
+    parse->command = command;
+    parse->target = target;
+    parse->argument_count = count;
+    parse->arguments = arguments;
+    int r = read_arguments(parse, count, arguments);
+    if (r == 0)
+        r = read_environment(parse);
+    int index = option_find(command, "config", strlen("config"));
+    if (r == 0 && index >= 0 && parse->given[index]) {
+        parse->config = parse->given[index];
+        r = read_file(parse);
+    }
+    if (r == 0)
+        r = read_defaults(parse);
+    if (r == 0 && parse->operand_count < command->operands_min)
+        r = fault(parse, "an argument is missing; usage: fanfare %s %s", command->name,
+                  command->synopsis);
+    return r;
+}
+
+void parse_free(struct parse *parse)
+{
+    free(TAKE(parse->config_text));
+    free(TAKE(parse->list_text));
+}

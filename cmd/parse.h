@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads a command's options from the command line, the environment and a file, by its table.
+ *
+ * Precedence: flag, environment, file, default. They are read in that order and the first one to
+ * speak for an option keeps it; the later ones are still checked, so that a fault in a file is
+ * found although a flag hides it. A list belongs whole to the source that began it.
+ *
+ * Environment variables that are no option are ignored: a container platform sets some of its own
+ * (FANFARE_PORT for a Kubernetes service of our name).
+ *
+ * Main thread only. Nothing is printed and nothing exits here.
+ */
+#pragma once
+
+#include "cmd/value.h"
+
+#define OPTIONS_MAX          64         /* rows of one table */
+#define OPERANDS_MAX         128        /* of one command line; sub takes up to 64 channels */
+#define CONFIG_BYTES_MAX     (1u << 20) /* nobody writes more by hand; more: refused */
+#define PARSE_ERROR_BYTES    1024
+#define ENVIRONMENT_LIST_MAX 4096 /* bytes of a list in a variable; more: refused */
+
+struct command {
+    const char *name;
+    const char *synopsis; /* after "fanfare NAME" */
+    const char *summary;  /* one line */
+    const char *text;     /* what it does, in a few lines */
+    const char *examples; /* three lines of commands with a sentence each */
+    const struct option *options;
+    size_t option_count;
+    unsigned operands_min, operands_max;
+};
+
+enum source { SOURCE_NONE, SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_FLAG };
+
+struct parse {
+    const struct command *command;
+    void *target;
+    int argument_count; /* what it was given, so that it can be done again */
+    char **arguments;
+    enum source source[OPTIONS_MAX]; /* who spoke for the option */
+    const char *given[OPTIONS_MAX];  /* its text, of a list the last one */
+    unsigned line[OPTIONS_MAX];      /* in the file */
+    const char *operands[OPERANDS_MAX];
+    unsigned operand_count;
+    const char *config; /* path of the file, NULL: none */
+    char *config_text;  /* owned: values of the file point into it */
+    char *list_text;    /* owned: the list of an environment variable */
+    char error[PARSE_ERROR_BYTES];
+};
+
+enum { PARSE_HELP = 1, PARSE_FAULT = 2 };
+
+/*
+ * Fills `target`, the command's settings, from everything that was given. 0, PARSE_HELP (--help was
+ * seen), or PARSE_FAULT with one line in parse->error. `arguments` follow the command's name.
+ * parse_free afterwards in every case, but not before the settings are done with.
+ */
+MUST_USE int parse_run(struct parse *parse, const struct command *command, int count,
+                       char **arguments, void *target);
+void parse_free(struct parse *parse);
+
+/* The name of an option's environment variable. */
+void parse_variable(const struct option *option, char *out, size_t out_size);
+
+/* True if an option was given by flag, environment or file. */
+bool parse_was_given(const struct parse *parse, const char *name);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fanfare pub: checks what the server could not see any more (a line break in a field would make
+ * another field), finds the feed, and hands over to pub_feed.c or pub_http.c.
+ */
+#include "cmd/pub.h"
+
+#include <inttypes.h>
+
+#include "cmd/commands.h"
+#include "cmd/feed_path.h"
+#include "cmd/log.h"
+
+static const char NAME[] = "pub";
+
+void pub_complain(const struct publication *publication, uint64_t number, struct text sentence)
+{
+    if (publication->data)
+        log_complain(NAME, "refused: %.*s", (int)sentence.len, sentence.at);
+    else
+        log_complain(NAME, "line %" PRIu64 " refused: %.*s", number, (int)sentence.len,
+                     sentence.at);
+}
+
+static bool fields_fit(const struct publication *publication)
+{
+    const struct {
+        const char *name, *text;
+    } fields[] = {{"the channel", publication->channel},
+                  {"--event", publication->settings->event},
+                  {"--id", publication->settings->id}};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if (fields[i].text && !event_field_fits(fields[i].text)) {
+            log_complain(NAME, "%s contains a line break; allowed: one line of text",
+                         fields[i].name);
+            return false;
+        }
+    return true;
+}
+
+int pub_run(const struct parse *parse, const struct pub_settings *settings)
+{
+    const struct publication publication = {
+        .settings = settings,
+        .channel = parse->operands[0],
+        .data = parse->operand_count > 1 ? parse->operands[1] : NULL,
+    };
+    if (!fields_fit(&publication))
+        return EXIT_USAGE;
+    if (settings->url)
+        return pub_over_http(&publication);
+    struct feed_path place;
+    if (!settings->feed && feed_path_find(&place) != 0) {
+        log_complain(NAME, "no feed socket in the usual places; start a server (`fanfare serve`), "
+                           "or say where: --feed PATH or --url URL");
+        return EXIT_FAILED;
+    }
+    return pub_over_feed(&publication, settings->feed ? settings->feed : place.path);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fanfare pub over HTTP: the lines that have come are one `POST /publish` with a body of many
+ * events, over one connection that is kept.
+ *
+ * The server takes a body whole or not at all. If it refuses one of several events for what it
+ * contains, each of them is sent again alone, so that one bad line costs only itself. A server that
+ * is busy (503) is asked again after the time it names.
+ *
+ * One thread; libcurl's blocking interface.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <jansson.h>
+
+#include "cmd/commands.h"
+#include "cmd/log.h"
+#include "cmd/pub.h"
+
+enum {
+    BATCH_BYTES = 256 * 1024, /* below any --body-max in use; a longer event is alone */
+    ANSWER_BYTES_MAX = 1 << 20,
+    BUSY_TRIES = 10,
+    BUSY_WAIT_MS_MAX = 10000,
+};
+
+static const char NAME[] = "pub";
+
+struct http_run {
+    const struct publication *publication;
+    CURL *curl;
+    char *url;
+    struct buffer body, answer;
+    size_t begins[PUBLISH_EVENTS_MAX + 1]; /* where each event of the body begins, and the end */
+    unsigned count;
+    uint64_t done; /* events that were answered */
+    bool failed;
+};
+
+static size_t on_answer(char *bytes, size_t size, size_t count, void *context)
+{
+    struct http_run *run = context;
+    struct text text = {bytes, size * count};
+    return buffer_add(&run->answer, text, ANSWER_BYTES_MAX) == 0 ? text.len : 0;
+}
+
+/* Sends a part of the body. The HTTP status, or -1 after a complaint: there is no server. */
+static long post(struct http_run *run, size_t begin, size_t end)
+{
+    char error[CURL_ERROR_SIZE] = "";
+    long status = 0;
+    for (int tries = 0; tries < BUSY_TRIES; tries++) {
+        run->answer.len = 0;
+        curl_easy_setopt(run->curl, CURLOPT_ERRORBUFFER, error);
+        curl_easy_setopt(run->curl, CURLOPT_POSTFIELDS, run->body.at + begin);
+        curl_easy_setopt(run->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(end - begin));
+        CURLcode code = curl_easy_perform(run->curl);
+        if (code != CURLE_OK) {
+            log_complain(NAME, "cannot publish to %s: %s", run->url,
+                         error[0] ? error : curl_easy_strerror(code));
+            return -1;
+        }
+        curl_easy_getinfo(run->curl, CURLINFO_RESPONSE_CODE, &status);
+        if (status != 503)
+            break;
+        curl_off_t wait = 1;
+        curl_easy_getinfo(run->curl, CURLINFO_RETRY_AFTER, &wait);
+        int ms = wait < 1                         ? 1000
+                 : wait > BUSY_WAIT_MS_MAX / 1000 ? BUSY_WAIT_MS_MAX
+                                                  : (int)wait * 1000;
+        if (tries + 1 < BUSY_TRIES)
+            poll(NULL, 0, ms);
+    }
+    return status;
+}
+
+static void ids_print(struct http_run *run)
+{
+    json_t *answer = json_loadb(run->answer.at, run->answer.len, 0, NULL);
+    json_t *ids = json_object_get(answer, "ids");
+    for (size_t i = 0; i < json_array_size(ids); i++)
+        printf("%s\n", json_string_value(json_array_get(ids, i)));
+    fflush(stdout);
+    json_decref(answer);
+}
+
+/* Of an event that was sent alone: which one it is of the body is no news. */
+static void refusal_print(struct http_run *run, long status)
+{
+    static const char alone[] = "event 1: ";
+    char sentence[256];
+    struct text text = {run->answer.at, run->answer.len};
+    while (text.len > 0 && (text.at[text.len - 1] == '\n' || text.at[text.len - 1] == '\r'))
+        text.len--;
+    if (text.len >= strlen(alone) && memcmp(text.at, alone, strlen(alone)) == 0)
+        text = (struct text){text.at + strlen(alone), text.len - strlen(alone)};
+    snprintf(sentence, sizeof(sentence), "%.*s (HTTP %ld)", (int)(text.len > 200 ? 200 : text.len),
+             text.len > 0 ? text.at : "", status);
+    pub_complain(run->publication, run->done + 1, text_of(sentence));
+    run->failed = true;
+}
+
+/* Publishes the events first to end - 1 of the body. False: no use to go on. */
+static bool post_events(struct http_run *run, unsigned first, unsigned end)
+{
+    long status = post(run, run->begins[first], run->begins[end]);
+    if (status < 0) {
+        run->failed = true;
+        return false;
+    }
+    if (status == 200) {
+        if (run->publication->settings->verbose)
+            ids_print(run);
+        run->done += end - first;
+        return true;
+    }
+    if ((status == 400 || status == 413) && end - first > 1) {
+        for (unsigned i = first; i < end; i++)
+            if (!post_events(run, i, i + 1))
+                return false;
+        return true;
+    }
+    refusal_print(run, status);
+    run->done += end - first;
+    return status == 400 || status == 413; /* others concern all events alike */
+}
+
+static bool batch_post(struct http_run *run)
+{
+    bool go_on = run->count == 0 || post_events(run, 0, run->count);
+    run->count = 0;
+    run->body.len = 0;
+    return go_on;
+}
+
+static bool batch_add(struct http_run *run, struct text data)
+{
+    int r = event_write(&run->body, run->publication->settings, run->publication->channel, data, 0,
+                        SIZE_MAX / 2);
+    if (r < 0) {
+        log_complain(NAME, "cannot compose an event: %s", strerror(-r));
+        run->failed = true;
+        return false;
+    }
+    run->begins[++run->count] = run->body.len;
+    if (run->count == PUBLISH_EVENTS_MAX || run->body.len >= BATCH_BYTES)
+        return batch_post(run);
+    return true;
+}
+
+static void publish_lines(struct http_run *run)
+{
+    struct line_reader lines = {0};
+    struct text line;
+    bool go_on = true;
+    while (go_on && !lines.ended) {
+        int r = line_read(&lines, STDIN_FILENO);
+        if (r < 0) {
+            log_complain(NAME, "line %" PRIu64 ": %s", run->done + run->count + 1,
+                         r == -EMSGSIZE ? "longer than any event may be (16 MiB)" : strerror(-r));
+            run->failed = true;
+            break;
+        }
+        while (go_on && line_next(&lines, &line))
+            go_on = batch_add(run, line);
+        if (go_on)
+            go_on = batch_post(run); /* what has come so far does not wait for more */
+    }
+    buffer_free(&lines.buffer);
+}
+
+int pub_over_http(const struct publication *publication)
+{
+    struct http_run run = {.publication = publication};
+    size_t len = strlen(publication->settings->url);
+    while (len > 0 && publication->settings->url[len - 1] == '/')
+        len--;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    run.curl = curl_easy_init();
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: text/event-stream");
+    struct curl_slist *more = curl_slist_append(headers, "Expect:"); /* no wait for 100 */
+    if (!run.curl || !headers || !more ||
+        asprintf(&run.url, "%.*s/publish", (int)len, publication->settings->url) < 0) {
+        log_complain(NAME, "out of memory");
+        return EXIT_FAILED;
+    }
+    curl_easy_setopt(run.curl, CURLOPT_URL, run.url);
+    curl_easy_setopt(run.curl, CURLOPT_HTTPHEADER, more);
+    curl_easy_setopt(run.curl, CURLOPT_USERAGENT, "fanfare/" FANFARE_VERSION);
+    curl_easy_setopt(run.curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(run.curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(run.curl, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(run.curl, CURLOPT_WRITEDATA, &run);
+    if (publication->data) {
+        if (batch_add(&run, text_of(publication->data)))
+            batch_post(&run);
+    } else {
+        publish_lines(&run);
+    }
+    curl_easy_cleanup(run.curl);
+    curl_slist_free_all(more);
+    curl_global_cleanup();
+    buffer_free(&run.body);
+    buffer_free(&run.answer);
+    free(run.url);
+    return run.failed ? EXIT_FAILED : EXIT_DONE;
+}

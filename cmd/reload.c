@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads the options again and applies them: see reload.h. */
+#include "cmd/reload.h"
+
+#include "cmd/log.h"
+
+void reload_init(struct reload *reload, const struct parse *parse, struct serve_settings *settings,
+                 struct hub *hub, struct server *server)
+{
+    *reload = (struct reload){.parse = parse, .settings = settings, .hub = hub, .server = server};
+}
+
+static struct reading *reading_free(struct reading *reading)
+{
+    if (reading)
+        parse_free(&reading->parse);
+    free(reading);
+    return NULL;
+}
+
+void reload_free(struct reload *reload)
+{
+    reload->reading = reading_free(reload->reading);
+}
+
+/* 0, or PARSE_FAULT with the sentence in its parse->error. */
+static int read_again(const struct reload *reload, struct reading *reading)
+{
+    const struct parse *now = reload->parse;
+    int r = parse_run(&reading->parse, now->command, now->argument_count, now->arguments,
+                      &reading->settings);
+    return r == 0 ? serve_settings_finish(&reading->settings, &reading->parse) : r;
+}
+
+static void reopen_log(const char *path)
+{
+    int r = log_open(path);
+    if (r < 0)
+        log_error("SIGHUP: cannot open the log file %.300s: %s; the old one is used on", path,
+                  strerror(-r));
+}
+
+/* One line of all that changes, and one for each option that cannot. */
+struct report {
+    char line[1024]; /* "name: old -> new" with commas between; what does not fit is left out */
+    size_t len;
+};
+
+static void report_change(void *context, const struct option *option, const char *was,
+                          const char *is)
+{
+    struct report *report = context;
+    if (option->restart) {
+        log_warning("SIGHUP: %s: %.200s -> %.200s needs a restart", option->name, was, is);
+        return;
+    }
+    size_t room = sizeof(report->line) - report->len;
+    int len = snprintf(report->line + report->len, room, "%s%s: %.200s -> %.200s",
+                       report->len ? ", " : "", option->name, was, is);
+    if (len > 0 && (size_t)len < room)
+        report->len += (size_t)len;
+    else
+        report->line[report->len] = '\0';
+}
+
+/* More subscribers than the workers were made for need larger workers. */
+static void report_room(const struct reload *reload, const struct serve_settings *settings)
+{
+    uint64_t room = (uint64_t)hub_worker_capacity(reload->hub) * hub_workers(reload->hub);
+    if (settings->server.subscribers_max > room &&
+        settings->server.subscribers_max > reload->settings->server.subscribers_max)
+        log_warning("SIGHUP: subscribers-max: more than %llu need a restart",
+                    (unsigned long long)room);
+}
+
+void reload_run(struct reload *reload)
+{
+    struct reading *reading = calloc(1, sizeof(*reading));
+    int r = reading ? read_again(reload, reading) : PARSE_FAULT;
+    /* Whatever comes next is said in the file that the caller expects. */
+    reopen_log(r == 0 ? reading->settings.log : reload->settings->log);
+    if (r != 0) {
+        log_error("SIGHUP: %s; every option stays as it was",
+                  reading ? reading->parse.error : "out of memory");
+        reading_free(reading);
+        return;
+    }
+    struct report report = {0};
+    (void)reload_compare(reload->parse, &reading->parse, report_change, &report);
+    report_room(reload, &reading->settings);
+    r = server_reload(reload->server, &reading->settings.server);
+    if (r < 0) {
+        log_error("SIGHUP: %s; every option stays as it was", strerror(-r));
+        reading_free(reading);
+        return;
+    }
+    r = hub_reload(reload->hub, &reading->settings.hub);
+    if (r < 0) {
+        /* Not all workers know; what held before is kept, so that the next one tells them all. */
+        log_error("SIGHUP: %s; some options may be as they were, send it again", strerror(-r));
+        reading_free(reading);
+        return;
+    }
+    log_info("SIGHUP: %s", report.len ? report.line : "nothing changed");
+    struct reading *old = reload->reading;
+    reload->reading = reading;
+    reload->parse = &reading->parse;
+    reload->settings = &reading->settings;
+    reading_free(old);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fanfare sub: one stream of events over HTTP, kept up.
+ *
+ * States: connecting -> reading -> (cut off) waiting -> connecting ... until --limit is reached or
+ * a signal comes (status 0), or the server refuses for good (4xx) or was never there (status 1). A
+ * lost stream is resumed with Last-Event-ID after the time that `retry:` told, doubled with each
+ * attempt in vain.
+ *
+ * One thread; libcurl's multi interface, because only that waits for signals (as a descriptor) too.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "cmd/commands.h"
+#include "cmd/event_writer.h"
+#include "cmd/log.h"
+#include "cmd/printer.h"
+
+enum {
+    RETRY_MS_FIRST = 2000, /* until a server tells another */
+    RETRY_MS_LONGEST = 30000,
+    ANSWER_BYTES_MAX = 4096, /* of a refusal's sentence */
+    WAIT_MS = 60000,
+};
+
+static const char NAME[] = "sub";
+
+struct sub_run {
+    const struct sub_settings *settings;
+    const struct parse *parse;
+    enum print_form form;
+    struct event_reader reader;
+    struct buffer answer; /* the body, if it is no event stream */
+    CURL *curl;
+    int signal_fd;
+    uint32_t seen;    /* events printed, of --limit */
+    unsigned in_vain; /* attempts since the last event stream */
+    int reader_fault;
+    bool streaming, ever, interrupted;
+};
+
+static bool is_complete(const struct sub_run *run)
+{
+    return run->settings->limit > 0 && run->seen >= run->settings->limit;
+}
+
+static void on_event(void *context, const struct read_event *event)
+{
+    struct sub_run *run = context;
+    if (is_complete(run))
+        return;
+    if (text_equals(event->type, TEXT("fanfare-gap"))) {
+        if (run->form == PRINT_RAW) { /* data alone would pass for an event's */
+            log_complain(NAME, "gap: %.*s", (int)event->data.len, event->data.at);
+            return;
+        }
+    } else {
+        run->seen++;
+    }
+    print_event(event, run->form);
+}
+
+static void stream_begins(struct sub_run *run)
+{
+    long status = 0;
+    const char *type = NULL;
+    curl_easy_getinfo(run->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(run->curl, CURLINFO_CONTENT_TYPE, &type);
+    run->streaming = status == 200 && type && strncasecmp(type, "text/event-stream", 17) == 0;
+    if (run->streaming) {
+        run->ever = true;
+        run->in_vain = 0;
+    }
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *context)
+{
+    struct sub_run *run = context;
+    struct text text = {bytes, size * count};
+    if (!run->streaming)
+        stream_begins(run);
+    if (!run->streaming)
+        return buffer_add(&run->answer, text, ANSWER_BYTES_MAX) == 0 ? text.len : 0;
+    run->reader_fault = event_reader_feed(&run->reader, text);
+    if (fflush(stdout) != 0)
+        return 0; /* whoever read our output is gone */
+    return run->reader_fault == 0 && !is_complete(run) ? text.len : 0;
+}
+
+/* The request's URL: all channels, and what is still to come of last and limit. Owned by the
+ * caller. */
+static char *url_make(struct sub_run *run)
+{
+    struct buffer url = {0};
+    char number[64];
+    size_t len = strlen(run->settings->url);
+    while (len > 0 && run->settings->url[len - 1] == '/')
+        len--;
+    int r = buffer_add(&url, (struct text){run->settings->url, len}, SIZE_MAX / 2);
+    if (r == 0)
+        r = buffer_add(&url, TEXT("/events"), SIZE_MAX / 2);
+    for (unsigned i = 0; i < run->parse->operand_count && r == 0; i++) {
+        char *name = curl_easy_escape(run->curl, run->parse->operands[i], 0);
+        r = buffer_add(&url, i == 0 ? TEXT("?channel=") : TEXT("&channel="), SIZE_MAX / 2);
+        if (r == 0)
+            r = name ? buffer_add(&url, text_of(name), SIZE_MAX / 2) : -ENOMEM;
+        curl_free(name);
+    }
+    if (r == 0 && run->settings->limit > 0) {
+        snprintf(number, sizeof(number), "&limit=%u", run->settings->limit - run->seen);
+        r = buffer_add(&url, text_of(number), SIZE_MAX / 2);
+    }
+    if (r == 0 && run->settings->last > 0 && run->reader.last_id[0] == '\0') {
+        snprintf(number, sizeof(number), "&last=%u", run->settings->last);
+        r = buffer_add(&url, text_of(number), SIZE_MAX / 2);
+    }
+    if (r == 0)
+        r = buffer_add(&url, (struct text){"", 1}, SIZE_MAX / 2);
+    if (r != 0)
+        buffer_free(&url);
+    return url.at;
+}
+
+static struct curl_slist *headers_make(struct sub_run *run)
+{
+    char resume[EVENT_ID_BYTES_MAX + 32];
+    struct curl_slist *list = curl_slist_append(NULL, "Accept: text/event-stream");
+    if (run->reader.last_id[0] == '\0' || !list)
+        return list;
+    snprintf(resume, sizeof(resume), "Last-Event-ID: %s", run->reader.last_id);
+    struct curl_slist *more = curl_slist_append(list, resume);
+    if (!more)
+        curl_slist_free_all(list);
+    return more;
+}
+
+/* Runs the transfer to its end. False: a signal came, or curl itself failed. */
+static bool transfer(struct sub_run *run, CURLM *multi, CURLcode *ret_code)
+{
+    int running = 1;
+    while (running > 0) {
+        if (curl_multi_perform(multi, &running) != CURLM_OK)
+            return false;
+        if (running == 0)
+            break;
+        struct curl_waitfd signals = {.fd = run->signal_fd, .events = CURL_WAIT_POLLIN};
+        if (curl_multi_poll(multi, &signals, 1, WAIT_MS, NULL) != CURLM_OK)
+            return false;
+        if (signals.revents) {
+            run->interrupted = true;
+            return false;
+        }
+    }
+    int left;
+    CURLMsg *message = curl_multi_info_read(multi, &left);
+    *ret_code = message ? message->data.result : CURLE_OK;
+    return true;
+}
+
+/* One connection, to its end. The response's status; 0: there was none, and *error says why. */
+static long stream_read(struct sub_run *run, char *error)
+{
+    long status = 0;
+    CURLcode code = CURLE_OK;
+    CURLM *multi = curl_multi_init();
+    char *url = url_make(run);
+    struct curl_slist *headers = headers_make(run);
+    run->streaming = false;
+    run->answer.len = 0;
+    run->reader_fault = 0;
+    error[0] = '\0';
+    event_reader_restart(&run->reader);
+    if (!multi || !url || !headers) {
+        snprintf(error, CURL_ERROR_SIZE, "out of memory");
+    } else {
+        curl_easy_setopt(run->curl, CURLOPT_ERRORBUFFER, error);
+        curl_easy_setopt(run->curl, CURLOPT_URL, url);
+        curl_easy_setopt(run->curl, CURLOPT_HTTPHEADER, headers);
+        curl_multi_add_handle(multi, run->curl);
+        if (transfer(run, multi, &code) && code != CURLE_OK && error[0] == '\0')
+            snprintf(error, CURL_ERROR_SIZE, "%s", curl_easy_strerror(code));
+        curl_easy_getinfo(run->curl, CURLINFO_RESPONSE_CODE, &status);
+        curl_multi_remove_handle(multi, run->curl);
+        curl_easy_setopt(run->curl, CURLOPT_HTTPHEADER, NULL);
+        curl_easy_setopt(run->curl, CURLOPT_ERRORBUFFER, NULL);
+    }
+    if (multi)
+        curl_multi_cleanup(multi);
+    curl_slist_free_all(headers);
+    free(url);
+    return status;
+}
+
+static void refusal_print(struct sub_run *run, long status)
+{
+    size_t len = run->answer.len;
+    while (len > 0 && (run->answer.at[len - 1] == '\n' || run->answer.at[len - 1] == '\r'))
+        len--;
+    if (status == 200)
+        log_complain(NAME, "%s does not answer with an event stream", run->settings->url);
+    else
+        log_complain(NAME, "refused: %.*s (HTTP %ld)", (int)len, len > 0 ? run->answer.at : "",
+                     status);
+}
+
+/* How long to wait before the next attempt: what the server said, then twice as long each time. */
+static int wait_ms(struct sub_run *run)
+{
+    curl_off_t after = 0;
+    curl_easy_getinfo(run->curl, CURLINFO_RETRY_AFTER, &after);
+    int64_t ms = run->reader.retry_ms;
+    for (unsigned i = 1; i < run->in_vain && ms < RETRY_MS_LONGEST; i++)
+        ms = ms > 0 ? ms * 2 : 100;
+    if (run->in_vain > 1 && ms > RETRY_MS_LONGEST)
+        ms = RETRY_MS_LONGEST;
+    if (after > 0 && after < 3600 && ms < after * 1000)
+        ms = after * 1000;
+    return (int)ms;
+}
+
+static int run_streams(struct sub_run *run)
+{
+    char error[CURL_ERROR_SIZE];
+    for (;;) {
+        run->in_vain++; /* stream_begins takes it back */
+        long status = stream_read(run, error);
+        if (run->interrupted || is_complete(run))
+            return EXIT_DONE;
+        if (ferror(stdout))
+            return EXIT_FAILED;
+        if (run->reader_fault != 0) {
+            log_complain(NAME, "cannot read the stream: %s", strerror(-run->reader_fault));
+            return EXIT_FAILED;
+        }
+        bool refused = !run->streaming && status > 0 && status < 500;
+        if (refused && !(status == 200 && run->ever)) {
+            refusal_print(run, status);
+            return EXIT_FAILED;
+        }
+        if (!run->ever && status == 0) {
+            log_complain(NAME, "cannot subscribe at %s: %s", run->settings->url, error);
+            return EXIT_FAILED;
+        }
+        int ms = wait_ms(run);
+        if (!run->streaming && status > 0)
+            refusal_print(run, status);
+        log_complain(NAME, "%s; trying again in %d.%d s",
+                     run->streaming ? "the stream ended" : "no stream", ms / 1000, ms % 1000 / 100);
+        struct pollfd signals = {.fd = run->signal_fd, .events = POLLIN};
+        if (poll(&signals, 1, ms) != 0)
+            return EXIT_DONE;
+    }
+}
+
+static int signals_open(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    signal(SIGINT, SIG_DFL); /* a background job of a shell has it ignored */
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static bool settings_fit(const struct sub_settings *settings)
+{
+    if (settings->json && settings->raw) {
+        log_complain(NAME, "--json and --raw exclude each other; give one of them");
+        return false;
+    }
+    if (settings->since &&
+        (!event_field_fits(settings->since) || strlen(settings->since) > EVENT_ID_BYTES_MAX)) {
+        log_complain(NAME, "--since is not an id; allowed: one line of at most %d bytes",
+                     EVENT_ID_BYTES_MAX);
+        return false;
+    }
+    return true;
+}
+
+int sub_run(const struct parse *parse, const struct sub_settings *settings)
+{
+    if (!settings_fit(settings))
+        return EXIT_USAGE;
+    struct sub_run run = {
+        .settings = settings,
+        .parse = parse,
+        .form = settings->json  ? PRINT_JSON
+                : settings->raw ? PRINT_RAW
+                                : PRINT_READABLE,
+        .signal_fd = signals_open(),
+    };
+    event_reader_init(&run.reader, on_event, &run);
+    run.reader.retry_ms = RETRY_MS_FIRST;
+    if (settings->since)
+        snprintf(run.reader.last_id, sizeof(run.reader.last_id), "%s", settings->since);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    run.curl = curl_easy_init();
+    int status = EXIT_FAILED;
+    if (!run.curl || run.signal_fd < 0) {
+        log_complain(NAME, "cannot start: %s", strerror(errno));
+    } else {
+        curl_easy_setopt(run.curl, CURLOPT_USERAGENT, "fanfare/" FANFARE_VERSION);
+        curl_easy_setopt(run.curl, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(run.curl, CURLOPT_PROTOCOLS_STR, "http,https");
+        curl_easy_setopt(run.curl, CURLOPT_TCP_KEEPALIVE, 1L); /* notices a server that vanished */
+        curl_easy_setopt(run.curl, CURLOPT_WRITEFUNCTION, on_body);
+        curl_easy_setopt(run.curl, CURLOPT_WRITEDATA, &run);
+        status = run_streams(&run);
+    }
+    curl_easy_cleanup(run.curl);
+    curl_global_cleanup();
+    event_reader_deinit(&run.reader);
+    buffer_free(&run.answer);
+    if (run.signal_fd >= 0)
+        close(run.signal_fd);
+    return status;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The defaults of the command line are those of the library: the option table says them once for
+ * people, hub_options_default and server_options_default once for embedders, and here they meet.
+ */
+#include <criterion/criterion.h>
+
+#include "cmd/options.h"
+
+static struct serve_settings settings;
+static struct hub_options hub;
+static struct server_options server;
+
+static void read_both(void)
+{
+    struct parse parse;
+    cr_assert_eq(parse_run(&parse, &command_serve, 0, NULL, &settings), 0, "%s", parse.error);
+    cr_assert_eq(serve_settings_finish(&settings, &parse), 0, "%s", parse.error);
+    hub_options_default(&hub);
+    server_options_default(&server);
+    parse_free(&parse);
+}
+
+#define EXPECT_SAME(part, member) cr_expect_eq(settings.part.member, part.member, #member)
+
+Test(defaults, hub, .init = read_both)
+{
+    EXPECT_SAME(hub, workers);
+    EXPECT_SAME(hub, io);
+    EXPECT_SAME(hub, history_events);
+    EXPECT_SAME(hub, history_bytes);
+    EXPECT_SAME(hub, history_age_s);
+    EXPECT_SAME(hub, heartbeat_s);
+    EXPECT_SAME(hub, retry_ms);
+    EXPECT_SAME(hub, write_timeout_ms);
+    EXPECT_SAME(hub, idle_timeout_ms);
+    EXPECT_SAME(hub, lifetime_ms);
+    EXPECT_SAME(hub, memory_max);
+    EXPECT_SAME(hub, slow);
+    EXPECT_SAME(hub, slow_after_ms);
+    EXPECT_SAME(hub, slow_rate);
+    EXPECT_SAME(hub, drain_timeout_ms);
+}
+
+Test(defaults, server, .init = read_both)
+{
+    EXPECT_SAME(server, feed_mode);
+    EXPECT_SAME(server, feed_uid);
+    EXPECT_SAME(server, feed_gid);
+    EXPECT_SAME(server, connections_max);
+    EXPECT_SAME(server, subscribers_max);
+    EXPECT_SAME(server, body_max);
+    EXPECT_SAME(server, head_bytes_max);
+    EXPECT_SAME(server, target_bytes_max);
+    EXPECT_SAME(server, head_timeout_ms);
+    EXPECT_SAME(server, body_timeout_ms);
+    EXPECT_SAME(server, keep_alive_timeout_ms);
+    EXPECT_SAME(server, publish_wait_ms);
+}
