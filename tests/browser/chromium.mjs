@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Chromium's own EventSource, headless: the live page from connecting to publishing, and the
+ * promise that a stream is gapless from its first byte, through a proxy that cuts it right behind
+ * the preface.
+ *
+ * CHROMIUM names the browser (/usr/bin/chromium); SCREENSHOT, if set, is where a picture of the
+ * live page goes. The browser gets a new, empty profile and talks to 127.0.0.1 only.
+ */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expectEqual, prefaceEnd, runCases, skip, startProxy, startServer, until }
+  from './server.mjs';
+
+const { chromium } = await import('playwright-core').catch(() =>
+  skip('npm packages are missing: run npm ci in tests/browser'));
+const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
+if (!existsSync(executablePath))
+  skip(executablePath + ' is not installed');
+
+const server = await startServer('--retry', '20');
+const profile = mkdtempSync(join(tmpdir(), 'fanfare-chromium-'));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath,
+  headless: true,
+  viewport: { width: 1280, height: 800 },
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+async function openPage(url) {
+  const page = await browser.newPage();
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  await page.goto(url);
+  return { page, problems };
+}
+
+// The rows of the live page's table, oldest first.
+async function rows(page) {
+  const all = await page.locator('#events tr').evaluateAll((list) => list.map((row) =>
+    ['type', 'data', 'id', 'time'].map((name) => row.querySelector('.' + name).textContent)));
+  return all.reverse();
+}
+
+async function livePage() {
+  const { page, problems } = await openPage(server.url + '/');
+  await page.locator('#channels').fill('news\nsport');
+  await page.locator('#connect').click();
+  await until('open', async () =>
+    await page.locator('#state').getAttribute('data-state') === 'open');
+  await page.locator('#publish-channel').fill('news');
+  await page.locator('#publish-type').fill('headline');
+  await page.locator('#publish-data').fill('first line\nsecond <b>line</b> \u00e9\u{1F600}');
+  await page.locator('#publish').click();
+  await until('the row', async () => (await rows(page)).length === 1);
+  const id = await server.publish('sport', 'from elsewhere');
+  await server.publish('weather', 'nobody asked');
+  const last = await server.publish('news', '1:0', 'headline');
+  await until('three rows', async () => (await rows(page)).length === 3);
+  const seen = await rows(page);
+  expectEqual('rows', seen.map((row) => row.slice(0, 2)), [
+    ['headline', 'first line\nsecond <b>line</b> \u00e9\u{1F600}'],
+    ['message', 'from elsewhere'],
+    ['headline', '1:0'],
+  ]);
+  expectEqual('ids', [seen[1][2], seen[2][2]], [id, last]);
+  if (!seen.every((row) => /^\d\d:\d\d:\d\d/.test(row[3])))
+    throw new Error('no times: ' + JSON.stringify(seen));
+  const result = await page.locator('#publish-result').textContent();
+  if (!result.includes(seen[0][2]))
+    throw new Error(`the page says "${result}", the event's id is ${seen[0][2]}`);
+  if (process.env.SCREENSHOT)
+    await page.screenshot({ path: process.env.SCREENSHOT, fullPage: true });
+  // A refusal is shown, not swallowed.
+  await page.locator('#publish-type').fill('x'.repeat(300));
+  await page.locator('#publish').click();
+  await until('the refusal', async () =>
+    /^400: .{10,}/.test(await page.locator('#publish-result').textContent()));
+  await page.locator('#connect').click();
+  await until('closed', async () =>
+    await page.locator('#state').getAttribute('data-state') === 'closed');
+  await until('no subscriber', async () => (await server.stats()).subscribers === 0);
+  expectEqual('script errors', problems, []);
+  await page.close();
+}
+
+// A page of the server's own (no CORS), through the proxy, with an EventSource of the test's own.
+async function rawSource(url, path) {
+  const { page } = await openPage(url + '/healthz');
+  await page.evaluate((target) => {
+    globalThis.seen = [];
+    globalThis.source = new EventSource(target);
+    source.onmessage = (event) => seen.push([event.data, event.lastEventId]);
+    source.addEventListener('fanfare-gap', (event) => seen.push(['gap ' + event.data, '']));
+  }, path);
+  return { page, seen: () => page.evaluate(() => seen) };
+}
+
+const isStream = (sent) => sent.includes('text/event-stream');
+
+async function gaplessFromTheFirstByte() {
+  let streams = 0;
+  const numbers = new Map();
+  const proxy = await startProxy(server.port, (number, sent) => {
+    if (!isStream(sent))
+      return -1;
+    if (!numbers.has(number))
+      numbers.set(number, streams++);
+    return numbers.get(number) < 3 ? prefaceEnd(sent) : -1;
+  });
+  const { page, seen } = await rawSource(proxy.url, '/events/first');
+  const wanted = [];
+  // Cut three times before any event; one is published while nobody is connected.
+  await until('the first cut', () => proxy.cuts >= 1);
+  for (const data of ['in the gap', 'and another']) {
+    const id = await server.publish('first', data);
+    wanted.push([data, id]);
+  }
+  await until('three cuts', () => proxy.cuts === 3);
+  await until('the events', async () => (await seen()).length >= 2);
+  wanted.push(['live', await server.publish('first', 'live')]);
+  await until('the live one', async () => (await seen()).length >= 3);
+  expectEqual('events', await seen(), wanted);
+  const resumed = proxy.requests.filter((request) => /^last-event-id: /im.test(request)).length;
+  if (resumed < 3)
+    throw new Error(`only ${resumed} requests had a Last-Event-ID`);
+  await page.close();
+  await proxy.stop();
+}
+
+async function exactlyOnce() {
+  const total = 200;
+  const proxy = await startProxy(server.port, (number, sent) =>
+    (isStream(sent) && number < 20 ? 900 + number * 131 : -1));
+  const { page, seen } = await rawSource(proxy.url, '/events?channel=a&channel=b');
+  await until('a stream', async () => (await server.stats()).subscribers > 0);
+  for (let i = 0; i < total; i++)
+    await server.publish(i % 3 ? 'a' : 'b', String(i));
+  await until('all events', async () => (await seen()).length >= total,
+    () => `${proxy.cuts} cuts, ${proxy.connections} connections`);
+  expectEqual('events', (await seen()).map(([data]) => data), [...Array(total).keys()].map(String));
+  if (proxy.cuts < 5)
+    throw new Error(`only ${proxy.cuts} cuts: the test has not tested much`);
+  console.log(`   ${total} events over ${proxy.connections} connections, ${proxy.cuts} cut`);
+  await page.close();
+  await proxy.stop();
+}
+
+const failed = await runCases({ livePage, gaplessFromTheFirstByte, exactlyOnce });
+await browser.close();
+rmSync(profile, { recursive: true, force: true });
+await server.stop();
+process.exit(failed ? 1 : 0);

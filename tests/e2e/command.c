@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: what cannot work ends with exit status 2 and one line that names it; a stale
+ * socket is replaced, a live one is not; and `fanfare pub` and `fanfare sub` do their work.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/e2e/check.h"
+#include "tests/e2e/client.h"
+#include "tests/e2e/stream.h"
+
+#define RUN(outcome, ...) program_run((const char *[]){__VA_ARGS__, NULL}, NULL, outcome)
+
+static void expect_line(const struct outcome *outcome, const char *what, const char *names)
+{
+    const char *end = strchr(outcome->err, '\n');
+
+    EXPECT(outcome->status == 2, "%s: exit status %d; %s", what, outcome->status, outcome->err);
+    EXPECT(end && end[1] == '\0' && end > outcome->err, "%s: not one line: \"%s\"", what,
+           outcome->err);
+    EXPECT(strstr(outcome->err, names), "%s: no \"%s\" in \"%s\"", what, names, outcome->err);
+    EXPECT(!strstr(outcome->out, "listening"), "%s: it said %s", what, outcome->out);
+}
+
+static void case_bad_options(void)
+{
+    static const char *const bad[][4] = {
+        {"--no-such-option", "1", "no-such-option"},
+        {"--workers", "none", "workers"},
+        {"--workers", "0", "workers"},
+        {"--io", "magic", "io"},
+        {"--history-bytes", "1X", "history-bytes"},
+        {"--history-bytes", "-1", "history-bytes"},
+        {"--listen", "127.0.0.1", "127.0.0.1"},
+        {"--listen", "127.0.0.1:99999", "99999"},
+        {"--slow", "sometimes", "slow"},
+        {"--config", "/nonexistent/fanfare.conf", "/nonexistent/fanfare.conf"},
+    };
+    struct outcome outcome;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        RUN(&outcome, "serve", "--feed", "none", bad[i][0], bad[i][1]);
+        expect_line(&outcome, bad[i][0], bad[i][2]);
+    }
+    RUN(&outcome, "serve", "--workers");
+    expect_line(&outcome, "no value", "workers");
+    RUN(&outcome, "dance");
+    expect_line(&outcome, "no such command", "dance");
+    RUN(&outcome, "pub", "--feed", "/tmp", "--nope", "x");
+    expect_line(&outcome, "pub", "nope");
+}
+
+static void case_help(void)
+{
+    struct outcome outcome;
+
+    RUN(&outcome, "--version");
+    EXPECT(outcome.status == 0 && strncmp(outcome.out, "fanfare ", 8) == 0, "%d %s", outcome.status,
+           outcome.out);
+    RUN(&outcome, "--help");
+    EXPECT(outcome.status == 0 && strstr(outcome.out, "serve") && !outcome.err[0], "%d %s%s",
+           outcome.status, outcome.out, outcome.err);
+    RUN(&outcome, "serve", "--help");
+    EXPECT(outcome.status == 0, "%d", outcome.status);
+    static const char *const names[] = {"--listen",       "--feed",      "--workers",
+                                        "--acceptors",    "--io",        "--history-events",
+                                        "--history-age",  "--heartbeat", "--slow-after",
+                                        "--publish-wait", "--config",    "--drain-timeout"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        EXPECT(strstr(outcome.out, names[i]), "no %s in the help", names[i]);
+}
+
+static void case_address_in_use(void)
+{
+    struct server server;
+    struct outcome outcome;
+    char address[64];
+
+    server_start(&server, NULL);
+    snprintf(address, sizeof(address), "127.0.0.1:%u", server.port);
+    RUN(&outcome, "serve", "--feed", "none", "--listen", address);
+    expect_line(&outcome, "address in use", address);
+    server_stop(&server);
+}
+
+static void case_sockets(void)
+{
+    struct server server;
+    struct outcome outcome;
+    struct stat status;
+    char stale[96], text[64];
+
+    RUN(&outcome, "serve", "--listen", "127.0.0.1:0", "--feed", "/nonexistent/dir/feed.sock");
+    expect_line(&outcome, "unwritable feed path", "/nonexistent/dir/feed.sock");
+    /* A plain file in its place is nobody's socket, and must survive. */
+    snprintf(text, sizeof(text), "/tmp/fanfare-e2e-file-XXXXXX");
+    int fd = mkstemp(text);
+    RUN(&outcome, "serve", "--listen", "127.0.0.1:0", "--feed", text);
+    expect_line(&outcome, "a file in the place of the feed", text);
+    EXPECT(stat(text, &status) == 0 && S_ISREG(status.st_mode), "the file %s is gone", text);
+    close(fd);
+    unlink(text);
+    /* A live server's socket is not taken. */
+    server_start(&server, NULL);
+    RUN(&outcome, "serve", "--listen", "127.0.0.1:0", "--feed", server.feed);
+    expect_line(&outcome, "a live feed", server.feed);
+    struct client feed;
+    struct receipt receipt;
+    client_open_feed(&feed, &server);
+    client_say(&feed, "channel: a\ndata: still mine\nack: 1\n\n");
+    EXPECT(client_receipt(&feed, &receipt) && receipt.id[0], "the live feed is broken");
+    client_close(&feed);
+    /* A stale one (bound, its owner gone) is replaced. */
+    snprintf(stale, sizeof(stale), "%s/stale.sock", server.dir);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", stale);
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    REQUIRE(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0, "bind: %s",
+            strerror(errno));
+    close(fd);
+    int out;
+    pid_t pid = program_start((const char *[]){"serve", "--listen", "127.0.0.1:0", "--feed", stale,
+                                               "--io", check_backend(), NULL},
+                              &out);
+    struct pollfd ready = {.fd = out, .events = POLLIN};
+    ssize_t got = -1;
+    char said[1024] = "";
+    if (poll(&ready, 1, DEADLINE_MS) == 1)
+        got = read(out, said, sizeof(said) - 1);
+    EXPECT(got > 0 && strncmp(said, "listening on http://", 20) == 0, "a stale socket: %s", said);
+    fd = connect_unix(stale);
+    close(fd);
+    kill(pid, SIGTERM);
+    int wait_status = 0;
+    waitpid(pid, &wait_status, 0);
+    EXPECT(WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0, "0x%x", (unsigned)wait_status);
+    EXPECT(access(stale, F_OK) != 0, "%s was left behind", stale);
+    close(out);
+    server_stop(&server);
+}
+
+static void case_says_backend(void)
+{
+    struct server server;
+    struct pollfd ready;
+    size_t len;
+
+    server_start(&server, NULL);
+    ready = (struct pollfd){.fd = server.out, .events = POLLIN};
+    const char *wanted = strcmp(check_backend(), "uring") == 0 ? "io_uring" : "epoll";
+    while (!strstr(server.said, wanted) && poll(&ready, 1, 2000) == 1) {
+        len = strlen(server.said);
+        ssize_t got = read(server.out, server.said + len, sizeof(server.said) - 1 - len);
+        if (got <= 0)
+            break;
+        server.said[len + (size_t)got] = '\0';
+    }
+    EXPECT(strncmp(server.said, "listening on http://127.0.0.1:", 30) == 0, "said %s", server.said);
+    EXPECT(strstr(server.said, wanted), "no %s in: %s", wanted, server.said);
+    server_stop(&server);
+}
+
+/* Flag beats environment beats file beats default; a unix listener serves HTTP too. */
+static void case_precedence(void)
+{
+    struct server server;
+    struct client client;
+    struct stream stream;
+    char path[128], listen[160], config[128];
+
+    snprintf(config, sizeof(config), "/tmp/fanfare-e2e-config-XXXXXX");
+    int fd = mkstemp(config);
+    const char *text = "# a comment\nretry = 111\nheartbeat = 7\n\nhistory-bytes = 2M\n";
+    REQUIRE(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s", config);
+    close(fd);
+    snprintf(path, sizeof(path), "/tmp/fanfare-e2e-listen-%d.sock", (int)getpid());
+    snprintf(listen, sizeof(listen), "unix:%s", path);
+    server_start(&server, SERVER_OPTIONS("--config", config, "--listen", listen));
+    stream_open(&stream, &server, "/events/x", NULL);
+    stream_await_id(&stream);
+    EXPECT_INT(stream.retry, 111);
+    stream_close(&stream);
+    memset(&client, 0, sizeof(client));
+    client.fd = connect_unix(path);
+    publish(&client, "x", "over a unix socket", NULL);
+    client_close(&client);
+    server_stop(&server);
+    EXPECT(access(path, F_OK) != 0, "%s was left behind", path);
+    server_start(&server, SERVER_OPTIONS("--config", config, "--retry", "222"));
+    stream_open(&stream, &server, "/events/x", NULL);
+    stream_await_id(&stream);
+    EXPECT_INT(stream.retry, 222);
+    stream_close(&stream);
+    server_stop(&server);
+    unlink(config);
+}
+
+static void case_pub(void)
+{
+    struct server server;
+    struct stream stream;
+    struct outcome outcome;
+    char url[64];
+
+    server_start(&server, NULL);
+    stream_open(&stream, &server, "/events/p", NULL);
+    stream_await_head(&stream);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", server.port);
+    RUN(&outcome, "pub", "--feed", server.feed, "--event", "kind", "--id", "mine", "p", "text");
+    EXPECT(outcome.status == 0, "%d %s", outcome.status, outcome.err);
+    char id[136];
+    stream_expect(&stream, "kind", "text", id);
+    EXPECT_TEXT(id, "mine");
+    program_run((const char *[]){"pub", "--feed", server.feed, "p", NULL}, "one\ntwo\n\nthree",
+                &outcome);
+    EXPECT(outcome.status == 0, "%d %s", outcome.status, outcome.err);
+    stream_expect(&stream, "message", "one", NULL);
+    stream_expect(&stream, "message", "two", NULL);
+    stream_expect(&stream, "message", "", NULL);
+    stream_expect(&stream, "message", "three", NULL);
+    RUN(&outcome, "pub", "--url", url, "p", "two\nlines");
+    EXPECT(outcome.status == 0, "%d %s", outcome.status, outcome.err);
+    stream_expect(&stream, "message", "two\nlines", NULL);
+    RUN(&outcome, "pub", "--feed", "/nonexistent/feed.sock", "p", "x");
+    EXPECT(outcome.status != 0 && strstr(outcome.err, "/nonexistent/feed.sock"), "%d %s",
+           outcome.status, outcome.err);
+    RUN(&outcome, "pub", "--feed", server.feed, "bad\nchannel", "x");
+    EXPECT(outcome.status != 0 && outcome.err[0], "%d %s", outcome.status, outcome.err);
+    RUN(&outcome, "pub", "--url", url, "--event", "a\nb", "p", "x");
+    EXPECT(outcome.status != 0 && outcome.err[0], "%d %s", outcome.status, outcome.err);
+    stream_close(&stream);
+    server_stop(&server);
+}
+
+static void case_sub(void)
+{
+    struct server server;
+    struct outcome outcome;
+    struct client client;
+    char url[64];
+
+    server_start(&server, NULL);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", server.port);
+    client_open(&client, &server);
+    publish(&client, "s", "first", NULL);
+    publish(&client, "s", "second", NULL);
+    client_close(&client);
+    RUN(&outcome, "sub", "--url", url, "--last", "2", "--limit", "2", "s");
+    EXPECT(outcome.status == 0, "%d %s", outcome.status, outcome.err);
+    const char *first = strstr(outcome.out, "first");
+    EXPECT(first && strstr(first, "second"), "sub printed: %s", outcome.out);
+    RUN(&outcome, "sub", "--url", url, "--json", "--last", "1", "--limit", "1", "s");
+    EXPECT(outcome.status == 0 && strstr(outcome.out, "\"second\""), "%d %s%s", outcome.status,
+           outcome.out, outcome.err);
+    server_stop(&server);
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    check_case("bad_options", case_bad_options);
+    check_case("help", case_help);
+    check_case("address_in_use", case_address_in_use);
+    check_case("sockets", case_sockets);
+    check_case("says_backend", case_says_backend);
+    check_case("precedence", case_precedence);
+    check_case("pub", case_pub);
+    check_case("sub", case_sub);
+    return check_end();
+}

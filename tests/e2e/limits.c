@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Limits of time and number: 408, 503 for connections, subscribers and descriptors, and a full
+ * channel. Each limit is reached on a server of its own, and each one ends: the server works again.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/e2e/check.h"
+#include "tests/e2e/client.h"
+#include "tests/e2e/stream.h"
+
+static struct server server;
+
+static void expect_unavailable(const char *what, struct client *client)
+{
+    struct answer answer;
+
+    if (!client_answer(client, false, &answer)) {
+        EXPECT(false, "%s: closed without an answer%s", what, client->reset ? " (reset)" : "");
+        return;
+    }
+    EXPECT(answer.status == 503, "%s: %d %s", what, answer.status, answer.body);
+    const char *after = answer_field(&answer, "retry-after");
+    EXPECT(after && *after >= '0' && *after <= '9', "%s: %s", what, answer.head);
+    EXPECT(answer.body_len >= 12, "%s: no sentence: %s", what, answer.body);
+    answer_free(&answer);
+}
+
+static void expect_works(void)
+{
+    struct client client;
+    struct answer answer;
+
+    client_open(&client, &server);
+    client_request(&client, "GET", "/healthz", NULL, "", 0, &answer);
+    EXPECT(answer.status == 200, "/healthz: %d %s", answer.status, answer.body);
+    answer_free(&answer);
+    client_close(&client);
+}
+
+static void case_timeouts(void)
+{
+    static const char *const begun[] = {
+        "GET /healthz HT",
+        "GET /healthz HTTP/1.1\r\nHost: t\r\n",
+        "POST /publish/x HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nab",
+        "POST /publish/x HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
+    };
+    struct client clients[5];
+    struct answer answer;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--head-timeout", "0.3",
+                                         "--body-timeout", "0.3", "--keep-alive-timeout", "0.3"));
+    int64_t start = check_now_ms();
+    for (int i = 0; i < 5; i++) {
+        client_open(&clients[i], &server);
+        if (i < 4)
+            client_say(&clients[i], begun[i]);
+    }
+    for (int i = 0; i < 4; i++) {
+        if (!client_answer(&clients[i], false, &answer)) {
+            EXPECT(false, "no answer to %s", begun[i]);
+            continue;
+        }
+        EXPECT(answer.status == 408 && answer.body_len >= 12, "%s: %d %s", begun[i], answer.status,
+               answer.body);
+        EXPECT(client_ends(&clients[i]), "not closed: %s", begun[i]);
+        EXPECT(check_now_ms() - start >= 250, "after only %lld ms",
+               (long long)(check_now_ms() - start));
+        answer_free(&answer);
+    }
+    EXPECT(client_ends(&clients[4]), "an idle connection was answered: %s", clients[4].bytes);
+    for (int i = 0; i < 5; i++)
+        client_close(&clients[i]);
+    expect_works();
+    server_stop(&server);
+}
+
+static void case_connections_max(void)
+{
+    struct client clients[5], late;
+    struct answer answer;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--connections-max", "5"));
+    for (int i = 0; i < 5; i++) {
+        client_open(&clients[i], &server);
+        client_request(&clients[i], "GET", "/healthz", NULL, "", 0, &answer);
+        EXPECT_INT(answer.status, 200);
+        answer_free(&answer);
+    }
+    client_open(&late, &server);
+    client_say(&late, "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n");
+    expect_unavailable("connection 6 of 5", &late);
+    EXPECT(client_ends(&late), "not closed");
+    client_close(&late);
+    client_close(&clients[0]);
+    /* The server learns of the close before it accepts what comes later: both are in its epoll. */
+    int64_t deadline = check_now_ms() + DEADLINE_MS;
+    do {
+        client_open(&clients[0], &server);
+        client_say(&clients[0], "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n");
+        REQUIRE(client_answer(&clients[0], false, &answer), "no answer");
+        answer_free(&answer);
+        if (answer.status != 200)
+            client_close(&clients[0]);
+    } while (answer.status != 200 && check_now_ms() < deadline);
+    EXPECT_INT(answer.status, 200);
+    for (int i = 0; i < 5; i++)
+        client_close(&clients[i]);
+    server_stop(&server);
+}
+
+static void case_subscribers_max(void)
+{
+    struct stream streams[3];
+    struct client late;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--subscribers-max", "3"));
+    for (int i = 0; i < 3; i++) {
+        stream_open(&streams[i], &server, "/events/x", NULL);
+        stream_await_head(&streams[i]);
+        EXPECT_INT(streams[i].status, 200);
+    }
+    client_open(&late, &server);
+    client_say(&late, "GET /events/x HTTP/1.1\r\nHost: t\r\n\r\n");
+    expect_unavailable("subscriber 4 of 3", &late);
+    client_close(&late);
+    client_open(&late, &server);
+    publish(&late, "x", "still", NULL);
+    client_close(&late);
+    for (int i = 0; i < 3; i++)
+        stream_expect(&streams[i], "message", "still", NULL);
+    stream_close(&streams[0]);
+    server_await(&server, "subscribers", false, 2);
+    stream_open(&streams[0], &server, "/events/x", NULL);
+    stream_await_head(&streams[0]);
+    EXPECT_INT(streams[0].status, 200);
+    for (int i = 0; i < 3; i++)
+        stream_close(&streams[i]);
+    server_stop(&server);
+}
+
+/* The limit that leaves the server so many free descriptors: numbers below it that are not taken.
+ */
+static rlim_t descriptors_limit(unsigned free_count)
+{
+    char path[64];
+
+    for (rlim_t number = 0;; number++) {
+        snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)server.pid, (int)number);
+        char target[8];
+        free_count -= readlink(path, target, sizeof(target)) < 0;
+        if (free_count == 0)
+            return number + 1;
+    }
+}
+
+/* The limit falls while the server runs, as if others had taken the descriptors. */
+static void case_no_descriptors(void)
+{
+    struct client clients[40];
+    struct answer answer;
+    unsigned served = 0, refused = 0;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--acceptors", "2"));
+    struct rlimit limit = {.rlim_cur = descriptors_limit(8), .rlim_max = 20000};
+    REQUIRE(prlimit(server.pid, RLIMIT_NOFILE, &limit, NULL) == 0, "prlimit failed");
+    for (int i = 0; i < 40; i++) {
+        client_open(&clients[i], &server);
+        client_say(&clients[i], "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n");
+        if (!client_answer(&clients[i], false, &answer)) {
+            EXPECT(false, "connection %d: closed without an answer%s", i,
+                   clients[i].reset ? " (reset)" : "");
+            continue;
+        }
+        served += answer.status == 200;
+        refused += answer.status == 503 && answer_field(&answer, "retry-after");
+        EXPECT(answer.status == 200 || answer.status == 503, "connection %d: %d", i, answer.status);
+        answer_free(&answer);
+    }
+    EXPECT(served >= 4 && refused >= 20, "%u served, %u refused", served, refused);
+    /* Time must pass here, for what is measured is processor time while nothing happens. */
+    long before = server_cpu_ms(&server);
+    struct pollfd quiet = {.fd = clients[0].fd, .events = POLLIN};
+    EXPECT(poll(&quiet, 1, 600) == 0, "a kept connection was closed");
+    EXPECT(server_cpu_ms(&server) - before <= 60, "%ld ms of processor time in 600 ms",
+           server_cpu_ms(&server) - before);
+    for (int i = 0; i < 40; i++)
+        client_close(&clients[i]);
+    int64_t deadline = check_now_ms() + DEADLINE_MS;
+    do {
+        client_open(&clients[0], &server);
+        client_request(&clients[0], "GET", "/healthz", NULL, "", 0, &answer);
+        answer_free(&answer);
+        client_close(&clients[0]);
+    } while (answer.status != 200 && check_now_ms() < deadline);
+    EXPECT_INT(answer.status, 200);
+    server_stop(&server);
+}
+
+/* Fills the channel until the server says so; a reading subscriber (nobody is slow in an hour) that
+ * does not read holds it. Gives how many events were accepted. */
+static unsigned fill(struct client *client, const char *body, size_t len)
+{
+    struct answer answer;
+
+    for (unsigned accepted = 0; accepted < 2000; accepted++) {
+        client_request(client, "POST", "/publish/full", NULL, body, len, &answer);
+        if (answer.status != 200) {
+            EXPECT(answer.status == 503 && answer_field(&answer, "retry-after"), "%s %s",
+                   answer.head, answer.body);
+            answer_free(&answer);
+            return accepted;
+        }
+        answer_free(&answer);
+    }
+    REQUIRE(false, "2,000 events of %zu bytes were accepted, though a reader holds the channel",
+            len);
+    return 0;
+}
+
+static void case_full_channel(void)
+{
+    static char body[200000];
+    struct client client, feed;
+    struct receipt receipt;
+    struct stream stream;
+    int small = 262144;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--history-bytes", "1M", "--slow-after",
+                                         "3600", "--slow-rate", "1", "--publish-wait", "0.2"));
+    memset(body, 'f', sizeof(body));
+    stream_init(&stream, connect_tcp(&server, 0), NULL, NULL);
+    setsockopt(stream.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    stream_send_request(&stream, "/events/full", NULL);
+    stream_await_head(&stream);
+    client_open(&client, &server);
+    unsigned accepted = fill(&client, body, sizeof(body));
+    printf("   full after %u events of %zu bytes\n", accepted, sizeof(body));
+    client_open_feed(&feed, &server);
+    client_say(&feed, "channel: full\nwait: no\ndata: x\nack: a\n\nchannel: other\ndata: y\nack: "
+                      "b\n\nchannel: full\ndata: waits\nack: c\n\n");
+    REQUIRE(client_receipt(&feed, &receipt), "feed closed");
+    EXPECT_TEXT(receipt.error, "busy");
+    EXPECT_TEXT(receipt.ack, "a");
+    REQUIRE(client_receipt(&feed, &receipt), "feed closed");
+    EXPECT_TEXT(receipt.ack, "b");
+    EXPECT_TEXT(receipt.error, "");
+    struct pollfd quiet = {.fd = feed.fd, .events = POLLIN};
+    EXPECT(poll(&quiet, 1, 300) == 0, "the third event was answered though the channel is full");
+    /* Reading frees it: everything accepted arrives, then what waited, and nothing refused. */
+    for (unsigned i = 0; i < accepted; i++) {
+        struct stream_event event;
+        REQUIRE(stream_next(&stream, &event), "closed after %u events", i);
+        REQUIRE(event.data_len == sizeof(body), "event %u has %zu bytes", i, event.data_len);
+        event_free(&event);
+    }
+    stream_expect(&stream, "message", "waits", NULL);
+    REQUIRE(client_receipt(&feed, &receipt), "feed closed");
+    EXPECT_TEXT(receipt.ack, "c");
+    EXPECT_TEXT(receipt.error, "");
+    publish(&client, "full", "after", NULL);
+    stream_expect(&stream, "message", "after", NULL);
+    EXPECT(server_stat(&server, "publish_busy") > 0, "not counted");
+    client_close(&client);
+    client_close(&feed);
+    stream_close(&stream);
+    server_stop(&server);
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    check_case("timeouts", case_timeouts);
+    check_case("connections_max", case_connections_max);
+    check_case("subscribers_max", case_subscribers_max);
+    check_case("no_descriptors", case_no_descriptors);
+    check_case("full_channel", case_full_channel);
+    return check_end();
+}
