@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The feed's grammar (design section 5, "Feed") a second time: of a whole text, line by line, with
+ * none of the cutting, borrowing and bounding that net/event_text.c is made of.
+ *
+ * Pure; called by the fuzz targets `feed` and `body`.
+ */
+#pragma once
+
+#include "net/event_text.h"
+
+/* An event or a refusal. Of a refused one only `fault` and `ack` count. */
+struct feed_item {
+    enum event_text_fault fault; /* EVENT_TEXT_CUT: the input ends in it, whatever else it is */
+    struct event event;          /* the data is the list's own, the rest lies in the text */
+    struct text ack;
+    bool wait_no;
+};
+
+struct feed_list {
+    struct feed_item *items;
+    size_t count, size;
+    char *data;
+};
+
+void feed_rules_read(struct text text, size_t data_max, bool channel_required,
+                     struct feed_list *ret_list);
+void feed_rules_free(struct feed_list *list);
