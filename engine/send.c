@@ -240,8 +240,11 @@ void worker_flush(struct worker *worker)
         for (uint32_t i = 0; i < count; i++)
             send_settle(worker, &worker->sends[i]);
         for (uint32_t i = 0; i < count; i++) {
-            worker_release(worker, worker->sends[i].kept);
-            worker_release(worker, worker->sends[i].kept_gap);
+            struct send *send = &worker->sends[i];
+            if (!send->own)
+                continue; /* a swept one keeps nothing */
+            worker_release(worker, send->kept);
+            worker_release(worker, send->kept_gap);
         }
         CHECK(worker->send_count == count);
         worker->send_count = 0;
