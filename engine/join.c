@@ -166,42 +166,54 @@ static void resolve(struct worker *worker, struct subscriber *subscriber,
 
 /* --- the first frame ----------------------------------------------------------------------- */
 
+static char *put(char *at, struct text text)
+{
+    if (text.len)
+        memcpy(at, text.at, text.len);
+    return at + text.len;
+}
+
+/* Laid piece by piece: formatted output took half of the time of a join. */
 static struct frame *first_frame(struct worker *worker, const struct handoff *handoff,
                                  const struct subscriber *subscriber, const struct gap *gap,
                                  const struct frame *notice)
 {
-    char preface[64 + EVENT_ID_BYTES_MAX], chunk[16] = "";
-    const char *resume = !handoff->has_resume ? "none" : notice ? "gap" : "complete";
-    char id[ID_LEN];
+    char retry[32], id[ID_LEN], chunk[16] = "";
+    int retry_len = snprintf(retry, sizeof(retry), "retry: %u\n", worker->limits.retry_ms);
     id_format(id, worker->options->epoch, subscriber->cursor);
     struct text point = handoff->has_resume ? gap->from : (struct text){id, sizeof(id)};
-    int preface_len = snprintf(preface, sizeof(preface), "retry: %u\n%s%.*s%s\n",
-                               worker->limits.retry_ms, point.at ? "id: " : "", (int)point.len,
-                               point.at ? point.at : "", point.at ? "\n" : "");
+    size_t preface_len = (size_t)retry_len + (point.at ? 4 + point.len + 1 : 0) + 1;
     if (!handoff->plain)
-        snprintf(chunk, sizeof(chunk), "%x\r\n", preface_len);
-    size_t size = 512 + handoff->head.len + sizeof(preface) + (notice ? notice->len : 0);
+        snprintf(chunk, sizeof(chunk), "%zx\r\n", preface_len);
+
+    size_t size = 512 + handoff->head.len + preface_len + (notice ? notice->len : 0);
     char *bytes = malloc(size);
     if (!bytes)
         return NULL;
-    int len = snprintf(bytes, size,
-                       "HTTP/1.1 200 OK\r\n"
-                       "Content-Type: text/event-stream\r\n"
-                       "Cache-Control: no-cache, no-transform\r\n"
-                       "X-Accel-Buffering: no\r\n"
-                       "Connection: close\r\n"
-                       "%s"
-                       "Fanfare-Resume: %s\r\n"
-                       "%.*s\r\n"
-                       "%s%.*s%s",
-                       handoff->plain ? "" : "Transfer-Encoding: chunked\r\n", resume,
-                       (int)handoff->head.len, handoff->head.len ? handoff->head.at : "", chunk,
-                       preface_len, preface, handoff->plain ? "" : "\r\n");
-    CHECK(len > 0 && (size_t)len < size - (notice ? notice->len : 0));
+    char *at = put(bytes, TEXT("HTTP/1.1 200 OK\r\n"
+                               "Content-Type: text/event-stream\r\n"
+                               "Cache-Control: no-cache, no-transform\r\n"
+                               "X-Accel-Buffering: no\r\n"
+                               "Connection: close\r\n"));
+    if (!handoff->plain)
+        at = put(at, TEXT("Transfer-Encoding: chunked\r\n"));
+    at = put(at, !handoff->has_resume ? TEXT("Fanfare-Resume: none\r\n")
+                 : notice             ? TEXT("Fanfare-Resume: gap\r\n")
+                                      : TEXT("Fanfare-Resume: complete\r\n"));
+    at = put(at, handoff->head);
+    at = put(at, TEXT("\r\n"));
+    at = put(at, text_of(chunk));
+    at = put(at, (struct text){retry, (size_t)retry_len});
+    if (point.at) {
+        at = put(at, TEXT("id: "));
+        at = put(at, point);
+        at = put(at, TEXT("\n"));
+    }
+    at = put(at, handoff->plain ? TEXT("\n") : TEXT("\n\r\n"));
     if (notice)
-        memcpy(bytes + len, notice->bytes, notice->len);
-    struct frame *frame =
-        frame_new_private(FRAME_NOTE, bytes, (size_t)len + (notice ? notice->len : 0));
+        at = put(at, (struct text){notice->bytes, notice->len});
+    CHECK((size_t)(at - bytes) <= size);
+    struct frame *frame = frame_new_private(FRAME_NOTE, bytes, (size_t)(at - bytes));
     free(bytes);
     return frame;
 }
