@@ -90,6 +90,8 @@ static void remember(struct history *history, uint64_t sequence)
         history->remembered_capacity < EVICTED_REMEMBERED) {
         uint32_t capacity =
             history->remembered_capacity ? history->remembered_capacity * 4 : REMEMBERED_MIN;
+        if (capacity > EVICTED_REMEMBERED) /* it was shrunk to a number of its own */
+            capacity = EVICTED_REMEMBERED;
         uint64_t *larger = realloc(history->remembered, capacity * sizeof(*larger));
         if (!larger) { /* what is remembered starts anew behind this event */
             history->remembered_after = sequence;
@@ -108,6 +110,22 @@ static void remember(struct history *history, uint64_t sequence)
         history->remembered_count = EVICTED_REMEMBERED;
 }
 
+/* An empty history keeps no more memory than what it remembers. */
+static void shrink(struct history *history)
+{
+    free(history->ring);
+    history->ring = NULL;
+    history->mask = 0;
+    uint32_t count = history->remembered_count;
+    if (count == 0 || count >= history->remembered_capacity)
+        return;
+    uint64_t *smaller = realloc(history->remembered, count * sizeof(*smaller));
+    if (!smaller)
+        return; /* it stays as large as it was */
+    history->remembered = smaller;
+    history->remembered_capacity = count;
+}
+
 struct frame *history_evict(struct history *history, const struct hash_key *key)
 {
     CHECK(history_count(history) > 0);
@@ -117,6 +135,8 @@ struct frame *history_evict(struct history *history, const struct hash_key *key)
     remember(history, frame->sequence);
     if (frame->id_given)
         forget_id(history, key, frame);
+    if (history_count(history) == 0)
+        shrink(history);
     return frame;
 }
 

@@ -117,6 +117,30 @@ static void expect_missed_for(uint64_t from)
     history_deinit(&history);
 }
 
+/* Each time it is empty it gives its memory back, and still knows all it has to know. */
+Test(history, an_empty_history_keeps_what_it_remembers_and_no_ring)
+{
+    struct history history;
+    history_init(&history, 0);
+    uint64_t added = 0, evicted = 0;
+    for (unsigned round = 1; added < 3 * EVICTED_REMEMBERED; round++) {
+        for (unsigned i = 0; i < round; i++)
+            add(&history, sequence_of(++added), "");
+        while (evicted < added)
+            evict(&history, sequence_of(++evicted));
+        cr_assert_null(history.ring);
+        uint64_t remembered = evicted < EVICTED_REMEMBERED ? evicted : EVICTED_REMEMBERED;
+        cr_assert_leq(history.remembered_capacity, EVICTED_REMEMBERED);
+        if (evicted < EVICTED_REMEMBERED)
+            cr_assert_eq(history.remembered_capacity, evicted);
+        uint64_t sequence = sequence_of(evicted - remembered);
+        cr_assert_eq(history_missed(&history, sequence), (int64_t)remembered, "%lu", evicted);
+        if (sequence)
+            cr_assert_eq(history_missed(&history, sequence - 1), -1);
+    }
+    history_deinit(&history);
+}
+
 Test(history, missed_is_exact_or_unknown)
 {
     expect_missed_for(0);
