@@ -16,9 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define READER_ID_BYTES   64
-#define READER_LINE_BYTES 72 /* what is kept of a line: `id: ` and the longest id we resume with   \
-                              */
+#define READER_ID_BYTES 64
+/* What is kept of a line that a piece cut: `id: ` and the longest id that is resumed with. */
+#define READER_LINE_BYTES 72
 
 enum reader_state { READER_STATUS, READER_HEAD, READER_BODY, READER_ENDED, READER_FAILED };
 
