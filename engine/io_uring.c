@@ -84,6 +84,14 @@ static int ring_submit(struct io_uring *ring)
     return r < 0 ? r : 0;
 }
 
+/* Nothing to give to the kernel, and no deferred work or overflown completions that it has flagged:
+ * a look would find nothing. */
+static bool ring_is_quiet(const struct io_uring *ring)
+{
+    unsigned flags = IO_URING_READ_ONCE(*ring->sq.kflags);
+    return !io_uring_sq_ready(ring) && !(flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
+}
+
 static struct io_uring_sqe *ring_entry(struct io_ring *io)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring);
@@ -296,7 +304,7 @@ static int ring_wait(struct io *base, int64_t timeout_ns)
 {
     struct io_ring *io = (struct io_ring *)base;
     if (timeout_ns == 0)
-        return ring_submit(&io->ring);
+        return ring_is_quiet(&io->ring) ? 0 : ring_submit(&io->ring);
     struct __kernel_timespec timeout = {.tv_sec = timeout_ns / 1000000000,
                                         .tv_nsec = timeout_ns % 1000000000};
     struct io_uring_cqe *cqe;
