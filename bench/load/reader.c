@@ -55,8 +55,10 @@ static void stream_line(struct reader *reader, const char *line, size_t len,
         end_of_event(reader, on_event, context);
     } else if (len > 5 && memcmp(line, "data:", 5) == 0) {
         const char *value = value_of(line, len, 5, &value_len);
-        if (!reader->has_data && value_len >= MARKER_BYTES)
-            reader->has_marker = marker_read(value, &reader->marker_sequence, &reader->marker_us);
+        size_t skip = reader->skip;
+        if (!reader->has_data && value_len >= skip + MARKER_BYTES)
+            reader->has_marker =
+                marker_read(value + skip, &reader->marker_sequence, &reader->marker_us);
         reader->has_data = true;
     } else if (len > 3 && memcmp(line, "id:", 3) == 0) {
         const char *value = value_of(line, len, 3, &value_len);

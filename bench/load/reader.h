@@ -33,6 +33,7 @@ struct reader {
     bool has_data;
     uint8_t line_len;
     uint8_t id_len;
+    uint8_t skip; /* bytes of data before the marker; stays */
     uint32_t chunk_left;
     uint32_t marker_sequence, marker_us;
     const char *fault;

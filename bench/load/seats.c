@@ -170,6 +170,7 @@ static void seat_connect(struct seat *seat)
     if (!seat->reader)
         abort();
     reader_init(seat->reader);
+    seat->reader->skip = (uint8_t)self.swarm->options.skip;
     seat->greeted = false;
     char request[1024];
     uint32_t channel = self.swarm->seat_channels[self.first_index + index];

@@ -39,7 +39,8 @@ enum {
     KEY_SLOW_EVERY,
     KEY_SLOW_RATE,
     KEY_BUFFER,
-    KEY_TIMEOUT
+    KEY_TIMEOUT,
+    KEY_SKIP
 };
 
 static const struct argp_option option_table[] = {
@@ -57,6 +58,7 @@ static const struct argp_option option_table[] = {
     {"slow-every", KEY_SLOW_EVERY, "N", 0, "One seat in N reads slowly", 0},
     {"slow-rate", KEY_SLOW_RATE, "BYTES", 0, "So many bytes per second (16384)", 0},
     {"receive-buffer", KEY_BUFFER, "BYTES", 0, "SO_RCVBUF (the system's)", 0},
+    {"skip", KEY_SKIP, "BYTES", 0, "What stands in the data before the marker (0; 40 at most)", 0},
     {"timeout", KEY_TIMEOUT, "SECONDS", 0, "For connecting all of them (60)", 0},
     {0},
 };
@@ -95,8 +97,9 @@ static error_t take_option(int key, char *text, struct argp_state *state)
         [KEY_SLOW_EVERY - KEY_TARGET] = &options->slow_every,
         [KEY_SLOW_RATE - KEY_TARGET] = &options->slow_rate,
         [KEY_TIMEOUT - KEY_TARGET] = &options->timeout_s,
+        [KEY_SKIP - KEY_TARGET] = &options->skip,
     };
-    if (key >= KEY_TARGET && key <= KEY_TIMEOUT && numbers[key - KEY_TARGET]) {
+    if (key >= KEY_TARGET && key <= KEY_SKIP && numbers[key - KEY_TARGET]) {
         *numbers[key - KEY_TARGET] = number_of(text, state);
         return 0;
     }
@@ -296,8 +299,10 @@ int main(int argc, char **argv)
                                             .timeout_s = 60};
     argp_parse(&argp, argc, argv, 0, NULL, &swarm->options);
     struct swarm_options *options = &swarm->options;
-    if (!options->channels || !options->stride || !options->window || !options->seats) {
-        fprintf(stderr, "swarm: --seats, --channels, --stride and --window are 1 at least\n");
+    if (!options->channels || !options->stride || !options->window || !options->seats ||
+        options->skip > 40) {
+        fprintf(stderr, "swarm: --seats, --channels, --stride and --window are 1 at least, --skip "
+                        "is 40 at most\n");
         return 2;
     }
     lay_out(swarm);

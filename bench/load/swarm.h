@@ -50,6 +50,7 @@ struct swarm_options {
     uint32_t slow_rate; /* bytes per second of a slow seat */
     int receive_buffer; /* SO_RCVBUF; 0: the system's */
     uint32_t timeout_s;
+    uint32_t skip; /* bytes of an event's data before its marker */
 };
 
 enum swarm_order { ORDER_RUN, ORDER_FINISH, ORDER_STORM, ORDER_QUIT };
