@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""Medians, spreads and ratios of paired runs."""
+import math
+import statistics
+
+
+def median(values):
+    found = [value for value in values if value is not None]
+    return statistics.median(found) if found else None
+
+
+def interval(values):
+    """The median with a 95 percent interval from order statistics: no shape is assumed.
+
+    The k-th smallest and k-th largest value hold the true median between them with probability
+    1 - 2 P(Binomial(n, 1/2) < k). Below six values no such pair reaches 95 percent; then the whole
+    range stands for it (n = 5: 94 percent).
+    """
+    ordered = sorted(value for value in values if value is not None)
+    count = len(ordered)
+    if not ordered:
+        return None, None, None
+    best = 1
+    for k in range(1, count // 2 + 1):
+        outside = 2 * sum(math.comb(count, i) for i in range(k)) / 2 ** count
+        if 1 - outside >= 0.95:
+            best = k
+    return statistics.median(ordered), ordered[best - 1], ordered[count - best]
+
+
+def ratios(runs, scenario, top, bottom, metric, cores=1, invert=False, parameters=None):
+    """Of each pair the ratio of a metric: `top` to `bottom` (inverted: `bottom` to `top`)."""
+    def chosen(server):
+        return {run["pair"]: run.get(metric) for run in runs
+                if run["scenario"] == scenario and run["server"] == server
+                and run["cores"] == cores
+                and all(run["parameters"].get(k) == v for k, v in (parameters or {}).items())}
+    tops, bottoms = chosen(top), chosen(bottom)
+    found = []
+    for pair in sorted(set(tops) & set(bottoms)):
+        a, b = (bottoms, tops) if invert else (tops, bottoms)
+        if a[pair] is not None and b[pair]:
+            found.append(a[pair] / b[pair])
+    return found

@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: MIT
+"""The scenarios, and how one run of one server in one of them is measured.
+
+Each scenario says how many subscribers there are, what is published, which servers take part and
+how often. A run connects everybody first, then publishes, then waits until everybody has
+everything; the server's processor time is taken from before the first event until after the last
+delivery.
+"""
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import processes
+from processes import BenchError, Fanfare, Feed, Floor, Swarm, cpu_of, memory_of, slab_bytes
+
+# Of /stats, kept with each run.
+COUNTERS = ("sends", "sends_short", "sweeps", "wakes", "publish_busy", "closed_slow", "became_slow",
+            "gaps_told")
+URING, EPOLL = "fanfare-uring", "fanfare-epoll"
+EACH_SEND, EACH_URING = "floor-each-send", "floor-each-uring"
+ALL_SEND, ALL_URING = "floor-all-send", "floor-all-uring"
+
+
+class Scenario:
+    def __init__(self, name, title, seats, load, servers, seconds=5, quick_seconds=2, swarm=(),
+                 repeats=5, options=(), peers=False, both_cores=False, parameters=None,
+                 batched=False):
+        self.name, self.title, self.seats = name, title, seats
+        self.load, self.servers, self.swarm = load, servers, list(swarm)
+        self.seconds, self.quick_seconds, self.repeats = seconds, quick_seconds, repeats
+        self.options, self.peers, self.both_cores = list(options), peers, both_cores
+        self.parameters = dict(parameters or {}, subscribers=seats)
+        self.batched = batched  # the floor's batch is the engine's bytes per send
+
+
+def all_scenarios():
+    paced = [URING, EACH_SEND, EPOLL, EACH_URING]
+    batched = [URING, ALL_SEND, EPOLL, ALL_URING]
+    ours = [URING, EPOLL]
+    found = [
+        Scenario("s1", "Steady: 1,000 subscribers, 100 events/s of 128 B", 1000,
+                 ["--rate", 100, "--bytes", 128], paced, swarm=["--verify"], repeats=10, peers=True,
+                 both_cores=True),
+        Scenario("s2", "Wide: 10,000 subscribers, 10 events/s", 10000,
+                 ["--rate", 10, "--bytes", 128], paced, swarm=["--verify"], repeats=10),
+        Scenario("s3", "Flood: 1,000 subscribers, as fast as admitted", 1000,
+                 ["--bytes", 128], batched, seconds=10, swarm=["--sample", 16, "--stride", 1000],
+                 repeats=5, peers=True, both_cores=True, batched=True),
+        Scenario("s5", "Burst: 10,000 subscribers, 100 events back to back", 10000,
+                 ["--burst", 100, "--pause", 1200, "--bytes", 128], batched, seconds=6,
+                 quick_seconds=3, swarm=["--sample", 16], repeats=10, peers=True, both_cores=True,
+                 batched=True),
+        Scenario("s6", "Many channels: 10,000 channels of 1 to 10 subscribers, events by Zipf", 0,
+                 ["--rate", 5000, "--bytes", 128, "--channels", 10000, "--zipf", 1], ours,
+                 swarm=["--channels", 10000, "--spread", "--verify"],
+                 parameters={"channels": 10000}),
+        Scenario("s7", "Storm: 10,000 subscribers leave and come back while events flow", 10000,
+                 ["--rate", 10, "--bytes", 128], ours, seconds=8, quick_seconds=5,
+                 swarm=["--verify"]),
+    ]
+    for size, rate in [(16, 100), (1024, 100), (16384, 50), (262144, 2)]:
+        found.append(Scenario("s8", "Payloads from 16 B to 256 KB: 1,000 subscribers", 1000,
+                              ["--rate", rate, "--bytes", size], paced[:3], seconds=4,
+                              quick_seconds=2, repeats=5,
+                              swarm=["--sample", 1000 if size < 16384 else 16],
+                              parameters={"payload_bytes": size, "rate": rate}))
+    for every in (0, 100):
+        found.append(Scenario("s9", "One slow reader in a hundred: 1,000 subscribers, "
+                              "1,000 events/s", 1000, ["--rate", 1000, "--bytes", 128], ours,
+                              seconds=6,
+                              swarm=["--sample", 100, "--slow-every", every],
+                              options=["--history-bytes", "1M"],
+                              parameters={"slow_readers": 10 if every else 0}))
+    return found
+
+
+# --- one run ------------------------------------------------------------------------------------
+
+
+class SendSize(threading.Thread):
+    """Asks the server now and then how many bytes its sends carried: the median of the answers."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.sizes, self.over = server, [], threading.Event()
+
+    def run(self):
+        before = self.server.stats()
+        while not self.over.wait(0.4):
+            now = self.server.stats()
+            sends = now["sends"] - before["sends"]
+            if sends:
+                self.sizes.append((now["delivered_bytes"] - before["delivered_bytes"]) / sends)
+            before = now
+
+    def median(self):
+        self.over.set()
+        self.join()
+        return sorted(self.sizes)[len(self.sizes) // 2] if self.sizes else None
+
+
+def start_server(name, scenario, folder, cores, seconds, finals, batch, peers):
+    load = [str(part) for part in scenario.load] + timing(scenario, seconds)
+    if name.startswith("fanfare-"):
+        return Fanfare(folder, cores, name.split("-")[1], scenario.options)
+    if name.startswith("floor-"):
+        mode, io = name.split("-")[1:]
+        return Floor(cores, io, mode, scenario.seats, load, finals, batch or 65536)
+    peer = next(peer for peer in peers if peer.name == name)
+    running = peer.start(folder, cores[0])
+    running.name = name
+    told = running.publish
+    running.publish_to = told["url"]
+    running.publish_options = ["--target", told["target"], "--method", told["method"],
+                               "--prefix", told["body_prefix"], "--suffix", told["body_suffix"],
+                               "--pipeline", 64]
+    for key, value in told["headers"].items():
+        running.publish_options += ["--header", "%s: %s" % (key, value)]
+    return running
+
+
+def timing(scenario, seconds):
+    """A burst scenario is told in events, the others in seconds."""
+    if "--burst" in scenario.load:
+        pause = scenario.load[scenario.load.index("--pause") + 1] / 1000
+        burst = scenario.load[scenario.load.index("--burst") + 1]
+        return ["--events", str(burst * max(1, round(seconds / pause)))]
+    return ["--seconds", str(seconds)]
+
+
+def swarm_options(scenario, server, cores):
+    options = list(scenario.swarm) + ["--target", server.subscribe]
+    if getattr(server, "opening_max", None):
+        options += ["--window", server.opening_max]
+    if getattr(server, "received", None) and server.received[0]:
+        options += ["--skip", len(server.received[0])]
+    if "--spread" not in options:
+        options += ["-n", scenario.seats]
+    if len(cores) > 1:
+        options += ["--children", 2]
+    return options
+
+
+def publish(server, scenario, seconds, cores, finals, swarm):
+    """Publishes all of it; what the publisher says, and of a storm how it went."""
+    if isinstance(server, Floor):
+        server.program.tell("go")
+        told = server.program.answer("floor", seconds + 120)
+        return dict(told, accepted=told["events"], refused=told["lost"], late_us=None), None
+    load = [str(part) for part in scenario.load] + timing(scenario, seconds)
+    options = list(server.publish_options) + ["--finals", finals]
+    feed = Feed(server.publish_to, cores, load + options)
+    storm = None
+    if scenario.name == "s7":
+        threading.Event().wait(2)
+        swarm.storm()
+        storm = swarm.program.answer("storm", 120)
+    told = feed.published(seconds + 150)
+    feed.stop()
+    return told, storm
+
+
+def run_once(scenario, name, seconds, cores=(0,), batch=None, peers=(), client_cores=(1,)):
+    """One run of one server: the numbers of one row."""
+    with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
+        finals = os.path.join(folder, "finals")
+        server = start_server(name, scenario, folder, list(cores), seconds, finals, batch, peers)
+        swarm = None
+        try:
+            pids = processes.tree_of(server.pids())
+            rss, slab = memory_of(pids), slab_bytes()
+            swarm = Swarm(server.url, client_cores, swarm_options(scenario, server, cores))
+            ready = swarm.ready()
+            if isinstance(server, Floor):
+                server.program.answer("ready", 30)
+            pids = processes.tree_of(server.pids())
+            memory = (memory_of(pids) - rss, slab_bytes() - slab, ready["connected"])
+            return measure(scenario, server, swarm, seconds, finals, ready, memory, pids,
+                           client_cores)
+        finally:
+            if swarm:
+                swarm.stop()
+            server.stop()
+
+
+def measure(scenario, server, swarm, seconds, finals, ready, memory, pids, client_cores):
+    swarm_pids = swarm.pids()
+    cpu, client = cpu_of(pids), cpu_of(swarm_pids)
+    steal = [processes.core_times(core) for core in (0, 1)]
+    sizes = SendSize(server) if isinstance(server, Fanfare) and scenario.batched else None
+    before = server.stats() if isinstance(server, Fanfare) else None
+    if sizes:
+        sizes.start()
+    begun = time.monotonic()
+    told, storm = publish(server, scenario, seconds, client_cores, finals, swarm)
+    report = swarm.finish(finals)
+    passed = time.monotonic() - begun
+    after = cpu_of(pids)
+    client_s = cpu_of(swarm_pids)[0] - client[0]
+    steal_now = [processes.core_times(core) for core in (0, 1)]
+    stolen = sum(b[1] - a[1] for a, b in zip(steal, steal_now))
+    everything = sum(b[2] - a[2] for a, b in zip(steal, steal_now))
+    run = fill_run(scenario, server, ready, told, report, [b - a for a, b in zip(cpu, after)],
+                   client_s, memory)
+    run["steal_percent"] = 100 * stolen / everything if everything else 0
+    run["elapsed_s"] = passed
+    if sizes:
+        run["bytes_per_send"] = sizes.median()
+    if before:
+        now = server.stats()
+        run["counters"] = {key: now[key] - before[key] for key in COUNTERS}
+        if not sizes and run["counters"]["sends"]:
+            run["bytes_per_send"] = ((now["delivered_bytes"] - before["delivered_bytes"]) /
+                                     run["counters"]["sends"])
+    if storm:
+        run["storm_s"] = storm["seconds"]
+        run["storm_per_second"] = storm["per_second"]
+    return run
+
+
+def fill_run(scenario, server, ready, told, report, cpu, client_s, memory):
+    deliveries, wall = report["deliveries"], report["wall_us"] / 1e6
+    accepted, fast = told["events"], report["seats"] - report["slow"]
+    run = {
+        "scenario": scenario.name, "title": scenario.title, "server": server.name,
+        "parameters": scenario.parameters, "command": " ".join(server_command(server)),
+        "cpu_s": cpu[0], "cpu_user_s": cpu[1], "cpu_system_s": cpu[2], "wall_s": wall,
+        "deliveries": deliveries, "events": accepted, "publish_refused": told["refused"],
+        "publish_late_us": told.get("late_us"),
+        "missing": report["missing"], "duplicates": report["duplicates"],
+        "reordered": report["reordered"], "gaps": report["gaps"],
+        "dropped": report["closed"], "slow_closed": report["slow_closed"],
+        "refused": report["refused"], "short_streams": report["short_streams"],
+        "accepts_per_second": ready["per_second"],
+        "latency_us": report["latency_us"], "first_us": report["first_us"],
+        "median_us": report["median_us"], "last_us": report["last_us"],
+        "last_p50_us": report["last_us"]["p50"], "latency_p50_us": report["latency_us"]["p50"],
+        "histogram": report["histogram"], "rounds": report["rounds"],
+        "rss_bytes_per_subscriber": memory[0] / max(memory[2], 1),
+        "slab_bytes_per_subscriber": memory[1] / max(memory[2], 1),
+        "client_cpu_s": client_s,
+    }
+    if scenario.name not in ("s6",):
+        run["expected"] = accepted * fast
+    if deliveries and cpu[0]:
+        run["cpu_us_per_delivery"] = cpu[0] * 1e6 / deliveries
+        run["deliveries_per_cpu_s"] = deliveries / cpu[0]
+    if wall:
+        run["deliveries_per_s"] = deliveries / wall
+        run["server_busy_percent"] = 100 * cpu[0] / wall
+        run["client_busy_percent"] = 100 * client_s / wall
+    last = sorted(round_["last_us"] for round_ in report["rounds"])
+    if "--burst" in scenario.load and last:
+        run["burst_last_us"] = last[len(last) // 2]
+    run["bottleneck"], run["warnings"] = bottleneck_of(scenario, run, report)
+    return run
+
+
+def server_command(server):
+    program = getattr(server, "program", None)
+    return [Path(part).name if "/" in part and Path(part).is_file() else part
+            for part in program.command] if program else [server.name]
+
+
+def bottleneck_of(scenario, run, report):
+    """Who was at its end, and what a reader must know before believing the row."""
+    warnings = []
+    busy, client = run.get("server_busy_percent", 0), run.get("client_busy_percent", 0)
+    bottleneck = "server" if busy > 90 else "client" if client > 90 else "none"
+    if bottleneck == "client":
+        warnings.append("the client was the bottleneck: the server could have done more")
+    late = run.get("publish_late_us") or 0
+    if "--rate" in scenario.load and late > 100000:
+        warnings.append("events were taken up to %.0f ms after they were due" % (late / 1000))
+    if run["refused"] or report["faulty"]:
+        warnings.append("%d connections were refused, %d streams were faulty: %s"
+                        % (run["refused"], report["faulty"], report["fault"]))
+    return bottleneck, warnings
+
+
+# --- runs of another kind -------------------------------------------------------------------------
+
+
+def run_idle(io, seats):
+    """Memory of idle subscribers: the difference with and without them."""
+    with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
+        server = Fanfare(folder, [0], io)
+        swarm = None
+        try:
+            # The first subscribers touch what all share; they are not what is measured.
+            first = Swarm(server.url, [1], ["-n", 100])
+            first.ready()
+            first.stop()
+            rss, slab = memory_of(server.pids()), slab_bytes()
+            swarm = Swarm(server.url, [1], ["-n", seats])
+            ready = swarm.ready()
+            return {"scenario": "s4", "title": "Idle: %d subscribers" % seats,
+                    "server": server.name, "parameters": {"subscribers": seats},
+                    "command": " ".join(server_command(server)),
+                    "rss_bytes_per_subscriber":
+                        (memory_of(server.pids()) - rss) / ready["connected"],
+                    "slab_bytes_per_subscriber": (slab_bytes() - slab) / ready["connected"],
+                    "refused": ready["refused"], "warnings": []}
+        finally:
+            if swarm:
+                swarm.stop()
+            server.stop()
+
+
+def run_accept(name, seats, peers):
+    """From the first connect to the last response's head."""
+    scenario = Scenario("accept", "From connect to first byte: %d subscribers" % seats, seats,
+                        ["--rate", 1, "--events", 1], [])
+    with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
+        server = start_server(name, scenario, folder, [0], 1, os.path.join(folder, "finals"), None,
+                              peers)
+        swarm = None
+        try:
+            pids = processes.tree_of(server.pids())
+            before = cpu_of(pids)[0]
+            swarm = Swarm(server.url, [1], swarm_options(scenario, server, [0]))
+            ready = swarm.ready()
+            cpu = cpu_of(pids)[0] - before
+            return {"scenario": "accept", "title": scenario.title, "server": name,
+                    "parameters": {"subscribers": seats},
+                    "command": " ".join(server_command(server)),
+                    "accepts_per_second": ready["per_second"],
+                    "accept_cpu_us": cpu * 1e6 / max(1, ready["connected"]),
+                    "accepts_per_cpu_s": ready["connected"] / cpu if cpu else None,
+                    "server_busy_percent": 100 * cpu / ready["seconds"] if ready["seconds"] else 0,
+                    "refused": ready["refused"], "warnings": []}
+        finally:
+            if swarm:
+                swarm.stop()
+            server.stop()
+
+
+def run_publish(way, events):
+    """Publishing alone, no subscriber: one publisher on core 1, server on core 0."""
+    with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
+        server, cpu = None, None
+        if way == "engine":
+            # Publisher and worker are threads of one program here, on both cores.
+            feed = Feed("engine:0", [0, 1], ["--events", events])
+        else:
+            server = Fanfare(folder, [0], "uring")
+            to = server.publish_to if way == "feed" else server.url
+            cpu = cpu_of(server.pids())[0]
+            feed = Feed(to, [1], ["--events", events, "--pipeline", 64])
+        try:
+            told = feed.published()
+            if told["refused"]:
+                raise BenchError("publishing over %s: %s" % (way, told["fault"]))
+            used = cpu_of(server.pids())[0] - cpu if server else None
+            return {"scenario": "publish", "title": "Publishing 128 B without subscribers",
+                    "server": "fanfare-" + way, "parameters": {"events": events, "way": way},
+                    "command": " ".join(["feed"] + feed.program.command[2:]),
+                    "publish_per_second": told["per_second"], "events": told["events"],
+                    "publish_cpu_us": used * 1e6 / told["events"] if used else None,
+                    "warnings": []}
+        finally:
+            feed.stop()
+            if server:
+                server.stop()

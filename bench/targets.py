@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""What Fanfare means to reach, as ratios within one run, and whether it did."""
+import figures
+from scenarios import ALL_SEND, EACH_SEND, EPOLL, URING
+
+PEERS_LEFT_OUT = ("fanfare-", "floor-")
+
+
+def target(name, metric, limit, direction, values, command, unit=""):
+    middle, low, high = figures.interval(values)
+    if middle is None:
+        return None
+    held = middle <= limit if direction == "at most" else middle >= limit
+    return {"name": name, "metric": metric, "target": limit, "direction": direction,
+            "ratio": middle, "low": low, "high": high, "pairs": len(values), "held": held,
+            "command": command, "unit": unit}
+
+
+def sentence(found):
+    return "%s: %s: %.3g%s (%.3g to %.3g, %d pairs), wanted %s %.3g" % (
+        found["name"], found["metric"], found["ratio"], found["unit"] and " " + found["unit"],
+        found["low"], found["high"], found["pairs"], found["direction"], found["target"])
+
+
+def best_peer(runs, scenario, metric):
+    """Of the peers that were measured the best median: its name and value."""
+    servers = {run["server"] for run in runs if run["scenario"] == scenario and
+               not run["server"].startswith(PEERS_LEFT_OUT)}
+    found = []
+    for server in servers:
+        values = [run.get(metric) for run in runs
+                  if run["scenario"] == scenario and run["server"] == server]
+        if figures.median(values):
+            found.append((figures.median(values), server))
+    return max(found) if found else (None, None)
+
+
+def paced(runs):
+    cpu, last = "cpu_us_per_delivery", "last_p50_us"
+    for scenario in ("s1", "s2"):
+        for server, limit in ((URING, 1.0), (EPOLL, 1.05)):
+            yield target("%s %s" % (scenario.upper(), server),
+                         "CPU per delivery, to floor (a), plain send", limit, "at most",
+                         figures.ratios(runs, scenario, server, EACH_SEND, cpu),
+                         "bench/run --only " + scenario)
+    for server in (URING, EPOLL):
+        yield target("S2 %s" % server, "time until the last of 10,000 has an event, to floor (a)",
+                     1.05, "at most", figures.ratios(runs, "s2", server, EACH_SEND, last),
+                     "bench/run --only s2")
+
+
+def batched(runs):
+    per_cpu = "deliveries_per_cpu_s"
+    for scenario in ("s3", "s5"):
+        for server in (URING, EPOLL):
+            yield target("%s %s" % (scenario.upper(), server),
+                         "deliveries per CPU second, to floor (b), send", 0.70, "at least",
+                         figures.ratios(runs, scenario, server, ALL_SEND, per_cpu),
+                         "bench/run --only " + scenario)
+    for server in (URING, EPOLL):
+        yield target("S5 %s" % server, "time until the last of 10,000 has the burst, to floor (b)",
+                     1.25, "at most", figures.ratios(runs, "s5", server, ALL_SEND, "burst_last_us"),
+                     "bench/run --only s5")
+    for scenario, limit in (("s3", 50), ("s5", 30)):
+        value, peer = best_peer(runs, scenario, per_cpu)
+        if peer:
+            yield target("%s %s" % (scenario.upper(), URING),
+                         "deliveries per CPU second, to the best peer (%s)" % peer, limit,
+                         "at least", figures.ratios(runs, scenario, URING, peer, per_cpu),
+                         "bench/run --only " + scenario)
+
+
+def whole(runs):
+    """Nothing lost, doubled or out of order, and nobody dropped who reads."""
+    for server in (URING, EPOLL):
+        chosen = [run for run in runs if run["server"] == server and "missing" in run]
+        if chosen:
+            faults = [sum(run[name] for name in ("missing", "duplicates", "reordered", "dropped",
+                                                 "short_streams", "gaps", "refused"))
+                      for run in chosen]
+            yield target("all scenarios %s" % server,
+                         "events lost, doubled or reordered, readers dropped, gaps, in all runs", 0,
+                         "at most", [float(sum(faults))], "bench/run")
+
+
+def memory(runs):
+    for server in (URING, EPOLL):
+        values = [run["rss_bytes_per_subscriber"] for run in runs
+                  if run["scenario"] == "s4" and run["server"] == server]
+        yield target("S4 %s" % server, "memory of an idle subscriber", 160, "at most", values,
+                     "bench/run --only s4", "B")
+
+
+def accepting(runs):
+    rate = "accepts_per_second"
+    for server in (URING, EPOLL):
+        yield target("accept %s" % server, "subscribers per second, to the floor's", 0.8,
+                     "at least", figures.ratios(runs, "accept", server, EACH_SEND, rate),
+                     "bench/run --only accept")
+    for peer in ("nchan", "uwebsockets-sse"):
+        yield target("accept %s" % URING, "subscribers per second, to %s" % peer, 1.0, "at least",
+                     figures.ratios(runs, "accept", URING, peer, rate), "bench/run --only accept")
+
+
+def publishing(runs):
+    values = [run["publish_per_second"] / 1e6 for run in runs
+              if run["scenario"] == "publish" and run["parameters"]["way"] == "feed"]
+    yield target("publish", "events over the feed without subscribers", 1.0, "at least", values,
+                 "bench/run --only publish", "million/s")
+
+
+def judge(runs, micro=None):
+    found = []
+    for group in (paced, batched, whole, memory, accepting, publishing):
+        found += [one for one in group(runs) if one]
+    return found
