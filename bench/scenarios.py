@@ -31,8 +31,15 @@ class Scenario:
         self.load, self.servers, self.swarm = load, servers, list(swarm)
         self.seconds, self.quick_seconds, self.repeats = seconds, quick_seconds, repeats
         self.options, self.peers, self.both_cores = list(options), peers, both_cores
-        self.parameters = dict(parameters or {}, subscribers=seats)
+        bytes_at = load.index("--bytes") + 1
+        self.parameters = dict({"subscribers": seats, "payload_bytes": load[bytes_at]},
+                               **(parameters or {}))
         self.batched = batched  # the floor's batch is the engine's bytes per send
+
+
+def spread_of(channel):
+    """The subscribers of a channel with `swarm --spread`."""
+    return min(10, max(1, 1000 // (channel + 1)))
 
 
 def all_scenarios():
@@ -52,7 +59,8 @@ def all_scenarios():
                  ["--burst", 100, "--pause", 1200, "--bytes", 128], batched, seconds=6,
                  quick_seconds=3, swarm=["--sample", 16], repeats=10, peers=True, both_cores=True,
                  batched=True),
-        Scenario("s6", "Many channels: 10,000 channels of 1 to 10 subscribers, events by Zipf", 0,
+        Scenario("s6", "Many channels: 10,000 channels of 1 to 10 subscribers, events by Zipf",
+                 sum(spread_of(channel) for channel in range(10000)),
                  ["--rate", 5000, "--bytes", 128, "--channels", 10000, "--zipf", 1], ours,
                  swarm=["--channels", 10000, "--spread", "--verify"],
                  parameters={"channels": 10000}),
@@ -283,24 +291,29 @@ def bottleneck_of(scenario, run, report):
 # --- runs of another kind -------------------------------------------------------------------------
 
 
-def run_idle(io, seats):
+def run_idle(name, seats, peers):
     """Memory of idle subscribers: the difference with and without them."""
+    scenario = Scenario("s4", "Idle: {:,} subscribers".format(seats), seats,
+                        ["--rate", 1, "--bytes", 128, "--events", 1], [])
     with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
-        server = Fanfare(folder, [0], io)
+        server = start_server(name, scenario, folder, [0], 1, os.path.join(folder, "finals"), None,
+                              peers)
         swarm = None
         try:
             # The first subscribers touch what all share; they are not what is measured.
-            first = Swarm(server.url, [1], ["-n", 100])
+            few = swarm_options(scenario, server, [0]) + ["-n", 100]
+            first = Swarm(server.url, [1], few)
             first.ready()
             first.stop()
-            rss, slab = memory_of(server.pids()), slab_bytes()
-            swarm = Swarm(server.url, [1], ["-n", seats])
+            pids = processes.tree_of(server.pids())
+            rss, slab = memory_of(pids), slab_bytes()
+            swarm = Swarm(server.url, [1], swarm_options(scenario, server, [0]))
             ready = swarm.ready()
-            return {"scenario": "s4", "title": "Idle: %d subscribers" % seats,
-                    "server": server.name, "parameters": {"subscribers": seats},
+            pids = processes.tree_of(server.pids())
+            return {"scenario": "s4", "title": scenario.title,
+                    "server": name, "parameters": {"subscribers": seats},
                     "command": " ".join(server_command(server)),
-                    "rss_bytes_per_subscriber":
-                        (memory_of(server.pids()) - rss) / ready["connected"],
+                    "rss_bytes_per_subscriber": (memory_of(pids) - rss) / ready["connected"],
                     "slab_bytes_per_subscriber": (slab_bytes() - slab) / ready["connected"],
                     "refused": ready["refused"], "warnings": []}
         finally:
@@ -312,7 +325,7 @@ def run_idle(io, seats):
 def run_accept(name, seats, peers):
     """From the first connect to the last response's head."""
     scenario = Scenario("accept", "From connect to first byte: %d subscribers" % seats, seats,
-                        ["--rate", 1, "--events", 1], [])
+                        ["--rate", 1, "--bytes", 128, "--events", 1], [])
     with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
         server = start_server(name, scenario, folder, [0], 1, os.path.join(folder, "finals"), None,
                               peers)

@@ -22,10 +22,11 @@ def sentence(found):
         found["low"], found["high"], found["pairs"], found["direction"], found["target"])
 
 
-def best_peer(runs, scenario, metric):
+def best_peer(runs, scenario, metric, coalescing):
     """Of the peers that were measured the best median: its name and value."""
     servers = {run["server"] for run in runs if run["scenario"] == scenario and
-               not run["server"].startswith(PEERS_LEFT_OUT)}
+               not run["server"].startswith(PEERS_LEFT_OUT) and
+               (coalescing or not run["server"].endswith("-batch"))}
     found = []
     for server in servers:
         values = [run.get(metric) for run in runs
@@ -62,12 +63,14 @@ def batched(runs):
                      1.25, "at most", figures.ratios(runs, "s5", server, ALL_SEND, "burst_last_us"),
                      "bench/run --only s5")
     for scenario, limit in (("s3", 50), ("s5", 30)):
-        value, peer = best_peer(runs, scenario, per_cpu)
-        if peer:
-            yield target("%s %s" % (scenario.upper(), URING),
-                         "deliveries per CPU second, to the best peer (%s)" % peer, limit,
-                         "at least", figures.ratios(runs, scenario, URING, peer, per_cpu),
-                         "bench/run --only " + scenario)
+        for coalescing, which in ((True, "the best peer"),
+                                  (False, "the best peer that writes each event by itself")):
+            _, peer = best_peer(runs, scenario, per_cpu, coalescing)
+            if peer:
+                yield target("%s %s" % (scenario.upper(), URING),
+                             "deliveries per CPU second, to %s (%s)" % (which, peer), limit,
+                             "at least", figures.ratios(runs, scenario, URING, peer, per_cpu),
+                             "bench/run --only " + scenario)
 
 
 def whole(runs):
@@ -109,8 +112,33 @@ def publishing(runs):
                  "bench/run --only publish", "million/s")
 
 
-def judge(runs, micro=None):
+def parts(micro):
+    """The micro-benches that carry a target, with the spread of their own repeats."""
+    for bench in micro.get("benches", []):
+        wanted = bench.get("target")
+        if wanted:
+            yield {"name": "parts", "metric": bench["name"], "target": wanted["at_most"],
+                   "direction": "at most", "ratio": bench["median"], "low": bench["min"],
+                   "high": bench["max"], "pairs": bench["repeats"], "held": wanted["reached"],
+                   "command": "bench/run --only micro",
+                   "unit": "B" if bench["unit"].startswith("bytes") else ""}
+
+
+def million(found):
+    count = found["subscribers"]
+    command = "bench/million %d" % count
+    yield target("%s subscribers" % format(count, ","), "share that had the event, none lost", 1.0,
+                 "at least", [(found["deliveries"] - found["missing"] - found["short_streams"]
+                               - found["dropped"]) / count], command)
+    yield target("%s subscribers" % format(count, ","), "memory of an idle subscriber", 160,
+                 "at most", [found["rss_bytes_per_subscriber"]], command, "B")
+
+
+def judge(runs, micro=None, millions=()):
     found = []
     for group in (paced, batched, whole, memory, accepting, publishing):
         found += [one for one in group(runs) if one]
+    found += parts(micro or {})
+    for one in millions:
+        found += million(one)
     return found

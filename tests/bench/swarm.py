@@ -137,8 +137,9 @@ def test_server(folder, backend):
         feed("feed:" + path, finals, "--events", 500, "--channels", 10, "--zipf", 1)
         expect(swarm.report(finals, 10000), "%s: ten channels" % backend, **CLEAN)
         swarm = Swarm(url, "-n", 100, "--verify")
-        publisher = subprocess.Popen([FEED, "feed:" + path, "--finals", str(finals), "--rate", "500",
-                                      "--seconds", "1"], stdout=subprocess.PIPE, text=True)
+        slowly = ["--finals", str(finals), "--rate", "500", "--seconds", "1"]
+        publisher = subprocess.Popen([FEED, "feed:" + path] + slowly, stdout=subprocess.PIPE,
+                                     text=True)
         swarm.process.stdin.write("storm\n")
         swarm.process.stdin.flush()
         storm = json.loads(swarm.process.stdout.readline())["storm"]
