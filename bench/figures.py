@@ -28,17 +28,15 @@ def interval(values):
     return statistics.median(ordered), ordered[best - 1], ordered[count - best]
 
 
-def ratios(runs, scenario, top, bottom, metric, cores=1, invert=False, parameters=None):
-    """Of each pair the ratio of a metric: `top` to `bottom` (inverted: `bottom` to `top`)."""
+def ratios(runs, scenario, top, bottom, metric, cores=1):
+    """Of each pair the ratio of a metric: `top` to `bottom`."""
     def chosen(server):
         return {run["pair"]: run.get(metric) for run in runs
                 if run["scenario"] == scenario and run["server"] == server
-                and run["cores"] == cores
-                and all(run["parameters"].get(k) == v for k, v in (parameters or {}).items())}
+                and run["cores"] == cores}
     tops, bottoms = chosen(top), chosen(bottom)
     found = []
     for pair in sorted(set(tops) & set(bottoms)):
-        a, b = (bottoms, tops) if invert else (tops, bottoms)
-        if a[pair] is not None and b[pair]:
-            found.append(a[pair] / b[pair])
+        if tops[pair] is not None and bottoms[pair]:
+            found.append(tops[pair] / bottoms[pair])
     return found

@@ -8,7 +8,7 @@ SERVERS = {
     "floor-each-send": "floor (a), send", "floor-each-uring": "floor (a), io_uring",
     "floor-all-send": "floor (b), send", "floor-all-uring": "floor (b), io_uring",
     "fanfare-feed": "Fanfare, over the feed", "fanfare-http": "Fanfare, over HTTP",
-    "fanfare-engine": "the engine alone, C API",
+    "fanfare-engine": "Fanfare, by its own calls",
 }
 OURS = "fanfare-uring"
 

@@ -78,7 +78,7 @@ def all_scenarios():
         found.append(Scenario("s9", "One slow reader in a hundred: 1,000 subscribers, "
                               "1,000 events/s", 1000, ["--rate", 1000, "--bytes", 128], ours,
                               seconds=6,
-                              swarm=["--sample", 100, "--slow-every", every],
+                              swarm=["--sample", 100, "--stride", 5, "--slow-every", every],
                               options=["--history-bytes", "1M"],
                               parameters={"slow_readers": 10 if every else 0}))
     return found
@@ -185,15 +185,17 @@ def run_once(scenario, name, seconds, cores=(0,), batch=None, peers=(), client_c
                 server.program.answer("ready", 30)
             pids = processes.tree_of(server.pids())
             memory = (memory_of(pids) - rss, slab_bytes() - slab, ready["connected"])
-            return measure(scenario, server, swarm, seconds, finals, ready, memory, pids,
+            return measure(scenario, server, swarm, seconds, finals, ready, memory, pids, cores,
                            client_cores)
         finally:
-            if swarm:
-                swarm.stop()
-            server.stop()
+            try:
+                if swarm:
+                    swarm.stop()
+            finally:
+                server.stop()
 
 
-def measure(scenario, server, swarm, seconds, finals, ready, memory, pids, client_cores):
+def measure(scenario, server, swarm, seconds, finals, ready, memory, pids, cores, client_cores):
     swarm_pids = swarm.pids()
     cpu, client = cpu_of(pids), cpu_of(swarm_pids)
     steal = [processes.core_times(core) for core in (0, 1)]
@@ -213,9 +215,19 @@ def measure(scenario, server, swarm, seconds, finals, ready, memory, pids, clien
     run = fill_run(scenario, server, ready, told, report, [b - a for a, b in zip(cpu, after)],
                    client_s, memory)
     run["steal_percent"] = 100 * stolen / everything if everything else 0
+    # From the order to publish until the last byte: what processor time is compared with.
+    run["active_s"] = max(report["end_us"] / 1e6 - begun, run["wall_s"])
     run["elapsed_s"] = passed
+    run["server_busy_percent"] = 100 * run["cpu_s"] / run["active_s"]
+    run["client_busy_percent"] = max(
+        100 * (b[0] - a[0]) / run["active_s"]
+        for core, (a, b) in enumerate(zip(steal, steal_now)) if core in client_cores)
+    run["cores"] = len(cores)
+    run["bottleneck"], run["warnings"] = bottleneck_of(scenario, run, report)
     if sizes:
         run["bytes_per_send"] = sizes.median()
+    if told.get("sends"):
+        run["bytes_per_send"] = told["bytes"] / told["sends"]
     if before:
         now = server.stats()
         run["counters"] = {key: now[key] - before[key] for key in COUNTERS}
@@ -240,7 +252,9 @@ def fill_run(scenario, server, ready, told, report, cpu, client_s, memory):
         "missing": report["missing"], "duplicates": report["duplicates"],
         "reordered": report["reordered"], "gaps": report["gaps"],
         "dropped": report["closed"], "slow_closed": report["slow_closed"],
-        "refused": report["refused"], "short_streams": report["short_streams"],
+        "refused": report["refused"], "sampled": report["sampled"],
+        # Of a server whose chunks fall differently from stream to stream, lengths say nothing.
+        "short_streams": None if report["lengths_differ"] else report["short_streams"],
         "accepts_per_second": ready["per_second"],
         "latency_us": report["latency_us"], "first_us": report["first_us"],
         "median_us": report["median_us"], "last_us": report["last_us"],
@@ -257,12 +271,9 @@ def fill_run(scenario, server, ready, told, report, cpu, client_s, memory):
         run["deliveries_per_cpu_s"] = deliveries / cpu[0]
     if wall:
         run["deliveries_per_s"] = deliveries / wall
-        run["server_busy_percent"] = 100 * cpu[0] / wall
-        run["client_busy_percent"] = 100 * client_s / wall
     last = sorted(round_["last_us"] for round_ in report["rounds"])
     if "--burst" in scenario.load and last:
         run["burst_last_us"] = last[len(last) // 2]
-    run["bottleneck"], run["warnings"] = bottleneck_of(scenario, run, report)
     return run
 
 
@@ -275,13 +286,17 @@ def server_command(server):
 def bottleneck_of(scenario, run, report):
     """Who was at its end, and what a reader must know before believing the row."""
     warnings = []
-    busy, client = run.get("server_busy_percent", 0), run.get("client_busy_percent", 0)
+    busy, client = run["server_busy_percent"] / run["cores"], run["client_busy_percent"]
+    # With two cores both ends share them, and neither is to blame alone.
+    client = client if run["cores"] == 1 else 0
     bottleneck = "server" if busy > 90 else "client" if client > 90 else "none"
     if bottleneck == "client":
         warnings.append("the client was the bottleneck: the server could have done more")
     late = run.get("publish_late_us") or 0
     if "--rate" in scenario.load and late > 100000:
         warnings.append("events were taken up to %.0f ms after they were due" % (late / 1000))
+    if run["publish_refused"]:
+        warnings.append("%d events were refused" % run["publish_refused"])
     if run["refused"] or report["faulty"]:
         warnings.append("%d connections were refused, %d streams were faulty: %s"
                         % (run["refused"], report["faulty"], report["fault"]))
@@ -317,9 +332,11 @@ def run_idle(name, seats, peers):
                     "slab_bytes_per_subscriber": (slab_bytes() - slab) / ready["connected"],
                     "refused": ready["refused"], "warnings": []}
         finally:
-            if swarm:
-                swarm.stop()
-            server.stop()
+            try:
+                if swarm:
+                    swarm.stop()
+            finally:
+                server.stop()
 
 
 def run_accept(name, seats, peers):
@@ -345,9 +362,11 @@ def run_accept(name, seats, peers):
                     "server_busy_percent": 100 * cpu / ready["seconds"] if ready["seconds"] else 0,
                     "refused": ready["refused"], "warnings": []}
         finally:
-            if swarm:
-                swarm.stop()
-            server.stop()
+            try:
+                if swarm:
+                    swarm.stop()
+            finally:
+                server.stop()
 
 
 def run_publish(way, events):

@@ -158,6 +158,8 @@ def scenario(results, name):
     runs = runs_of(results, name)
     if not runs:
         return None
+    results = dict(results, **{name: runs[0][name] for name in ("commit", "date")
+                               if runs[0].get(name)})
     same, differing = parameters_of(runs)
     rows = rows_of(runs, differing)
     cores = {run.get("cores", 1) for run in runs}
@@ -176,6 +178,8 @@ def scenario(results, name):
     left = [index for index, heading in enumerate(headings) if heading in ("server", "bottleneck")]
     parts = [caption(results, name, runs, same, cores), md_table(headings, zip(*columns), left)]
     told = list(dict.fromkeys(warnings_of(rows)))
+    told += [f"- {server_name(one['server'])} did not get through: {one['sentence']}"
+             for one in results.get("failures", []) if one["scenario"] == name]
     if told:
         parts.append("Warnings of these runs:\n\n" + "\n".join(told))
     return "\n\n".join(parts)
@@ -186,6 +190,8 @@ def scenario(results, name):
 
 def memory_scenario(results, servers):
     """Where idle memory was measured for the most servers, so that all stand in one column."""
+    if any(runs_of(results, "s4", server, 1) for server in servers if role(server) == "peer"):
+        return "s4"
     measured = {name: sum(bool(values(runs_of(results, name, server, 1),
                                       "rss_bytes_per_subscriber")) for server in servers)
                 for name in ("s4", "s1")}
@@ -259,7 +265,8 @@ def target(row):
             measured += f" [{number(row['low'])} to {number(row['high'])}]"
     held = {True: "yes", False: "**no**"}.get(row.get("held"), NONE)
     return [row.get("name", NONE), row.get("metric", NONE),
-            f"{row.get('direction', '')} {wording.limit(row.get('target'))}{unit}".strip(),
+            NONE if row.get("target") is None else
+            f"{row.get('direction', '')} {wording.limit(row['target'])}{unit}".strip(),
             measured, count(row.get("pairs")), held,
             f"`{row['command']}`" if row.get("command") else NONE]
 
@@ -269,11 +276,12 @@ def targets(results):
     if not rows:
         return None
     held = sum(row.get("held") is True for row in rows)
-    unknown = sum(row.get("held") is None for row in rows)
-    text = f"{held} of {len(rows)} targets hold" + (
+    known = [row for row in rows if row.get("target") is not None]
+    unknown = sum(row.get("held") is None for row in known)
+    text = f"{held} of {len(known)} targets hold" + (
         f"; {unknown} could not be measured" if unknown else "")
-    return (f"{text}. Measured: the median of the pairs, and its 95 % interval in brackets; "
-            f"{provenance(results, None)}.\n\n" + md_table(
+    return (f"{text}. Measured: the median of the pairs, and in brackets its 95 % interval, below "
+            f"six pairs their whole range; {provenance(results, None)}.\n\n" + md_table(
                 ["", "metric", "target", "measured", "pairs", "holds", "command"],
                 [target(row) for row in rows], left=(0, 1, 5, 6)))
 
@@ -325,6 +333,7 @@ def headline(results, link):
     payload, seats = settings.get("payload_bytes"), settings.get("subscribers")
     whole = all(value(run, name) == 0 for run in flood
                 for name in ("missing", "duplicates", "reordered", "dropped"))
+    whole &= not any(value(run, name) for run in flood for name in ("short_streams", "gaps"))
     text = f"With one core for the server, Fanfare delivers {wording.many(rate)} events"
     text += f" of {exact_size(payload)}" if payload else ""
     text += " a second" + (f" to {count(seats)} subscribers" if seats else "")

@@ -180,7 +180,7 @@ static void put_hex(char *out, int digits, uint64_t value)
 /* How many a number has; 0 has one. */
 static size_t hex_digits_of(size_t value)
 {
-    return (size_t)(63 - __builtin_clzl(value | 1)) / 4 + 1;
+    return (size_t)(63 - __builtin_clzll((unsigned long long)value | 1)) / 4 + 1;
 }
 
 static char *put(char *out, const char *bytes, size_t len)

@@ -67,11 +67,11 @@
 #define DROPPED_REMEMBERED 16384u
 /* The sends of one io flush: io_uring's submission queue. Bounds how long a submit blocks. */
 #define SEND_BATCH 1024u
-/* Bytes of the frames of one run. More: the next sweep carries the rest. Measured under flood: with
- * 256 KiB a delivery costs a fifth more (what is in the sockets' buffers leaves the cache), with 64
- * KiB a tenth more. */
+/* Bytes of the frames of one run. More: the next sweep carries the rest. With 256 KiB a flood's
+ * delivery costs a fifth more (what is in the sockets' buffers leaves the cache), with 64 KiB a
+ * tenth more: docs/benchmark.md, S3. */
 #define RUN_BYTES (128u << 10)
-/* Frames of one run: bounds the offset table, not throughput (RUN_BYTES is met first above 64 B).
+/* Frames of one run: bounds the offset table, not throughput (RUN_BYTES is met first above 32 B).
  */
 #define RUN_FRAMES 4096u
 /* Bytes and frames of one subscriber's own send, when it cannot share the channel's run. */

@@ -9,7 +9,8 @@
  *   - a frame is taken in sequence, so all channels together are complete up to `position`;
  *   - between two flushes nothing that a queued send points to is freed, moved or evicted: records
  *     freed meanwhile rest in `graveyard`, frames in `sends[].kept`;
- *   - memory is allocated when subscribers or channels come, not when events are delivered.
+ *   - memory is allocated when subscribers or channels come and when a history grows, not when
+ *     events are delivered.
  *
  * Files: worker.c (thread, turn, timers), subscriber.c (records: make, join channels, close),
  * sweep.c (shared runs, eviction, giving back), send.c (the batch of sends, own runs, short sends),

@@ -203,12 +203,15 @@ static uint64_t publish_all(struct way *way)
         for (int i = 0; i < 64 && schedule_take(schedule, now_us, &due); i++) {
             snprintf(name, sizeof(name), "c%u", due.channel);
             const char *channel = schedule->channels > 1 ? name : self.channel;
-            while (!way->operations->put(way, channel, schedule->data, schedule->bytes))
+            while (!way->broken &&
+                   !way->operations->put(way, channel, schedule->data, schedule->bytes)) {
                 way->operations->turn(way, UINT64_MAX);
+                now_us = clock_us();
+            }
             uint64_t late = now_us - due.intended_us;
             late_us = late > late_us ? late : late_us;
         }
-        if (schedule_is_over(schedule, now_us))
+        if (way->broken || schedule_is_over(schedule, now_us))
             break;
         if (schedule_next_us(schedule) > now_us)
             way->operations->turn(way, schedule_next_us(schedule));

@@ -2,9 +2,8 @@
 /*
  * The floor: the least that delivers the same bytes. It accepts N subscribers, answers each with
  * the engine's response head, and then writes the engine's very frames to all of them in a bare
- * loop: no channels, no inbox, no history, no resume, nobody else to serve. What the kernel asks
- * for those sends is what nothing can beat; the benchmarks hold the engine against it in the same
- * run.
+ * loop: no channels, no inbox, no history, no resume, nobody else to serve. What it costs is
+ * what the kernel asks for sends made in that way; the engine is held against it in the same run.
  *
  * Two ways: `each`, one send per event and subscriber, and `all`, one send for all that a
  * subscriber lacks, up to a batch; and with plain send, or with io_uring in submissions of 1,024

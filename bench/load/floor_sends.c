@@ -152,7 +152,11 @@ static void flush(struct floor *floor)
     int r;
     do
         r = io_uring_submit_and_get_events(&io->ring);
-    while ((r >= 0 && io_uring_sq_ready(&io->ring)) || r == -EINTR || r == -EAGAIN);
+    while ((r >= 0 && io_uring_sq_ready(&io->ring)) || r == -EINTR || r == -EAGAIN || r == -EBUSY);
+    if (r < 0) {
+        errno = -r;
+        fail("io_uring");
+    }
     struct io_uring_cqe *cqe;
     while (io_uring_peek_cqe(&io->ring, &cqe) == 0) {
         uint32_t tag = (uint32_t)cqe->user_data;

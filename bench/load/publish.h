@@ -31,6 +31,7 @@ struct publish_counts {
 
 struct way {
     const struct way_operations *operations;
+    bool broken; /* the server is gone: nothing more can be published */
     struct publish_counts counts;
 };
 

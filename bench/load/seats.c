@@ -11,10 +11,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,6 +27,7 @@
 #define LOOK_MS    20
 #define READ_BYTES (256u << 10)
 #define TICK_US    50000
+#define SILENT_US  5000000 /* after the end of publishing; longer than any pause of a server's */
 
 struct seat {
     int fd;            /* -1: closed */
@@ -42,8 +46,7 @@ static struct {
     int epoll_fd;
     uint32_t connecting; /* connected, the response head is outstanding */
     uint64_t now_us, last_byte_us, tick_us;
-    struct seat *current; /* whose bytes are being parsed */
-    bool storming;
+    bool storming, settled;
     char *bytes; /* READ_BYTES */
 } self;
 
@@ -114,7 +117,7 @@ static void seat_close(struct seat *seat)
         self.connecting--;
 }
 
-/* Each child has addresses of its own, one for 10,000 seats, and others after a storm. */
+/* Each child has addresses of its own, one for 10,000 seats. */
 static struct sockaddr_in source_address(uint32_t index)
 {
     uint32_t host = 127u << 24 | (self.child + 1) << 16 | (index / 10000) << 8 | 1;
@@ -131,7 +134,7 @@ static int connect_from(uint32_t index)
     if (fd < 0)
         return -1;
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-    int size = index < UINT32_MAX && self.seats[index].slow ? 4096 : options->receive_buffer;
+    int size = self.seats[index].slow ? 4096 : options->receive_buffer;
     if (size)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
     if (bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0 &&
@@ -233,11 +236,11 @@ static void count_bytes(struct seat *seat, size_t len)
         tally->slow_bytes += len;
         return;
     }
+    if (!seat->greeted)
+        return;
     tally->bytes += len;
     if (seat->sampled)
         tally->sampled_bytes += len;
-    if (!seat->greeted)
-        return;
     if (!tally->begin_us)
         tally->begin_us = self.now_us;
     tally->end_us = self.now_us;
@@ -329,48 +332,70 @@ static void storm(void)
     atomic_store_explicit(&self.tally->stage, STAGE_READY, memory_order_release);
 }
 
-/* All sampled seats have the last event, and all others as many bytes as the most. */
-static bool has_all(uint64_t *ret_most)
+/* What the seats have, for the end and for the report. */
+struct lengths {
+    bool all;             /* every sampled seat has its channel's last event */
+    bool differ;          /* sampled streams that are whole have different lengths */
+    uint64_t most, least; /* bytes, of those that are only counted */
+};
+
+static struct lengths look_at_seats(void)
 {
-    uint64_t most = 0, least = UINT64_MAX;
-    bool all = true;
+    struct lengths found = {.all = true, .least = UINT64_MAX};
+    uint64_t whole = 0;
     for (uint32_t i = 0; i < self.count; i++) {
         const struct seat *seat = &self.seats[i];
         if (seat->slow || seat->fd < 0)
             continue;
-        uint32_t channel = self.swarm->seat_channels[self.first_index + i];
-        if (seat->sampled && seat->sequence < self.swarm->finals[channel])
-            all = false;
-        most = seat->bytes > most ? seat->bytes : most;
-        least = seat->bytes < least ? seat->bytes : least;
+        uint32_t final = self.swarm->finals[self.swarm->seat_channels[self.first_index + i]];
+        if (seat->sampled && seat->sequence < final) {
+            found.all = false;
+        } else if (seat->sampled) {
+            found.differ |= whole && whole != seat->bytes;
+            whole = seat->bytes;
+        } else {
+            found.most = seat->bytes > found.most ? seat->bytes : found.most;
+            found.least = seat->bytes < found.least ? seat->bytes : found.least;
+        }
     }
-    *ret_most = most;
-    return all && (self.swarm->options.channels > 1 || most <= least);
+    found.differ |= self.swarm->options.channels > 1;
+    if (!found.differ && whole > found.most)
+        found.most = whole;
+    return found;
 }
 
-static void settle(void)
+static void report_seats(const struct lengths *lengths)
 {
-    uint64_t most;
-    bool all = has_all(&most);
-    uint64_t now_us = clock_us();
-    bool quiet = now_us - self.last_byte_us > 2000000;
-    if (!(all && now_us - self.last_byte_us > 250000) && !(quiet && all) &&
-        now_us < self.swarm->finish_by_us)
-        return;
     struct tally *tally = self.tally;
+    tally->lengths_differ = lengths->differ;
     for (uint32_t i = 0; i < self.count; i++) {
         const struct seat *seat = &self.seats[i];
         uint32_t final = self.swarm->finals[self.swarm->seat_channels[self.first_index + i]];
         if (seat->sampled && seat->sequence < final)
             tally->missing += final - seat->sequence;
-        if (!seat->sampled && !seat->slow && seat->bytes < most)
+        if (!lengths->differ && !seat->sampled && !seat->slow && seat->fd >= 0 &&
+            seat->bytes < lengths->most)
             tally->short_streams++;
     }
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     tally->cpu_us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
                     (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-    atomic_store_explicit(&tally->stage, STAGE_SETTLED, memory_order_release);
+}
+
+/* Everybody has everything and nothing comes any more; or it has been silent for so long that what
+ * is missing will not come; or the time is over. */
+static void settle(void)
+{
+    struct lengths lengths = look_at_seats();
+    bool alike = lengths.differ || lengths.most <= lengths.least || lengths.least == UINT64_MAX;
+    uint64_t now_us = clock_us(), silent_us = now_us - self.last_byte_us;
+    if (!(lengths.all && alike && silent_us > 250000) && silent_us < SILENT_US &&
+        now_us < self.swarm->finish_by_us)
+        return;
+    report_seats(&lengths);
+    atomic_store_explicit(&self.tally->stage, STAGE_SETTLED, memory_order_release);
+    self.settled = true;
 }
 
 /* Which seats are parsed whole: spread evenly over all of them. */
@@ -401,6 +426,7 @@ static void take_seats(void)
 
 _Noreturn void seats_run(struct swarm *swarm, unsigned child, uint32_t first, uint32_t count)
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     self.swarm = swarm;
     self.tally = &swarm->tallies[child];
     self.child = child;
@@ -414,18 +440,28 @@ _Noreturn void seats_run(struct swarm *swarm, unsigned child, uint32_t first, ui
     take_seats();
     self.tally->connect_begin_us = clock_us();
     connect_all();
+    /* What came so far were greetings. */
+    self.tally->begin_us = self.tally->end_us = self.tally->round_count = 0;
+    self.last_byte_us = clock_us();
     atomic_store_explicit(&self.tally->stage, STAGE_READY, memory_order_release);
     uint32_t obeyed = 0;
+    int order = ORDER_RUN;
     for (;;) {
-        read_ready(LOOK_MS);
-        read_slow();
+        if (self.settled) { /* the parent reads the tally: nothing more may come into it */
+            poll(NULL, 0, LOOK_MS);
+        } else {
+            read_ready(LOOK_MS);
+            read_slow();
+        }
+        /* Acquire: pairs with the release in `give`, behind which stand finals and finish_by_us. */
         uint32_t number = atomic_load_explicit(&swarm->order_number, memory_order_acquire);
-        int order = atomic_load_explicit(&swarm->order, memory_order_relaxed);
-        if (order == ORDER_QUIT || getppid() == 1)
+        if (number != obeyed)
+            order = atomic_load_explicit(&swarm->order, memory_order_relaxed);
+        if (order == ORDER_QUIT)
             _exit(0);
         if (order == ORDER_STORM && number != obeyed)
             storm();
-        if (order == ORDER_FINISH)
+        if (order == ORDER_FINISH && !self.settled)
             settle();
         obeyed = number;
     }

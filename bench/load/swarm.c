@@ -7,7 +7,7 @@
  *
  *   finish FILE MS   FILE holds each channel's last sequence (32-bit, as `feed` and `floor` write
  *                    it): wait until everybody has everything, MS at most, report and end
- *   storm            every seat leaves and comes back with Last-Event-ID
+ *   storm            every seat leaves and comes back, a sampled one with Last-Event-ID
  *   quit             end without a report; so does the end of the input
  */
 #include "bench/load/swarm.h"

@@ -11,8 +11,10 @@
  *
  * A *seat* is one subscriber. A sampled seat's bytes are parsed whole (reader.h): sequence, gaps,
  * duplicates, latency. Of the others only the response head is parsed; what follows is dropped by
- * the kernel without a copy (MSG_TRUNC) and counted. If every one of them has had as many bytes as
- * the sampled ones, it had the same events; the report says how many had not.
+ * the kernel without a copy (MSG_TRUNC) and counted. Who had fewer bytes than the others lacks
+ * events; the report says how many. That holds where all streams are alike, so not for a server
+ * whose chunks fall differently from stream to stream: sampled streams that are whole and of
+ * different lengths show it, and then lengths are not judged.
  *
  * Files: swarm.c (options, parent), seats.c (a child), swarm_report.c (JSON).
  */
@@ -54,7 +56,7 @@ struct swarm_options {
 };
 
 enum swarm_order { ORDER_RUN, ORDER_FINISH, ORDER_STORM, ORDER_QUIT };
-enum swarm_stage { STAGE_CONNECTING, STAGE_READY, STAGE_STORMING, STAGE_SETTLED, STAGE_FAILED };
+enum swarm_stage { STAGE_CONNECTING, STAGE_READY, STAGE_STORMING, STAGE_SETTLED };
 
 /* One event's way to the sampled seats of one child, in microseconds after it was meant to go. */
 struct slot {
@@ -76,16 +78,16 @@ struct tally {
     uint32_t refused;       /* connections that failed or were answered otherwise than 200 */
     uint32_t closed;        /* streams that ended before they were told to */
     uint32_t slow_closed;   /* likewise, of the slow seats */
-    uint32_t faulty;        /* of the sampled ones, those whose text was wrong */
-    uint32_t short_streams; /* not sampled, and with fewer bytes than the most */
+    uint32_t faulty;        /* those whose text was wrong, refusals included */
+    uint32_t short_streams; /* only counted, and with fewer bytes than the others */
+    bool lengths_differ;    /* of whole streams: lengths say nothing of this server */
     char fault[128];
     uint64_t connect_begin_us, connect_end_us;
     uint64_t storm_begin_us, storm_end_us;
     uint64_t events, missing, duplicates, reordered, gaps;
-    uint64_t bytes;         /* bodies and heads, of all seats but the slow ones */
+    uint64_t bytes;         /* of bodies, of all seats but the slow ones */
     uint64_t sampled_bytes; /* of the sampled seats */
     uint64_t slow_bytes;
-    uint64_t drained_estimate_bytes;
     uint64_t begin_us, end_us; /* the first and the last byte of a body */
     uint64_t cpu_us;
     uint32_t round_count;

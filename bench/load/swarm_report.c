@@ -153,6 +153,7 @@ static struct tally *sum_of(const struct swarm *swarm)
         sum->slow_closed += tally->slow_closed;
         sum->faulty += tally->faulty;
         sum->short_streams += tally->short_streams;
+        sum->lengths_differ |= tally->lengths_differ;
         sum->events += tally->events;
         sum->missing += tally->missing;
         sum->duplicates += tally->duplicates;
@@ -197,6 +198,7 @@ void swarm_print_report(const struct swarm *swarm)
     set_number(report, "slow_closed", sum->slow_closed);
     set_number(report, "faulty", sum->faulty);
     set_number(report, "short_streams", sum->short_streams);
+    json_object_set_new(report, "lengths_differ", json_boolean(sum->lengths_differ));
     set_number(report, "events", sum->events);
     set_number(report, "deliveries", deliveries_of(sum));
     set_number(report, "missing", sum->missing);
@@ -207,6 +209,7 @@ void swarm_print_report(const struct swarm *swarm)
     set_number(report, "slow_bytes", sum->slow_bytes);
     set_number(report, "wall_us", sum->end_us > sum->begin_us ? sum->end_us - sum->begin_us : 0);
     set_number(report, "cpu_us", sum->cpu_us);
+    set_number(report, "end_us", sum->end_us);
     json_object_set_new(report, "latency_us", percentiles(&sum->latency));
     json_object_set_new(report, "first_us", percentiles(&times->first));
     json_object_set_new(report, "median_us", percentiles(&times->median));

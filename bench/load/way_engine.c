@@ -29,6 +29,7 @@ static bool publish(struct way_engine *engine, struct frame *frame)
     int r = hub_publish(engine->hub, &frame, 1, &first);
     if (r == 0)
         engine->way.counts.accepted++;
+    engine->way.broken |= r < 0;
     return r == 0;
 }
 
@@ -60,6 +61,8 @@ static void engine_turn(struct way *way, uint64_t until_us)
             return;
         }
     }
+    if (!engine->held && until_us == UINT64_MAX)
+        return; /* there is room */
     uint64_t now_us = clock_us(), wait_us = until_us > now_us ? until_us - now_us : 0;
     if (wait_us > 100000)
         wait_us = 100000;

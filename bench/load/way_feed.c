@@ -101,7 +101,7 @@ static void read_answers(struct way_feed *feed)
     if (got <= 0) {
         snprintf(feed->way.counts.fault, sizeof(feed->way.counts.fault), "the feed was closed");
         feed->way.counts.refused++;
-        feed->done = true;
+        feed->way.broken = feed->done = true;
         return;
     }
     feed->answers_len += (size_t)got;

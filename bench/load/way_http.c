@@ -130,6 +130,7 @@ static void read_answers(struct way_http *http, struct connection *connection)
         http->way.counts.refused += connection->unanswered;
         connection->unanswered = 0;
         connection->broken = true;
+        http->way.broken = true;
         return;
     }
     connection->in_len += (size_t)got;
