@@ -24,7 +24,8 @@ static int arena_init(struct arena *arena, uint32_t bytes, uint32_t items)
 
 int sends_init(struct worker *worker)
 {
-    worker->sends = calloc(SEND_BATCH, sizeof(*worker->sends));
+    /* One more than are used: a sweep fetches the next record ahead. */
+    worker->sends = calloc(SEND_BATCH + 1, sizeof(*worker->sends));
     /* As small as it may be where its reuse is tested, or it would hardly ever be full there. */
     int run = MUTATION_BUILD ? arena_init(&worker->run_arena, RUN_BYTES, RUN_FRAMES)
                              : arena_init(&worker->run_arena, SCRATCH_BYTES, SCRATCH_FRAMES);

@@ -214,8 +214,6 @@ static void prefetch_next(const struct worker *worker, const struct channel *cha
 {
     if (channel->sweep_next < channel->member_count)
         __builtin_prefetch(&worker->subscribers[channel->members[channel->sweep_next]], 1);
-    if (worker->send_count + 1 == SEND_BATCH)
-        return; /* after the flush it is the first record again */
     const char *send = (const char *)&worker->sends[worker->send_count + 1];
     __builtin_prefetch(send, 1);
     __builtin_prefetch(send + 64, 1);
