@@ -43,7 +43,7 @@ struct way_operations {
     /* Nothing more will be put; then turn until is_done. */
     void (*finish)(struct way *way);
     bool (*is_done)(const struct way *way);
-    void (*close)(struct way *way);
+    void (*close)(struct way *way); /* frees it too */
 };
 
 /* NULL: `error` says why in one sentence. */

@@ -96,6 +96,7 @@ static void engine_close(struct way *way)
     server_free(engine->server);
     hub_free(engine->hub);
     close(engine->waiter.eventfd);
+    free(engine);
 }
 
 static const struct way_operations engine_operations = {

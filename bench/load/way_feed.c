@@ -157,6 +157,7 @@ static void feed_close(struct way *way)
     struct way_feed *feed = (struct way_feed *)way;
     close(feed->fd);
     free(feed->bytes);
+    free(feed);
 }
 
 static const struct way_operations feed_operations = {

@@ -212,6 +212,7 @@ static void http_close(struct way *way)
         free(http->connections[i].out);
         free(http->connections[i].in);
     }
+    free(http);
 }
 
 static const struct way_operations http_operations = {
@@ -263,7 +264,6 @@ struct way *way_http_open(const struct publish_options *options, char *error, si
             snprintf(error, size, "cannot connect to %s: %s", options->to,
                      strerror(connection->fd < 0 ? -connection->fd : ENOMEM));
             http_close(&http->way);
-            free(http);
             return NULL;
         }
     }
