@@ -27,32 +27,18 @@ enum {
     KEY_SUFFIX,
     KEY_CONNECTIONS,
     KEY_PIPELINE,
-    KEY_RATE,
-    KEY_EVENTS,
-    KEY_SECONDS,
-    KEY_BURST,
-    KEY_PAUSE,
-    KEY_BYTES,
     KEY_CHANNEL,
     KEY_CHANNELS,
     KEY_ZIPF,
-    KEY_FINALS,
     KEY_WORKERS,
     KEY_IO,
     KEY_WAIT
 };
 
 static const struct argp_option option_table[] = {
-    {"rate", KEY_RATE, "N", 0, "Events per second (as fast as they are taken)", 0},
-    {"events", KEY_EVENTS, "N", 0, "So many in all", 0},
-    {"seconds", KEY_SECONDS, "N", 0, "For so long", 0},
-    {"burst", KEY_BURST, "N", 0, "So many at a time, then a pause", 0},
-    {"pause", KEY_PAUSE, "MS", 0, "From burst to burst (1500)", 0},
-    {"bytes", KEY_BYTES, "N", 0, "Data of an event, 16 at least (128)", 0},
     {"channel", KEY_CHANNEL, "NAME", 0, "The one channel (bench)", 0},
     {"channels", KEY_CHANNELS, "N", 0, "Instead: channels c0 to c(N-1)", 0},
     {"zipf", KEY_ZIPF, "S", 0, "Channel k is as popular as k^-S (0: all alike)", 0},
-    {"finals", KEY_FINALS, "FILE", 0, "Write each channel's last sequence there, for swarm", 0},
     {"target", KEY_TARGET, "PATH", 0, "HTTP: the request's target (/publish/%c)", 1},
     {"method", KEY_METHOD, "NAME", 0, "HTTP: POST", 1},
     {"header", KEY_HEADER, "LINE", 0, "HTTP: one more header line; may be repeated", 1},
@@ -69,19 +55,10 @@ static const struct argp_option option_table[] = {
 static struct {
     struct publish_options publish;
     struct schedule schedule;
-    const char *channel, *finals;
+    const char *channel;
     bool wait;
     char headers[2048];
 } self;
-
-static double number_of(const char *text, struct argp_state *state)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (*end || end == text || !(value >= 0))
-        argp_error(state, "%s is not a number from 0 on", text);
-    return value;
-}
 
 static error_t take_publish_option(int key, char *text, struct argp_state *state)
 {
@@ -106,13 +83,13 @@ static error_t take_publish_option(int key, char *text, struct argp_state *state
         publish->suffix = text;
         return 0;
     case KEY_CONNECTIONS:
-        publish->connections = (uint32_t)number_of(text, state);
+        publish->connections = (uint32_t)argument_number(text, state);
         return 0;
     case KEY_PIPELINE:
-        publish->pipeline = (uint32_t)number_of(text, state);
+        publish->pipeline = (uint32_t)argument_number(text, state);
         return 0;
     case KEY_WORKERS:
-        publish->workers = (uint32_t)number_of(text, state);
+        publish->workers = (uint32_t)argument_number(text, state);
         return 0;
     case KEY_IO:
         publish->io = text;
@@ -126,35 +103,14 @@ static error_t take_option(int key, char *text, struct argp_state *state)
 {
     struct schedule *schedule = &self.schedule;
     switch (key) {
-    case KEY_RATE:
-        schedule->rate = number_of(text, state);
-        return 0;
-    case KEY_EVENTS:
-        schedule->events = (uint64_t)number_of(text, state);
-        return 0;
-    case KEY_SECONDS:
-        schedule->seconds = number_of(text, state);
-        return 0;
-    case KEY_BURST:
-        schedule->burst = (uint32_t)number_of(text, state);
-        return 0;
-    case KEY_PAUSE:
-        schedule->pause_ms = (uint32_t)number_of(text, state);
-        return 0;
-    case KEY_BYTES:
-        schedule->bytes = (uint32_t)number_of(text, state);
-        return 0;
     case KEY_CHANNEL:
         self.channel = text;
         return 0;
     case KEY_CHANNELS:
-        schedule->channels = (uint32_t)number_of(text, state);
+        schedule->channels = (uint32_t)argument_number(text, state);
         return 0;
     case KEY_ZIPF:
-        schedule->zipf = number_of(text, state);
-        return 0;
-    case KEY_FINALS:
-        self.finals = text;
+        schedule->zipf = argument_number(text, state);
         return 0;
     case KEY_WAIT:
         self.wait = true;
@@ -162,13 +118,12 @@ static error_t take_option(int key, char *text, struct argp_state *state)
     case ARGP_KEY_ARG:
         self.publish.to = text;
         return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = schedule;
+        return 0;
     case ARGP_KEY_END:
-        if (!self.publish.to || schedule->bytes < MARKER_BYTES || !schedule->channels ||
-            (!schedule->events && schedule->seconds <= 0))
-            argp_error(state,
-                       "say where to publish, --events or --seconds, and --bytes of %d "
-                       "at least",
-                       MARKER_BYTES);
+        if (!self.publish.to || !schedule->channels)
+            argp_error(state, "say where to publish; --channels is 1 at least");
         return 0;
     default:
         return take_publish_option(key, text, state);
@@ -242,7 +197,9 @@ static void print_result(const struct way *way, uint64_t late_us, uint64_t wall_
 
 int main(int argc, char **argv)
 {
+    static const struct argp_child children[] = {{&schedule_argp, 0, "What and when:", 0}, {0}};
     static const struct argp argp = {
+        .children = children,
         .options = option_table,
         .parser = take_option,
         .args_doc = "feed:PATH|http://127.0.0.1:PORT|engine:PORT",
@@ -270,9 +227,9 @@ int main(int argc, char **argv)
     schedule_begin(&self.schedule);
     uint64_t late_us = publish_all(way);
     uint64_t wall_us = clock_us() - self.schedule.begin_us;
-    int r = schedule_write_finals(&self.schedule, self.finals);
+    int r = schedule_write_finals(&self.schedule);
     if (r < 0)
-        fprintf(stderr, "feed: %s: %s\n", self.finals, strerror(-r));
+        fprintf(stderr, "feed: %s: %s\n", self.schedule.finals, strerror(-r));
     print_result(way, late_us, wall_us);
     if (self.wait)
         (void)!fgets(line, sizeof(line), stdin); /* any line, or the end of the input */

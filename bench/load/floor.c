@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,13 +39,6 @@ enum {
     KEY_MODE,
     KEY_IO,
     KEY_BATCH,
-    KEY_RATE,
-    KEY_EVENTS,
-    KEY_SECONDS,
-    KEY_BURST,
-    KEY_PAUSE,
-    KEY_BYTES,
-    KEY_FINALS
 };
 
 static const struct argp_option option_table[] = {
@@ -54,23 +46,15 @@ static const struct argp_option option_table[] = {
     {"mode", KEY_MODE, "each|all", 0, "One send per event, or for all that is pending (each)", 0},
     {"io", KEY_IO, "send|uring", 0, "Plain send, or io_uring (send)", 0},
     {"batch", KEY_BATCH, "BYTES", 0, "The most that one send carries with all (65536)", 0},
-    {"rate", KEY_RATE, "N", 0, "Events per second (as fast as they go)", 0},
-    {"events", KEY_EVENTS, "N", 0, "So many in all", 0},
-    {"seconds", KEY_SECONDS, "N", 0, "For so long", 0},
-    {"burst", KEY_BURST, "N", 0, "So many at a time, then a pause", 0},
-    {"pause", KEY_PAUSE, "MS", 0, "From burst to burst (1500)", 0},
-    {"bytes", KEY_BYTES, "N", 0, "Data of an event, 16 at least (128)", 0},
-    {"finals", KEY_FINALS, "FILE", 0, "Write the last sequence there, for swarm", 0},
     {0},
 };
 
 static struct {
     struct floor floor;
     struct schedule schedule;
-    const char *finals;
     int listener, acceptor;
     uint32_t greeted;
-    struct text frame; /* of the latest event, to be copied */
+    uint32_t frame_len; /* of the latest event */
 } self;
 
 static const char response_head[] = "HTTP/1.1 200 OK\r\n"
@@ -92,59 +76,37 @@ static void fail(const char *what)
 
 /* --- options -------------------------------------------------------------------------------- */
 
-static double number_of(const char *text, struct argp_state *state)
+/* True for the first one, false for the other. */
+static bool choice_of(const char *text, const char *one, const char *other,
+                      struct argp_state *state)
 {
-    char *end;
-    double value = strtod(text, &end);
-    if (*end || end == text || !(value >= 0))
-        argp_error(state, "%s is not a number from 0 on", text);
-    return value;
+    if (strcmp(text, one) != 0 && strcmp(text, other) != 0)
+        argp_error(state, "%s is neither %s nor %s", text, one, other);
+    return strcmp(text, one) == 0;
 }
 
 static error_t take_option(int key, char *text, struct argp_state *state)
 {
-    struct schedule *schedule = &self.schedule;
     switch (key) {
     case KEY_SUBSCRIBERS:
-        self.floor.count = (uint32_t)number_of(text, state);
+        self.floor.count = (uint32_t)argument_number(text, state);
         return 0;
     case KEY_MODE:
-        self.floor.one_event = strcmp(text, "all") != 0;
+        self.floor.one_event = choice_of(text, "each", "all", state);
         return 0;
     case KEY_IO:
-        self.floor.uring = strcmp(text, "uring") == 0;
+        self.floor.uring = choice_of(text, "uring", "send", state);
         return 0;
     case KEY_BATCH:
-        self.floor.batch = (uint32_t)number_of(text, state);
+        self.floor.batch = (uint32_t)argument_number(text, state);
         return 0;
-    case KEY_RATE:
-        schedule->rate = number_of(text, state);
-        return 0;
-    case KEY_EVENTS:
-        schedule->events = (uint64_t)number_of(text, state);
-        return 0;
-    case KEY_SECONDS:
-        schedule->seconds = number_of(text, state);
-        return 0;
-    case KEY_BURST:
-        schedule->burst = (uint32_t)number_of(text, state);
-        return 0;
-    case KEY_PAUSE:
-        schedule->pause_ms = (uint32_t)number_of(text, state);
-        return 0;
-    case KEY_BYTES:
-        schedule->bytes = (uint32_t)number_of(text, state);
-        return 0;
-    case KEY_FINALS:
-        self.finals = text;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &self.schedule;
         return 0;
     case ARGP_KEY_END:
-        if (!self.floor.count || (!schedule->events && schedule->seconds <= 0) ||
-            schedule->bytes < MARKER_BYTES || schedule->bytes > FLOOR_RING_BYTES / 4)
-            argp_error(state,
-                       "--subscribers and --events or --seconds are needed, and --bytes "
-                       "from %d to %u",
-                       MARKER_BYTES, FLOOR_RING_BYTES / 4);
+        if (!self.floor.count || self.schedule.bytes > FLOOR_RING_BYTES / 4)
+            argp_error(state, "--subscribers is 1 at least, --bytes %u at most",
+                       FLOOR_RING_BYTES / 4);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -225,7 +187,7 @@ static uint32_t make_frames(struct floor *floor, uint64_t room)
     uint64_t most = floor->flood && floor->batch < room ? floor->batch : room;
     uint32_t made = 0;
     struct due due;
-    while (floor->head - begin + self.frame.len + FRAME_SLACK <= most &&
+    while (floor->head - begin + self.frame_len + FRAME_SLACK <= most &&
            schedule_take(schedule, now_us, &due)) {
         struct event event = {
             .channel = TEXT("bench"), .data = {schedule->data, schedule->bytes}, .retry_ms = -1};
@@ -233,7 +195,7 @@ static uint32_t make_frames(struct floor *floor, uint64_t room)
         if (frame_new(&event, 0, &frame) != 0)
             fail("frame");
         frame_stamp(frame, 0x123456789abc, schedule->made);
-        self.frame.len = frame->len;
+        self.frame_len = frame->len;
         floor_lay(floor, frame->bytes, frame->len);
         frame_unref(frame);
         made++;
@@ -263,7 +225,9 @@ static void run(struct floor *floor)
 
 int main(int argc, char **argv)
 {
+    static const struct argp_child children[] = {{&schedule_argp, 0, "What and when:", 0}, {0}};
     static const struct argp argp = {
+        .children = children,
         .options = option_table,
         .parser = take_option,
         .doc = "A bare loop that writes Fanfare's frames: the limit to measure it against.",
@@ -285,9 +249,9 @@ int main(int argc, char **argv)
         return 1;
     run(floor);
     uint64_t wall_us = clock_us() - self.schedule.begin_us;
-    int r = schedule_write_finals(&self.schedule, self.finals);
+    int r = schedule_write_finals(&self.schedule);
     if (r < 0)
-        fprintf(stderr, "floor: %s: %s\n", self.finals, strerror(-r));
+        fprintf(stderr, "floor: %s: %s\n", self.schedule.finals, strerror(-r));
     printf("{\"floor\": {\"events\": %llu, \"seconds\": %.6f, \"sends\": %llu, \"short\": %llu, "
            "\"bytes\": %llu, \"lost\": %u}}\n",
            (unsigned long long)self.schedule.made, (double)wall_us / 1e6,

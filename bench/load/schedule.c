@@ -88,11 +88,11 @@ bool schedule_take(struct schedule *schedule, uint64_t now_us, struct due *ret_d
     return true;
 }
 
-int schedule_write_finals(const struct schedule *schedule, const char *path)
+int schedule_write_finals(const struct schedule *schedule)
 {
-    if (!path)
+    if (!schedule->finals)
         return 0;
-    FILE *file = fopen(path, "wb");
+    FILE *file = fopen(schedule->finals, "wb");
     if (!file)
         return -errno;
     size_t put =

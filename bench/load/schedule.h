@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <argp.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,7 +20,8 @@ struct schedule {
     uint32_t pause_ms; /* and then a pause; 0: no bursts */
     uint32_t bytes;    /* of data, MARKER_BYTES at least */
     uint32_t channels;
-    double zipf; /* exponent; 0: all channels alike */
+    double zipf;        /* exponent; 0: all channels alike */
+    const char *finals; /* where each channel's last sequence is written; NULL: nowhere */
     /* Running. */
     uint64_t begin_us, made;
     uint32_t *sequences; /* of each channel the last one */
@@ -41,6 +43,11 @@ bool schedule_is_over(const struct schedule *schedule, uint64_t now_us);
 uint64_t schedule_next_us(const struct schedule *schedule);
 /* Makes the next one if it is due. */
 bool schedule_take(struct schedule *schedule, uint64_t now_us, struct due *ret_due);
-/* Writes each channel's last sequence, as `swarm` reads it; NULL: nowhere. 0 or -errno. */
-int schedule_write_finals(const struct schedule *schedule, const char *path);
+/* Writes each channel's last sequence to `finals`, as `swarm` reads it. 0 or -errno. */
+int schedule_write_finals(const struct schedule *schedule);
 void schedule_end(struct schedule *schedule);
+
+/* schedule_options.c: a child for the parser of a command line; its input is the schedule. */
+extern const struct argp schedule_argp;
+/* A number from 0 on, or the program ends with a sentence. */
+double argument_number(const char *text, struct argp_state *state);
