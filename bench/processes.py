@@ -164,7 +164,17 @@ def core_times(core):
 # --- the servers --------------------------------------------------------------------------------
 
 
-class Fanfare:
+class Stopped:
+    """Ends with its `with` block, however that ends."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Fanfare(Stopped):
     """`fanfare serve`, one worker per core it is given."""
 
     def __init__(self, folder, cores, io, options=(), workers=None):
@@ -196,7 +206,7 @@ class Fanfare:
         self.program.terminate()
 
 
-class Floor:
+class Floor(Stopped):
     """The bare loop: its subscribers are all it has, and it publishes by itself."""
 
     def __init__(self, cores, io, mode, subscribers, load, finals, batch=65536):
@@ -214,7 +224,7 @@ class Floor:
         self.program.end()
 
 
-class Swarm:
+class Swarm(Stopped):
     def __init__(self, url, cores, options):
         self.program = Program([ROOT / "build-bench/bench/load/swarm", url] + list(options), cores)
 
@@ -235,7 +245,7 @@ class Swarm:
         self.program.end()
 
 
-class Feed:
+class Feed(Stopped):
     def __init__(self, to, cores, options):
         self.program = Program([ROOT / "build-bench/bench/load/feed", to] + list(options), cores)
 

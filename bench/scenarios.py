@@ -6,6 +6,7 @@ how often. A run connects everybody first, then publishes, then waits until ever
 everything; the server's processor time is taken from before the first event until after the last
 delivery.
 """
+import contextlib
 import os
 import tempfile
 import threading
@@ -110,12 +111,12 @@ class SendSize(threading.Thread):
 
 
 def start_server(name, scenario, folder, cores, seconds, finals, batch, peers):
-    load = [str(part) for part in scenario.load] + timing(scenario, seconds)
     if name.startswith("fanfare-"):
         return Fanfare(folder, cores, name.split("-")[1], scenario.options)
     if name.startswith("floor-"):
         mode, io = name.split("-")[1:]
-        return Floor(cores, io, mode, scenario.seats, load, finals, batch or 65536)
+        return Floor(cores, io, mode, scenario.seats, load_options(scenario, seconds), finals,
+                     batch or 65536)
     peer = next(peer for peer in peers if peer.name == name)
     running = peer.start(folder, cores[0])
     running.name = name
@@ -129,6 +130,25 @@ def start_server(name, scenario, folder, cores, seconds, finals, batch, peers):
     return running
 
 
+@contextlib.contextmanager
+def served(scenario, name, seconds, cores, batch, peers):
+    """The server, and the file into which its publisher writes the last sequences."""
+    with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
+        finals = os.path.join(folder, "finals")
+        with start_server(name, scenario, folder, cores, seconds, finals, batch, peers) as server:
+            yield server, finals
+
+
+def load_options(scenario, seconds):
+    return [str(part) for part in scenario.load] + timing(scenario, seconds)
+
+
+def seat_options(scenario):
+    """What the swarm is told whatever the server is."""
+    options = list(scenario.swarm)
+    return options if "--spread" in options else options + ["-n", scenario.seats]
+
+
 def timing(scenario, seconds):
     """A burst scenario is told in events, the others in seconds."""
     if "--burst" in scenario.load:
@@ -139,13 +159,11 @@ def timing(scenario, seconds):
 
 
 def swarm_options(scenario, server, cores):
-    options = list(scenario.swarm) + ["--target", server.subscribe]
+    options = seat_options(scenario) + ["--target", server.subscribe]
     if getattr(server, "opening_max", None):
         options += ["--window", server.opening_max]
     if getattr(server, "received", None) and server.received[0]:
         options += ["--skip", len(server.received[0])]
-    if "--spread" not in options:
-        options += ["-n", scenario.seats]
     if len(cores) > 1:
         options += ["--children", 2]
     return options
@@ -157,29 +175,21 @@ def publish(server, scenario, seconds, cores, finals, swarm):
         server.program.tell("go")
         told = server.program.answer("floor", seconds + 120)
         return dict(told, accepted=told["events"], refused=told["lost"], late_us=None), None
-    load = [str(part) for part in scenario.load] + timing(scenario, seconds)
-    options = list(server.publish_options) + ["--finals", finals]
-    feed = Feed(server.publish_to, cores, load + options)
-    storm = None
-    if scenario.name == "s7":
-        threading.Event().wait(2)
-        swarm.storm()
-        storm = swarm.program.answer("storm", 120)
-    told = feed.published(seconds + 150)
-    feed.stop()
-    return told, storm
+    options = load_options(scenario, seconds) + list(server.publish_options)
+    with Feed(server.publish_to, cores, options + ["--finals", finals]) as feed:
+        storm = None
+        if scenario.name == "s7":
+            threading.Event().wait(2)
+            swarm.storm()
+            storm = swarm.program.answer("storm", 120)
+        return feed.published(seconds + 150), storm
 
 
 def run_once(scenario, name, seconds, cores=(0,), batch=None, peers=(), client_cores=(1,)):
     """One run of one server: the numbers of one row."""
-    with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
-        finals = os.path.join(folder, "finals")
-        server = start_server(name, scenario, folder, list(cores), seconds, finals, batch, peers)
-        swarm = None
-        try:
-            pids = processes.tree_of(server.pids())
-            rss, slab = memory_of(pids), slab_bytes()
-            swarm = Swarm(server.url, client_cores, swarm_options(scenario, server, cores))
+    with served(scenario, name, seconds, list(cores), batch, peers) as (server, finals):
+        rss, slab = memory_of(processes.tree_of(server.pids())), slab_bytes()
+        with Swarm(server.url, client_cores, swarm_options(scenario, server, cores)) as swarm:
             ready = swarm.ready()
             if isinstance(server, Floor):
                 server.program.answer("ready", 30)
@@ -187,12 +197,6 @@ def run_once(scenario, name, seconds, cores=(0,), batch=None, peers=(), client_c
             memory = (memory_of(pids) - rss, slab_bytes() - slab, ready["connected"])
             return measure(scenario, server, swarm, seconds, finals, ready, memory, pids, cores,
                            client_cores)
-        finally:
-            try:
-                if swarm:
-                    swarm.stop()
-            finally:
-                server.stop()
 
 
 def measure(scenario, server, swarm, seconds, finals, ready, memory, pids, cores, client_cores):
@@ -222,8 +226,7 @@ def measure(scenario, server, swarm, seconds, finals, ready, memory, pids, cores
     run["client_busy_percent"] = max(
         100 * (b[0] - a[0]) / run["active_s"]
         for core, (a, b) in enumerate(zip(steal, steal_now)) if core in client_cores)
-    run["cores"] = len(cores)
-    run["bottleneck"], run["warnings"] = bottleneck_of(scenario, run, report)
+    run["bottleneck"], run["warnings"] = bottleneck_of(scenario, run, report, len(cores))
     if sizes:
         run["bytes_per_send"] = sizes.median()
     if told.get("sends"):
@@ -264,7 +267,7 @@ def fill_run(scenario, server, ready, told, report, cpu, client_s, memory):
         "slab_bytes_per_subscriber": memory[1] / max(memory[2], 1),
         "client_cpu_s": client_s,
     }
-    if scenario.name not in ("s6",):
+    if scenario.name != "s6":
         run["expected"] = accepted * fast
     if deliveries and cpu[0]:
         run["cpu_us_per_delivery"] = cpu[0] * 1e6 / deliveries
@@ -283,12 +286,12 @@ def server_command(server):
             for part in program.command] if program else [server.name]
 
 
-def bottleneck_of(scenario, run, report):
+def bottleneck_of(scenario, run, report, cores):
     """Who was at its end, and what a reader must know before believing the row."""
     warnings = []
-    busy, client = run["server_busy_percent"] / run["cores"], run["client_busy_percent"]
+    busy, client = run["server_busy_percent"] / cores, run["client_busy_percent"]
     # With two cores both ends share them, and neither is to blame alone.
-    client = client if run["cores"] == 1 else 0
+    client = client if cores == 1 else 0
     bottleneck = "server" if busy > 90 else "client" if client > 90 else "none"
     if bottleneck == "client":
         warnings.append("the client was the bottleneck: the server could have done more")
@@ -306,93 +309,74 @@ def bottleneck_of(scenario, run, report):
 # --- runs of another kind -------------------------------------------------------------------------
 
 
+def connect_only(name, title, seats):
+    """A scenario in which nothing is published."""
+    return Scenario(name, title.format(seats), seats, ["--rate", 1, "--bytes", 128, "--events", 1],
+                    [])
+
+
+def plain_row(scenario, server, ready, **numbers):
+    return dict({"scenario": scenario.name, "title": scenario.title, "server": server.name,
+                 "parameters": {"subscribers": scenario.seats},
+                 "command": " ".join(server_command(server)), "refused": ready["refused"],
+                 "warnings": []}, **numbers)
+
+
 def run_idle(name, seats, peers):
     """Memory of idle subscribers: the difference with and without them."""
-    scenario = Scenario("s4", "Idle: {:,} subscribers".format(seats), seats,
-                        ["--rate", 1, "--bytes", 128, "--events", 1], [])
-    with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
-        server = start_server(name, scenario, folder, [0], 1, os.path.join(folder, "finals"), None,
-                              peers)
-        swarm = None
-        try:
-            # The first subscribers touch what all share; they are not what is measured.
-            few = swarm_options(scenario, server, [0]) + ["-n", 100]
-            first = Swarm(server.url, [1], few)
+    scenario = connect_only("s4", "Idle: {:,} subscribers", seats)
+    with served(scenario, name, 1, [0], None, peers) as (server, _):
+        options = swarm_options(scenario, server, [0])
+        # The first subscribers touch what all share; they are not what is measured.
+        with Swarm(server.url, [1], options + ["-n", 100]) as first:
             first.ready()
-            first.stop()
-            pids = processes.tree_of(server.pids())
-            rss, slab = memory_of(pids), slab_bytes()
-            swarm = Swarm(server.url, [1], swarm_options(scenario, server, [0]))
+        rss, slab = memory_of(processes.tree_of(server.pids())), slab_bytes()
+        with Swarm(server.url, [1], options) as swarm:
             ready = swarm.ready()
-            pids = processes.tree_of(server.pids())
-            return {"scenario": "s4", "title": scenario.title,
-                    "server": name, "parameters": {"subscribers": seats},
-                    "command": " ".join(server_command(server)),
-                    "rss_bytes_per_subscriber": (memory_of(pids) - rss) / ready["connected"],
-                    "slab_bytes_per_subscriber": (slab_bytes() - slab) / ready["connected"],
-                    "refused": ready["refused"], "warnings": []}
-        finally:
-            try:
-                if swarm:
-                    swarm.stop()
-            finally:
-                server.stop()
+            grown = memory_of(processes.tree_of(server.pids())) - rss
+            return plain_row(scenario, server, ready,
+                             rss_bytes_per_subscriber=grown / ready["connected"],
+                             slab_bytes_per_subscriber=(slab_bytes() - slab) / ready["connected"])
 
 
 def run_accept(name, seats, peers):
     """From the first connect to the last response's head."""
-    scenario = Scenario("accept", "From connect to first byte: %d subscribers" % seats, seats,
-                        ["--rate", 1, "--bytes", 128, "--events", 1], [])
-    with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
-        server = start_server(name, scenario, folder, [0], 1, os.path.join(folder, "finals"), None,
-                              peers)
-        swarm = None
-        try:
-            pids = processes.tree_of(server.pids())
-            before = cpu_of(pids)[0]
-            swarm = Swarm(server.url, [1], swarm_options(scenario, server, [0]))
+    scenario = connect_only("accept", "From connect to first byte: {:,} subscribers", seats)
+    with served(scenario, name, 1, [0], None, peers) as (server, _):
+        pids = processes.tree_of(server.pids())
+        before = cpu_of(pids)[0]
+        with Swarm(server.url, [1], swarm_options(scenario, server, [0])) as swarm:
             ready = swarm.ready()
             cpu = cpu_of(pids)[0] - before
-            return {"scenario": "accept", "title": scenario.title, "server": name,
-                    "parameters": {"subscribers": seats},
-                    "command": " ".join(server_command(server)),
-                    "accepts_per_second": ready["per_second"],
-                    "accept_cpu_us": cpu * 1e6 / max(1, ready["connected"]),
-                    "accepts_per_cpu_s": ready["connected"] / cpu if cpu else None,
-                    "server_busy_percent": 100 * cpu / ready["seconds"] if ready["seconds"] else 0,
-                    "refused": ready["refused"], "warnings": []}
-        finally:
-            try:
-                if swarm:
-                    swarm.stop()
-            finally:
-                server.stop()
+            return plain_row(
+                scenario, server, ready, accepts_per_second=ready["per_second"],
+                accept_cpu_us=cpu * 1e6 / max(1, ready["connected"]),
+                accepts_per_cpu_s=ready["connected"] / cpu if cpu else None,
+                server_busy_percent=100 * cpu / ready["seconds"] if ready["seconds"] else 0)
+
+
+def publish_row(way, events, feed, server):
+    """What `feed` says, and what the server used for it."""
+    cpu = cpu_of(server.pids())[0] if server else None
+    told = feed.published()
+    if told["refused"]:
+        raise BenchError("publishing over %s: %s" % (way, told["fault"]))
+    used = cpu_of(server.pids())[0] - cpu if server else None
+    return {"scenario": "publish", "title": "Publishing 128 B without subscribers",
+            "server": "fanfare-" + way, "parameters": {"events": events, "way": way},
+            "command": " ".join(["feed"] + feed.program.command[2:]),
+            "publish_per_second": told["per_second"], "events": told["events"],
+            "publish_cpu_us": used * 1e6 / told["events"] if used else None, "warnings": []}
 
 
 def run_publish(way, events):
     """Publishing alone, no subscriber: one publisher on core 1, server on core 0."""
-    with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder:
-        server, cpu = None, None
-        if way == "engine":
-            # Publisher and worker are threads of one program here, on both cores.
-            feed = Feed("engine:0", [0, 1], ["--events", events])
-        else:
-            server = Fanfare(folder, [0], "uring")
-            to = server.publish_to if way == "feed" else server.url
-            cpu = cpu_of(server.pids())[0]
-            feed = Feed(to, [1], ["--events", events, "--pipeline", 64])
-        try:
-            told = feed.published()
-            if told["refused"]:
-                raise BenchError("publishing over %s: %s" % (way, told["fault"]))
-            used = cpu_of(server.pids())[0] - cpu if server else None
-            return {"scenario": "publish", "title": "Publishing 128 B without subscribers",
-                    "server": "fanfare-" + way, "parameters": {"events": events, "way": way},
-                    "command": " ".join(["feed"] + feed.program.command[2:]),
-                    "publish_per_second": told["per_second"], "events": told["events"],
-                    "publish_cpu_us": used * 1e6 / told["events"] if used else None,
-                    "warnings": []}
-        finally:
-            feed.stop()
-            if server:
-                server.stop()
+    if way == "engine":
+        # Publisher and worker are threads of one program here, on both cores.
+        with Feed("engine:0", [0, 1], ["--events", events]) as feed:
+            return publish_row(way, events, feed, None)
+    with tempfile.TemporaryDirectory(prefix="fanfare-bench-") as folder, \
+            Fanfare(folder, [0], "uring") as server:
+        to = server.publish_to if way == "feed" else server.url
+        with Feed(to, [1], ["--events", events, "--pipeline", 64]) as feed:
+            return publish_row(way, events, feed, server)
