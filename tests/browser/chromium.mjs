@@ -100,34 +100,49 @@ async function rawSource(url, path) {
 
 const isStream = (sent) => sent.includes('text/event-stream');
 
-async function gaplessFromTheFirstByte() {
-  let streams = 0;
-  const numbers = new Map();
+// Three cuts right behind the preface, events published after the first. Gives false if the browser
+// came back from that first one without an id.
+async function cutBehindThePreface(channel) {
+  const streams = [];  // the numbers of the connections that became one
   const proxy = await startProxy(server.port, (number, sent) => {
     if (!isStream(sent))
       return -1;
-    if (!numbers.has(number))
-      numbers.set(number, streams++);
-    return numbers.get(number) < 3 ? prefaceEnd(sent) : -1;
+    if (!streams.includes(number))
+      streams.push(number);
+    return streams.indexOf(number) < 3 ? prefaceEnd(sent) : -1;
   });
-  const { page, seen } = await rawSource(proxy.url, '/events/first');
-  const wanted = [];
-  // Cut three times before any event; one is published while nobody is connected.
-  await until('the first cut', () => proxy.cuts >= 1);
-  for (const data of ['in the gap', 'and another']) {
-    const id = await server.publish('first', data);
-    wanted.push([data, id]);
+  const { page, seen } = await rawSource(proxy.url, '/events/' + channel);
+  const resumed = (stream) => /^last-event-id: /im.test(proxy.requests[streams[stream]]);
+  try {
+    const wanted = [];
+    await until('the first cut', () => proxy.cuts >= 1);
+    for (const data of ['in the gap', 'and another'])
+      wanted.push([data, await server.publish(channel, data)]);
+    await until('the second stream', () => streams.length >= 2);
+    if (!resumed(1))
+      return false;
+    await until('three cuts', () => proxy.cuts === 3);
+    await until('the events', async () => (await seen()).length >= 2);
+    wanted.push(['live', await server.publish(channel, 'live')]);
+    await until('the live one', async () => (await seen()).length >= 3);
+    expectEqual('events', await seen(), wanted);
+    if (!resumed(2) || !resumed(3))
+      throw new Error('an id was forgotten: ' + JSON.stringify(proxy.requests));
+    return true;
+  } finally {
+    await page.close();
+    await proxy.stop();
   }
-  await until('three cuts', () => proxy.cuts === 3);
-  await until('the events', async () => (await seen()).length >= 2);
-  wanted.push(['live', await server.publish('first', 'live')]);
-  await until('the live one', async () => (await seen()).length >= 3);
-  expectEqual('events', await seen(), wanted);
-  const resumed = proxy.requests.filter((request) => /^last-event-id: /im.test(request)).length;
-  if (resumed < 3)
-    throw new Error(`only ${resumed} requests had a Last-Event-ID`);
-  await page.close();
-  await proxy.stop();
+}
+
+// A busy Chromium sometimes drops the bytes that it finds together with a connection's broken end,
+// and comes back as if it had never read the preface. That is no try of ours; five would be.
+async function gaplessFromTheFirstByte() {
+  for (let tries = 1; !await cutBehindThePreface('first-' + tries); tries++) {
+    console.log('   Chromium dropped the preface with the end of its connection: once more');
+    if (tries === 5)
+      throw new Error('the browser never came back with the id of the preface');
+  }
 }
 
 async function exactlyOnce() {
@@ -136,7 +151,9 @@ async function exactlyOnce() {
     (isStream(sent) && number < 20 ? 900 + number * 131 : -1));
   const { page, seen } = await rawSource(proxy.url, '/events?channel=a&channel=b');
   await until('a stream', async () => (await server.stats()).subscribers > 0);
-  for (let i = 0; i < total; i++)
+  await server.publish('b', '0');  // The browser has an id before the first cut.
+  await until('the first event', async () => (await seen()).length >= 1);
+  for (let i = 1; i < total; i++)
     await server.publish(i % 3 ? 'a' : 'b', String(i));
   await until('all events', async () => (await seen()).length >= total,
     () => `${proxy.cuts} cuts, ${proxy.connections} connections`);
