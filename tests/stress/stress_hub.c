@@ -253,7 +253,9 @@ static void case_all_at_once(void)
     hub_options_default(&options);
     options.workers = 2;
     options.io = strcmp(check_backend(), "uring") == 0 ? IO_URING : IO_EPOLL;
-    options.slow_after_ms = 60000; /* A starved reader thread is not a slow client. */
+    /* A starved reader thread is neither a slow client nor one that is cut at the end. */
+    options.slow_after_ms = 60000;
+    options.drain_timeout_ms = 60000;
     /* Room for all: who is cut while far behind must find everything again. */
     options.history_events = 10000000;
     options.history_bytes = UINT64_C(2) << 30;
