@@ -183,6 +183,15 @@ static size_t hex_digits_of(size_t value)
     return (size_t)(63 - __builtin_clzll((unsigned long long)value | 1)) / 4 + 1;
 }
 
+size_t chunk_line_format(char out[CHUNK_LINE_ROOM], size_t len)
+{
+    size_t digits = hex_digits_of(len);
+    put_hex(out, (int)digits, len);
+    out[digits] = '\r';
+    out[digits + 1] = '\n';
+    return digits + 2;
+}
+
 static char *put(char *out, const char *bytes, size_t len)
 {
     if (len)
@@ -218,8 +227,7 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
                             .head_len = (uint8_t)head_len,
                             .tail_len = 2,
                             .channel_len = (uint16_t)event->channel.len};
-    put_hex(frame->bytes, (int)head_len - 2, text_len);
-    char *at = put(frame->bytes + head_len - 2, "\r\n", 2);
+    char *at = frame->bytes + chunk_line_format(frame->bytes, text_len);
     if (type_len) {
         at = put(at, "event: ", 7);
         at = put(at, event->type.at, event->type.len);

@@ -126,6 +126,11 @@ static inline struct text frame_view(const struct frame *frame, bool plain)
                          frame->len - frame->head_len - frame->tail_len};
 }
 
+/* The line before a chunk of `len` bytes (RFC 9112 section 7.1): hex digits and CRLF, no NUL.
+ * Returns its length. */
+#define CHUNK_LINE_ROOM 18
+size_t chunk_line_format(char out[CHUNK_LINE_ROOM], size_t len);
+
 /* Ids: epoch (48 bits) and sequence as fixed-width lower-case hex. No terminating NUL is written.
  */
 void id_format(char out[ID_LEN], uint64_t epoch, uint64_t sequence);

@@ -139,15 +139,15 @@ struct frame *gap_frame(struct worker *worker, struct subscriber *subscriber, co
     for (uint32_t i = 0; i < count; i++)
         if (gap->everywhere || has_lost(&memberships[i], gap->sequence))
             lost[lost_count++] = i;
-    text.len = gap->plain ? 0 : 16; /* room for the chunk's size line, put in last */
+    text.len = gap->plain ? 0 : CHUNK_LINE_ROOM; /* the chunk's size line is put in last */
     size_t from = text.len;
     for (uint32_t i = 0; i < lost_count; i++)
         append_event(&text, worker, &memberships[lost[i]], gap, position, i + 1 == lost_count);
     if (!gap->plain) {
-        char head[17];
-        int head_len = snprintf(head, sizeof(head), "%zx\r\n", text.len - from);
-        from -= (size_t)head_len;
-        memcpy(text.at + from, head, (size_t)head_len);
+        char line[CHUNK_LINE_ROOM];
+        size_t line_len = chunk_line_format(line, text.len - from);
+        from -= line_len;
+        memcpy(text.at + from, line, line_len);
         append(&text, "\r\n");
     }
     frame = frame_new_private(FRAME_GAP, text.at + from, text.len - from);

@@ -173,18 +173,29 @@ static char *put(char *at, struct text text)
     return at + text.len;
 }
 
+static char *put_decimal(char *at, uint32_t number)
+{
+    char digits[10];
+    size_t first = sizeof(digits);
+    do
+        digits[--first] = (char)('0' + number % 10);
+    while (number /= 10);
+    return put(at, (struct text){digits + first, sizeof(digits) - first});
+}
+
 /* Laid piece by piece: formatted output took half of the time of a join. */
 static struct frame *first_frame(struct worker *worker, const struct handoff *handoff,
                                  const struct subscriber *subscriber, const struct gap *gap,
                                  const struct frame *notice)
 {
-    char retry[32], id[ID_LEN], chunk[16] = "";
-    int retry_len = snprintf(retry, sizeof(retry), "retry: %u\n", worker->limits.retry_ms);
+    char retry[32], id[ID_LEN], chunk[CHUNK_LINE_ROOM];
+    char *retry_end =
+        put(put_decimal(put(retry, TEXT("retry: ")), worker->limits.retry_ms), TEXT("\n"));
+    struct text retry_line = {retry, (size_t)(retry_end - retry)};
     id_format(id, worker->options->epoch, subscriber->cursor);
     struct text point = handoff->has_resume ? gap->from : (struct text){id, sizeof(id)};
-    size_t preface_len = (size_t)retry_len + (point.at ? 4 + point.len + 1 : 0) + 1;
-    if (!handoff->plain)
-        snprintf(chunk, sizeof(chunk), "%zx\r\n", preface_len);
+    size_t preface_len = retry_line.len + (point.at ? 4 + point.len + 1 : 0) + 1;
+    size_t chunk_len = handoff->plain ? 0 : chunk_line_format(chunk, preface_len);
 
     size_t size = 512 + handoff->head.len + preface_len + (notice ? notice->len : 0);
     char *bytes = malloc(size);
@@ -202,8 +213,8 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
                                       : TEXT("Fanfare-Resume: complete\r\n"));
     at = put(at, handoff->head);
     at = put(at, TEXT("\r\n"));
-    at = put(at, text_of(chunk));
-    at = put(at, (struct text){retry, (size_t)retry_len});
+    at = put(at, (struct text){chunk, chunk_len});
+    at = put(at, retry_line);
     if (point.at) {
         at = put(at, TEXT("id: "));
         at = put(at, point);

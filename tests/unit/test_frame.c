@@ -165,6 +165,28 @@ Test(frame, every_fault_has_a_sentence)
     }
 }
 
+Test(frame, chunk_lines)
+{
+    static const struct {
+        size_t len;
+        const char *line;
+    } cases[] = {{1, "1\r\n"},
+                 {15, "f\r\n"},
+                 {16, "10\r\n"},
+                 {255, "ff\r\n"},
+                 {4096, "1000\r\n"},
+                 {0xabcdef, "abcdef\r\n"},
+                 {0, "0\r\n"},
+                 {UINT32_MAX, "ffffffff\r\n"},
+                 {SIZE_MAX, "ffffffffffffffff\r\n"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char line[CHUNK_LINE_ROOM];
+        size_t len = chunk_line_format(line, cases[i].len);
+        cr_assert(text_equals((struct text){line, len}, text_of(cases[i].line)), "%zu: %.*s",
+                  cases[i].len, (int)len, line);
+    }
+}
+
 Test(frame, ids_read_back)
 {
     char text[ID_LEN];
