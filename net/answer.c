@@ -48,8 +48,9 @@ static void add_origin(struct lines *lines, const struct client *client)
 struct text answer_stream_lines(const struct client *client, char *room, size_t size)
 {
     struct lines lines = {.at = room, .size = size};
-    lines.len = http_format_date(room, size, time(NULL));
-    size_t before = lines.len;
+    struct text date = http_date_line(time(NULL));
+    size_t before = lines.len = date.len < size ? date.len : 0;
+    memcpy(room, date.at, lines.len);
     add_origin(&lines, client);
     if (lines.len > before)
         add_line(&lines, "Access-Control-Expose-Headers: Fanfare-Resume\r\n");

@@ -77,7 +77,7 @@ __attribute__((format(printf, 2, 3))) static void put_format(struct output *outp
 }
 
 /* Not strftime, whose names of days and months follow the process's locale. */
-size_t http_format_date(char *out, size_t size, int64_t now)
+static size_t format_date(char *out, size_t size, int64_t now)
 {
     static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -92,17 +92,28 @@ size_t http_format_date(char *out, size_t size, int64_t now)
     return len > 0 && (size_t)len < size ? (size_t)len : 0;
 }
 
-static void put_date(struct output *output, int64_t now)
+struct text http_date_line(int64_t now)
 {
-    char line[64];
-    put(output, (struct text){line, http_format_date(line, sizeof(line), now)});
+    /* Storms of answers are of the same second; formatting each took a twentieth of a join. */
+    static _Thread_local struct {
+        bool known;
+        int64_t now;
+        size_t len;
+        char line[64];
+    } last;
+    if (!last.known || last.now != now) {
+        last.known = true;
+        last.now = now;
+        last.len = format_date(last.line, sizeof(last.line), now);
+    }
+    return (struct text){last.line, last.len};
 }
 
 static void put_head(struct output *output, const struct http_answer *answer)
 {
     put_format(output, "HTTP/1.1 %d %s\r\n", answer->status, http_status_reason(answer->status));
     if (answer->status >= 200) {
-        put_date(output, answer->now);
+        put(output, http_date_line(answer->now));
         if (answer->status != 204) {
             if (answer->content_type)
                 put_format(output, "Content-Type: %s\r\n", answer->content_type);

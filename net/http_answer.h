@@ -18,9 +18,9 @@
 /* "Not Found"; "Unknown" for a status that we never send. */
 const char *http_status_reason(int status);
 
-/* The whole Date line of an answer with its CRLF; its length, or 0 if it does not fit. `now` in
- * seconds since 1970. */
-size_t http_format_date(char *out, size_t size, int64_t now);
+/* The whole Date line of an answer with its CRLF; empty for a year beyond int. `now` in seconds
+ * since 1970. Valid until this thread asks for another second. */
+struct text http_date_line(int64_t now);
 
 struct http_answer {
     int status;

@@ -613,6 +613,29 @@ Test(http, answer_heads)
                   "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
+/* The line of the last second asked for is kept: another second, an earlier one, none at all. */
+Test(http, dates_follow_the_clock_both_ways)
+{
+    static const struct {
+        int64_t now;
+        const char *line;
+    } cases[] = {
+        {0, "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"},
+        {1709164799, "Date: Wed, 28 Feb 2024 23:59:59 GMT\r\n"},
+        {1709164800, "Date: Thu, 29 Feb 2024 00:00:00 GMT\r\n"},
+        {1709164800, "Date: Thu, 29 Feb 2024 00:00:00 GMT\r\n"},
+        {1709164799, "Date: Wed, 28 Feb 2024 23:59:59 GMT\r\n"},
+        {INT64_MAX, ""},
+        {INT64_MAX, ""},
+        {0, "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct text line = http_date_line(cases[i].now);
+        cr_assert(text_equals(line, text_of(cases[i].line)), "%zu: \"%.*s\"", i, (int)line.len,
+                  line.at);
+    }
+}
+
 Test(http, answers_that_do_not_fit_write_nothing_beyond)
 {
     char out[HTTP_HEAD_ROOM];
