@@ -14,8 +14,8 @@
 #include "net/http.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "net/http_bytes.h"
 #include "net/http_fields.h"
 
 enum state {
@@ -71,37 +71,6 @@ static enum http_result refuse(struct http_parser *parser, int status, const cha
     parser->status = status;
     parser->sentence = sentence;
     return PARSE_REFUSED;
-}
-
-/* --- bytes --------------------------------------------------------------------------------- */
-
-/* RFC 9110 section 5.6.2: what methods and field names are made of. */
-static bool is_token(unsigned char byte)
-{
-    if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-        (byte >= '0' && byte <= '9'))
-        return true;
-    return byte != 0 && strchr("!#$%&'*+-.^_`|~", byte) != NULL;
-}
-
-/* RFC 9110 section 5.5: visible, space, tab, and bytes above ASCII. */
-static bool is_value(unsigned char byte)
-{
-    return byte == '\t' || (byte >= ' ' && byte != 0x7f);
-}
-
-static int hex_digit(unsigned char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    unsigned char lower = byte | 0x20;
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-/* A comparison that ignores the letter case of ASCII, as field names and media types ask. */
-static bool equals_nocase(struct text text, const char *word)
-{
-    return text.len == strlen(word) && strncasecmp(text.at, word, text.len) == 0;
 }
 
 /* --- the request line ---------------------------------------------------------------------- */
@@ -178,7 +147,7 @@ static enum http_result step_request_line(struct http_parser *parser, const char
     case STATE_METHOD:
         if (byte == ' ' && at > parser->token)
             return end_method(parser, buffer, at);
-        if (!is_token(byte))
+        if (!http_is_token(byte))
             return refuse(parser, 400, "the request does not begin with a method");
         if (at - parser->token >= METHOD_BYTES_MAX)
             return refuse(parser, 501, "the request method is unknown");
@@ -214,7 +183,7 @@ static enum http_result step_name(struct http_parser *parser, unsigned char byte
         return refuse(parser, 400, "a field name is followed by white space");
     if (byte == '\r' || byte == '\n')
         return refuse(parser, 400, "a field line has no colon");
-    if (!is_token(byte))
+    if (!http_is_token(byte))
         return refuse(parser, 400, "a field name contains a character that is not allowed");
     return PARSE_MORE;
 }
@@ -243,7 +212,7 @@ static enum http_result step_field(struct http_parser *parser, unsigned char byt
             parser->state = STATE_VALUE_LF;
         else if (byte == '\n')
             return refuse(parser, 400, "a line ends with LF instead of CRLF");
-        else if (!is_value(byte))
+        else if (!http_is_value(byte))
             return refuse(parser, 400, "a field value contains a control character");
         return PARSE_MORE;
     default: /* STATE_VALUE_LF, STATE_END_LF */
@@ -259,34 +228,6 @@ static enum http_result step_field(struct http_parser *parser, unsigned char byt
 
 /* --- the head's meaning -------------------------------------------------------------------- */
 
-/* RFC 3986 section 3.2.2 as far as it matters: no other host can be read out of what passes. */
-static bool is_host(struct text host)
-{
-    size_t i = 0;
-    if (host.len > 0 && host.at[0] == '[') {
-        for (i = 1; i < host.len && host.at[i] != ']'; i++) {
-            if (hex_digit((unsigned char)host.at[i]) < 0 && host.at[i] != ':' && host.at[i] != '.')
-                return false;
-        }
-        if (i < 3 || i++ == host.len)
-            return false;
-    } else {
-        while (i < host.len && host.at[i] != ':') {
-            unsigned char byte = (unsigned char)host.at[i++];
-            if (byte == '#' || byte == '^' || byte == '`' || byte == '|' ||
-                (!is_token(byte) && !(byte && strchr("();=,", byte))))
-                return false;
-        }
-    }
-    if (i < host.len && host.at[i++] != ':')
-        return false;
-    for (; i < host.len; i++) {
-        if (host.at[i] < '0' || host.at[i] > '9')
-            return false;
-    }
-    return true;
-}
-
 static enum http_result read_framing(struct http_parser *parser, const char *buffer,
                                      const struct http_fields *fields)
 {
@@ -297,7 +238,7 @@ static enum http_result read_framing(struct http_parser *parser, const char *buf
             return refuse(parser, 400, "both Content-Length and Transfer-Encoding are given");
         if (request->minor == 0)
             return refuse(parser, 400, "HTTP/1.0 has no Transfer-Encoding");
-        if (!equals_nocase(coding, "chunked"))
+        if (!http_equals_nocase(coding, "chunked"))
             return refuse(parser, 400, "the only transfer coding understood here is chunked");
         request->chunked = request->has_body = true;
         return PARSE_HEAD;
@@ -346,7 +287,7 @@ static enum http_result end_head(struct http_parser *parser, const char *buffer,
         return refuse(parser, 400, "the header fields cannot be read");
     if (fields.count[FIELD_HOST] == 0 && request->minor == 1)
         return refuse(parser, 400, "the Host field is missing");
-    if (!is_host(http_text(buffer, fields.value[FIELD_HOST])))
+    if (!http_is_host(http_text(buffer, fields.value[FIELD_HOST])))
         return refuse(parser, 400, "the Host field is not a host");
 
     request->keep_alive = fields.keep_alive;
@@ -361,7 +302,7 @@ static enum http_result end_head(struct http_parser *parser, const char *buffer,
     request->cookie = fields.value[FIELD_COOKIE];
     request->expect_continue =
         request->minor == 1 &&
-        equals_nocase(http_text(buffer, fields.value[FIELD_EXPECT]), "100-continue");
+        http_equals_nocase(http_text(buffer, fields.value[FIELD_EXPECT]), "100-continue");
 
     request->body.at = end;
     parser->left = request->content_length;
@@ -376,7 +317,7 @@ static enum http_result end_head(struct http_parser *parser, const char *buffer,
 
 static enum http_result step_chunk_size(struct http_parser *parser, unsigned char byte)
 {
-    int digit = hex_digit(byte);
+    int digit = http_hex_digit(byte);
     if (digit >= 0) {
         if (++parser->size_bytes > CHUNK_SIZE_DIGITS_MAX)
             return refuse(parser, 400, "a chunk size has too many digits");
@@ -400,7 +341,7 @@ static enum http_result step_chunk(struct http_parser *parser, unsigned char byt
     case STATE_CHUNK_EXTENSION:
         if (byte == '\r')
             parser->state = STATE_CHUNK_SIZE_LF;
-        else if (!is_value(byte))
+        else if (!http_is_value(byte))
             return refuse(parser, 400, "a chunk extension contains a control character");
         return PARSE_MORE;
     case STATE_CHUNK_SIZE_LF:
@@ -435,6 +376,34 @@ static size_t take_data(struct http_parser *parser, char *buffer, size_t from, s
     if (parser->left == 0)
         parser->state = parser->state == STATE_IDENTITY ? STATE_DONE : STATE_CHUNK_CR;
     return from + len;
+}
+
+/* Jumps over bytes of a target, a name or a value that change nothing: a short cut past step_head,
+ * which looks at the first one that does, and at every one that is over a limit. */
+static size_t skip_ordinary(const struct http_parser *parser, const char *buffer, size_t from,
+                            size_t to)
+{
+    const unsigned char *bytes = (const unsigned char *)buffer;
+    size_t most = (size_t)parser->start + parser->limits.head_bytes_max;
+    size_t target = (size_t)parser->token + parser->limits.target_bytes_max;
+    to = to < most ? to : most;
+    switch ((enum state)parser->state) {
+    case STATE_TARGET:
+        for (to = to < target ? to : target; from < to; from++)
+            if (bytes[from] <= ' ' || bytes[from] == 0x7f)
+                break;
+        return from;
+    case STATE_NAME:
+        while (from < to && http_is_token(bytes[from]))
+            from++;
+        return from;
+    case STATE_VALUE:
+        while (from < to && http_is_value(bytes[from]))
+            from++;
+        return from;
+    default:
+        return from;
+    }
 }
 
 static enum http_result step_head(struct http_parser *parser, const char *buffer, uint32_t at)
@@ -474,6 +443,11 @@ enum http_result http_parse(struct http_parser *parser, char *buffer, size_t fro
             continue;
         }
         bool head = parser->state < STATE_HEAD_COMPLETE && !parser->trailers;
+        size_t next = head ? skip_ordinary(parser, buffer, from, to) : from;
+        if (next > from) {
+            from = next;
+            continue;
+        }
         result = head ? step_head(parser, buffer, (uint32_t)from)
                       : step_body(parser, (unsigned char)buffer[from]);
         from++;
@@ -495,5 +469,5 @@ bool http_type_is(struct text content_type, const char *media_type)
     while (content_type.len > 0 && (content_type.at[content_type.len - 1] == ' ' ||
                                     content_type.at[content_type.len - 1] == '\t'))
         content_type.len--;
-    return equals_nocase(content_type, media_type);
+    return http_equals_nocase(content_type, media_type);
 }
