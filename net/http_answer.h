@@ -6,7 +6,8 @@
  * version is always HTTP/1.1, as RFC 9110 section 6.2 asks, whatever the client speaks. The head of
  * an event stream is not made here but by the worker that takes the subscriber.
  *
- * Pure: no clock (the caller says what time it is), no allocation. Any thread.
+ * No clock (the caller says what time it is), no allocation; all that is kept is each thread's last
+ * Date line. Any thread.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which bytes and words HTTP/1 allows where: for the parser of http.c, which asks it of nearly
- * every byte of a head.
+ * Which bytes and words HTTP/1 allows where, for all who read what a client sent. The parser of
+ * http.c asks it of nearly every byte of a head.
  *
  * Pure: no state, no allocation. Any thread.
  */

@@ -6,9 +6,10 @@
  */
 #include "net/http_fields.h"
 
-#include <strings.h>
-
 #include <llhttp.h>
+#include <string.h>
+
+#include "net/http_bytes.h"
 
 /* The fields we use, and what is said when one that must be alone comes twice. */
 static const struct {
@@ -41,18 +42,14 @@ struct reader {
     struct http_fields *fields;
 };
 
-static bool name_equals(const char *at, size_t len, const char *name)
-{
-    return len == strlen(name) && strncasecmp(at, name, len) == 0;
-}
-
 /* The value is taken up to the line's CR and not as llhttp reports it, so that it is whole even if
  * llhttp is about to refuse it; then http.c can say what is wrong with it. */
 static int on_field(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct reader *reader = llhttp->data;
     unsigned field = 0;
-    while (field < FIELD_COUNT && !name_equals(at, len, known_fields[field].name))
+    while (field < FIELD_COUNT &&
+           !http_equals_nocase((struct text){at, len}, known_fields[field].name))
         field++;
     if (field == FIELD_COUNT || reader->fields->count[field]++ > 0)
         return 0;

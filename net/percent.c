@@ -7,16 +7,7 @@
 
 #include <errno.h>
 
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
-}
+#include "net/http_bytes.h"
 
 int percent_decode(struct text text, bool plus_is_space, char *out, size_t *ret_len)
 {
@@ -28,8 +19,8 @@ int percent_decode(struct text text, bool plus_is_space, char *out, size_t *ret_
         } else if (byte == '%') {
             if (text.len - i < 3)
                 return -EINVAL;
-            int high = hex_value(text.at[i + 1]);
-            int low = hex_value(text.at[i + 2]);
+            int high = http_hex_digit((unsigned char)text.at[i + 1]);
+            int low = http_hex_digit((unsigned char)text.at[i + 2]);
             if (high < 0 || low < 0)
                 return -EINVAL;
             byte = (char)(high * 16 + low);

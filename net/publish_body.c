@@ -9,10 +9,10 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
-#include <strings.h>
 
 #include "engine/limits.h"
 #include "net/event_text.h"
+#include "net/http_bytes.h"
 #include "net/percent.h"
 
 /* One body being decoded. */
@@ -300,11 +300,6 @@ static const struct body_type {
     {"text/event-stream", decode_event_stream},
 };
 
-static bool equals_ignoring_case(struct text text, const char *string)
-{
-    return text.len == strlen(string) && strncasecmp(text.at, string, text.len) == 0;
-}
-
 /* Cuts the next part off a header value, up to a ';' outside of quotes, without spaces around it.
  */
 static struct text next_part(struct text *rest)
@@ -339,7 +334,7 @@ static int check_charset(struct decoder *decoder, struct text parameters)
         struct text value = {equals + 1, part.len - name.len - 1};
         if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
             value = (struct text){value.at + 1, value.len - 2};
-        if (equals_ignoring_case(name, "charset") && !equals_ignoring_case(value, "utf-8"))
+        if (http_equals_nocase(name, "charset") && !http_equals_nocase(value, "utf-8"))
             return refuse(decoder, 415, "the body's charset is not utf-8");
     }
     return 0;
@@ -350,7 +345,7 @@ static int decode_by_type(struct decoder *decoder)
     struct text rest = decoder->body->content_type;
     struct text name = next_part(&rest);
     for (size_t i = 0; i < sizeof(body_types) / sizeof(body_types[0]); i++) {
-        if (!equals_ignoring_case(name, body_types[i].name))
+        if (!http_equals_nocase(name, body_types[i].name))
             continue;
         int r = check_charset(decoder, rest);
         return r != 0 ? r : body_types[i].decode(decoder);

@@ -138,11 +138,12 @@ async function cutBehindThePreface(channel) {
 // A busy Chromium sometimes drops the bytes that it finds together with a connection's broken end,
 // and comes back as if it had never read the preface. That is no try of ours; five would be.
 async function gaplessFromTheFirstByte() {
-  for (let tries = 1; !await cutBehindThePreface('first-' + tries); tries++) {
-    console.log('   Chromium dropped the preface with the end of its connection: once more');
-    if (tries === 5)
-      throw new Error('the browser never came back with the id of the preface');
+  for (let tries = 1; tries <= 5; tries++) {
+    if (await cutBehindThePreface('first-' + tries))
+      return;
+    console.log(`   try ${tries}: Chromium dropped the preface with the end of its connection`);
   }
+  throw new Error('the browser never came back with the id of the preface');
 }
 
 async function exactlyOnce() {
