@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 #include "engine/limits.h"
 
 /* What a server of ours can send in one line, and a little more. More: the stream is given up. */

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <sys/un.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 
 struct feed_path {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 
 /* Goes on in this file, NULL: on stderr; the same path again opens what is there now. 0, or a
  * negative errno, and it goes on where it was. Main thread. */

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 
 enum value_type {
     VALUE_FLAG,     /* no value on the command line; yes or no elsewhere */

@@ -13,10 +13,9 @@
  */
 #pragma once
 
-#include "engine/hash.h"
+#include "engine/base/hash.h"
 #include "engine/history.h"
-#include "engine/map.h"
-#include "engine/subscriber.h"
+#include "engine/base/map.h"
 
 struct channel {
     uint64_t hash;

@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 #include "engine/limits.h"
 
 #define ID_LEN 29 /* 12 hex digits of epoch, '-', 16 hex digits of sequence */

@@ -14,8 +14,8 @@
 #pragma once
 
 #include "engine/frame.h"
-#include "engine/hash.h"
-#include "engine/map.h"
+#include "engine/base/hash.h"
+#include "engine/base/map.h"
 
 struct history {
     struct frame **ring; /* place & mask */

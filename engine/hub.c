@@ -7,11 +7,11 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
-#include "engine/by_hand.h"
+#include "engine/worker/by_hand.h"
 #include "engine/flow.h"
-#include "engine/io.h"
+#include "engine/io/io.h"
 #include "engine/limits.h"
-#include "engine/worker.h"
+#include "engine/worker/worker.h"
 
 /* In the sequence word, so that closing and claiming cannot overlap. */
 #define CLOSED_BIT (UINT64_C(1) << 63)

@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 #include "engine/frame.h"
 #include "engine/stats.h"
 

@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 #include "engine/frame.h"
 
 enum message_kind { MESSAGE_HANDOFF, MESSAGE_ORDER };

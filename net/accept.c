@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "net/client.h"
-#include "net/feed.h"
-#include "net/http_answer.h"
+#include "net/feed/feed.h"
+#include "net/http/answer.h"
 
 /* How much of the last call's backlog is taken: what waits then, not what a storm adds meanwhile.
  */

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "net/accept.h"
-#include "net/client_publish.h"
-#include "net/feed.h"
+#include "net/handlers/publish.h"
+#include "net/feed/feed.h"
 
 #define EVENTS_MAX 256 /* events of one round; the rest come in the next one; picked by hand */
 /* Passes over the waiters of one round while they make progress, so that the rest is served too. */

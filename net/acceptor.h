@@ -22,7 +22,7 @@
 
 #include "net/connection.h"
 #include "net/net_stats.h"
-#include "net/route.h"
+#include "net/http/route.h"
 #include "net/server_state.h"
 #include "net/waiters.h"
 

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <time.h>
 
-#include "net/http_answer.h"
+#include "net/http/answer.h"
 
 /* Bytes enough for all further lines: a configured origin is at most 1,024 bytes long. */
 #define LINES_ROOM 2048

@@ -13,9 +13,9 @@
 
 #include "net/answer.h"
 #include "net/client_input.h"
-#include "net/client_publish.h"
-#include "net/operations.h"
-#include "net/page.h"
+#include "net/handlers/publish.h"
+#include "net/handlers/operations.h"
+#include "net/handlers/page.h"
 
 /* --- life ---------------------------------------------------------------------------------- */
 

@@ -19,7 +19,7 @@
 #pragma once
 
 #include "net/acceptor.h"
-#include "net/http.h"
+#include "net/http/parser.h"
 
 #define CLIENT_STOPPING  "the server is stopping"
 #define CLIENT_NO_MEMORY "the server has reached its memory limit, try again"

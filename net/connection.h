@@ -17,9 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 #include "engine/limits.h"
-#include "net/list.h"
+#include "engine/base/list.h"
 
 /* First member of everything that an epoll event may point to. */
 enum source_kind { SOURCE_WAKE, SOURCE_ROOM, SOURCE_LISTENER, SOURCE_CLIENT, SOURCE_FEED };

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 
 enum listener_kind { LISTENER_HTTP, LISTENER_FEED };
 

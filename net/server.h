@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 #include "engine/hub.h"
 
 #define LISTEN_MAX 16 /* addresses of one server; picked by hand */

@@ -18,7 +18,7 @@
 
 #include "engine/frame.h"
 #include "net/connection.h"
-#include "net/list.h"
+#include "engine/base/list.h"
 
 #define WAITER_CELLS 1024u /* by channel hash, so that looking for a channel is one short list */
 

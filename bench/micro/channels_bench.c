@@ -6,7 +6,7 @@
  */
 #include "bench/micro/benches.h"
 #include "bench/micro/stage.h"
-#include "engine/io_sim.h"
+#include "tests/sim/io_sim.h"
 
 #define CHANNELS   100000u
 #define DATA_BYTES 128u

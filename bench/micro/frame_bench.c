@@ -6,8 +6,8 @@
  */
 #include "bench/micro/benches.h"
 #include "engine/frame.h"
-#include "engine/hash.h"
-#include "engine/io.h"
+#include "engine/base/hash.h"
+#include "engine/io/io.h"
 
 #define DATA_BYTES_LARGEST (16u << 10)
 /* The frames of one batch fit a core's own cache, up to 1,024 of them. */

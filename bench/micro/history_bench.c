@@ -6,8 +6,8 @@
  */
 #include "bench/micro/benches.h"
 #include "engine/history.h"
-#include "engine/io.h"
-#include "engine/io_sim.h"
+#include "engine/io/io.h"
+#include "tests/sim/io_sim.h"
 
 #define FRAMES  10000u
 #define LOOKUPS 65536u

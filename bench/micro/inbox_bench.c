@@ -20,7 +20,7 @@
 #include "bench/micro/benches.h"
 #include "bench/micro/mutex_queue.h"
 #include "engine/inbox.h"
-#include "engine/io.h"
+#include "engine/io/io.h"
 #include "engine/limits.h"
 
 #define PRODUCERS_MAX 8u

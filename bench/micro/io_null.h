@@ -5,13 +5,13 @@
  *
  * Sockets are made-up numbers. There are no events: nobody hangs up and no socket is ever full. The
  * clock is io_clock_ns with `ahead_ns` added, by which a bench lets time pass. It keeps none of the
- * contract's promises beyond that; engine/io_sim.c is the backend that checks the worker.
+ * contract's promises beyond that; tests/sim/io_sim.c is the backend that checks the worker.
  *
  * Owner: the one thread of the bench.
  */
 #pragma once
 
-#include "engine/io.h"
+#include "engine/io/io.h"
 
 struct io_null {
     struct io io; /* first */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "bench/micro/benches.h"
-#include "engine/base.h"
+#include "engine/base/base.h"
 
 struct bench {
     const char *name, *help;

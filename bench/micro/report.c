@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 
 /* --- samples --------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stage: a hub by hand (engine/by_hand.h) whose workers write to null sockets, with the few
- * things every bench does on it. One thread does everything, so publishing and sweeping can be
+ * A stage: a hub by hand (engine/worker/by_hand.h) whose workers write to null sockets, with the
+ * few things every bench does on it. One thread does everything, so publishing and sweeping can be
  * timed, or counted, apart from each other.
  *
  * Life: stage_init -> build, publish, subscribe, settle in any order -> stage_deinit, which drains
@@ -13,7 +13,7 @@
 #pragma once
 
 #include "bench/micro/io_null.h"
-#include "engine/by_hand.h"
+#include "engine/worker/by_hand.h"
 #include "engine/limits.h"
 
 /* A channel's share of the budget, for frames that count the least. */

@@ -14,7 +14,7 @@
 #include <jansson.h>
 #include <strings.h>
 
-#include "net/publish_body.h"
+#include "net/handlers/publish_body.h"
 
 /* What a second reading found in a body; `bad`: it must be refused, `events` do not count. */
 struct reading {

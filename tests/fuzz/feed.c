@@ -8,7 +8,7 @@
 #include "tests/fuzz/stream.h"
 #include "tests/fuzz/target.h"
 
-#include "net/event_text.h"
+#include "net/feed/event_text.h"
 
 /* How the input reaches the parser. */
 enum cuts { CUTS_NONE, CUTS_ALL, CUTS_RANDOM };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The feed's grammar (design section 5, "Feed") a second time: of a whole text, line by line, with
- * none of the cutting, borrowing and bounding that net/event_text.c is made of.
+ * none of the cutting, borrowing and bounding that net/feed/event_text.c is made of.
  *
  * Pure; called by the fuzz targets `feed` and `body`.
  */
 #pragma once
 
-#include "net/event_text.h"
+#include "net/feed/event_text.h"
 
 /* An event or a refusal. Of a refused one only `fault` and `ack` count. */
 struct feed_item {

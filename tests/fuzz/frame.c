@@ -10,7 +10,7 @@
 #include "tests/fuzz/stream.h"
 #include "tests/fuzz/target.h"
 
-#include "net/event_text.h"
+#include "net/feed/event_text.h"
 
 #define FIELD_BYTES 600
 

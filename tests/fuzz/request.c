@@ -11,8 +11,8 @@
 
 #include <strings.h>
 
-#include "net/http.h"
-#include "net/route.h"
+#include "net/http/parser.h"
+#include "net/http/route.h"
 
 static const struct http_limits real_limits = {.head_bytes_max = HEAD_BYTES_MAX,
                                                .target_bytes_max = TARGET_BYTES_MAX,

@@ -14,10 +14,10 @@
 #include <jansson.h>
 #include <sys/random.h>
 
-#include "engine/by_hand.h"
-#include "engine/io_sim.h"
-#include "net/http.h"
-#include "net/route.h"
+#include "engine/worker/by_hand.h"
+#include "tests/sim/io_sim.h"
+#include "net/http/parser.h"
+#include "net/http/route.h"
 
 #define EPOCH UINT64_C(0x111111111111)
 /* Of each channel; so `a` has let its first two go, and `b` nothing. */

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 
 /* The name is libFuzzer's. Always 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);

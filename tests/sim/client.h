@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "engine/worker.h"
+#include "engine/worker/worker.h"
 #include "tests/sim/model.h"
 #include "tests/sim/reader.h"
 

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 
 struct gap_text {
     char reason[16];

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "engine/frame.h"
-#include "engine/io_sim.h"
+#include "tests/sim/io_sim.h"
 
 #define MODEL_CHANNELS_MAX 7
 

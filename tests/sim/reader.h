@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 
 /* A growing text of the reader's own. */
 struct bytes {

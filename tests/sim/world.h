@@ -17,8 +17,8 @@
  */
 #pragma once
 
-#include "engine/by_hand.h"
-#include "engine/io_sim.h"
+#include "engine/worker/by_hand.h"
+#include "tests/sim/io_sim.h"
 #include "tests/sim/client.h"
 #include "tests/sim/model.h"
 

@@ -169,9 +169,9 @@ def check_listed(root):
     for folder in ["engine", "net", "cmd"]:
         build = root / folder / "meson.build"
         text = build.read_text() if build.exists() else ""
-        for source in sorted((root / folder).glob("*.c")):
-            if f"'{source.name}'" not in text:
-                yield f"{folder}/{source.name}", 1, f"not listed in {folder}/meson.build"
+        for source in sorted((root / folder).rglob("*.c")):
+            if f"'{source.relative_to(root / folder)}'" not in text:
+                yield str(source.relative_to(root)), 1, f"not listed in {folder}/meson.build"
 
 
 def project_files(root):

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "engine/base.h"
+#include "engine/base/base.h"
 
 static inline size_t guard_size(size_t len)
 {

@@ -3,7 +3,7 @@
  * The event-stream parser. Every input is read whole, byte by byte and cut at every place, always
  * right before an unmapped page, and must give the same results in the same order each time.
  */
-#include "net/event_text.h"
+#include "net/feed/event_text.h"
 
 #include <criterion/criterion.h>
 

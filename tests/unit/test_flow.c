@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "engine/by_hand.h"
+#include "engine/worker/by_hand.h"
 #include "engine/flow.h"
 #include "engine_frames.h"
 

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/io.h"
+#include "engine/io/io.h"
 
 #define SECOND INT64_C(1000000000)
 /* Long enough for any machine; reached only by a broken backend. */

@@ -3,7 +3,7 @@
  */
 #include <criterion/criterion.h>
 
-#include "engine/map.h"
+#include "engine/base/map.h"
 
 #define KEYS 96u
 

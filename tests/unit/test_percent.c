@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Percent-decoding: what it takes, what it refuses, and that it may be done in place. */
-#include "net/percent.h"
+#include "net/http/percent.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

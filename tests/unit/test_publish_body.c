@@ -3,7 +3,7 @@
  * Bodies of publish requests: what each type gives, every refusal with its status and sentence, and
  * that a refused body leaves no frame behind (the leak checker sees to that).
  */
-#include "net/publish_body.h"
+#include "net/handlers/publish_body.h"
 
 #include <criterion/criterion.h>
 

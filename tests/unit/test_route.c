@@ -3,7 +3,7 @@
  * The route function: tables of targets and what becomes of them, each target right before an
  * unmapped page. What a route says is written down as one line and compared whole.
  */
-#include "net/route.h"
+#include "net/http/route.h"
 
 #include <criterion/criterion.h>
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The I/O seam: everything a worker asks of the kernel. The worker is the same code on each
+ * backend.
+ *
+ * The send contract, the same for all of them: a send never blocks and never parks. io_send queues
+ * it; io_flush gives everything queued to the kernel and returns only when each one is done, so the
+ * bytes may be reused after it. A send that was taken whole reports nothing; any other one reports
+ * IO_SHORT with the bytes taken or a negative errno (-EAGAIN: full). Never two sends of one socket
+ * in one flush, and none to a socket known to be full except to try.
+ *
+ * Sockets are handles that the backend gives out in io_add; `owner` comes back with each event of
+ * the socket. After io_remove no event of that owner is reported any more.
+ *
+ * Whoever closes a backend has removed its sockets before. All functions belong to the worker's
+ * thread except io_wake.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "engine/base/base.h"
+
+struct io;
+
+enum io_event_kind {
+    IO_SHORT,    /* `owner` is the tag of the send, `result` the bytes taken or a negative errno */
+    IO_WRITABLE, /* may come without cause: try and see */
+    IO_HANGUP,   /* the peer has closed its side, or the socket is broken */
+};
+
+struct io_event {
+    enum io_event_kind kind;
+    uint32_t owner;
+    int32_t result;
+};
+
+struct io_operations {
+    const char *name;
+    void (*close)(struct io *io);
+    /* Consumes fd when it returns a handle (>= 0); else a negative errno, -ENOSPC if full. */
+    int (*add)(struct io *io, int fd, uint32_t owner);
+    /* Reads and drops what the peer sent (else closing would reset the connection and drop what was
+     * queued), then closes. */
+    void (*remove)(struct io *io, int handle);
+    void (*send)(struct io *io, int handle, const char *bytes, uint32_t len, uint32_t tag);
+    /* 0, or a negative errno that this backend cannot recover from. */
+    int (*flush)(struct io *io);
+    /* Asks for one IO_WRITABLE; once asked, asking again does nothing until it came. */
+    void (*await_writable)(struct io *io, int handle);
+    /* Waits for an event, a wake, or the time to pass (-1: for ever, 0: only looks). */
+    int (*wait)(struct io *io, int64_t timeout_ns);
+    bool (*next)(struct io *io, struct io_event *ret_event);
+    int64_t (*now_ns)(struct io *io);
+    void (*wake)(struct io *io); /* any thread */
+};
+
+/* First member of every backend. */
+struct io {
+    const struct io_operations *operations;
+};
+
+/* Probes with the very flags the worker uses: a full, a short and a refused send on a socketpair,
+ * and that a removed socket is closed. 0 if io_uring works here, else the negative errno that says
+ * why not; -EOPNOTSUPP: the kernel is older than 6.13 and keeps removed sockets open. Any thread.
+ */
+MUST_USE int io_uring_probe(void);
+
+/* On the thread that will use it. `sockets` is the most it will hold. */
+MUST_USE int io_uring_open(uint32_t sockets, struct io **ret_io);
+MUST_USE int io_epoll_open(uint32_t sockets, struct io **ret_io);
+
+/* The clock both real backends use, CLOCK_MONOTONIC in nanoseconds. */
+int64_t io_clock_ns(void);
+/* Reads and drops what has arrived on an open descriptor, without blocking. */
+void io_discard_input(int fd);

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The io_uring backend: one ring per worker, made on its thread. A socket lives in the ring's file
+ * table and its descriptor is closed, so it counts against RLIMIT_NOFILE per ring, not per process.
+ *
+ * Sends carry MSG_DONTWAIT and MSG_WAITALL and skip the completion of success: a whole send
+ * completes silently inside the submit call, a short one reports its count, a full socket -EAGAIN.
+ * Without MSG_WAITALL a short send would count as success and the rest be lost silently. A slot is
+ * OPEN from add to remove and CLOSING until its polls have completed for the last time; only then
+ * is it emptied and may be given out again, so no completion can name the wrong socket. The
+ * generation in user_data is the second line of that defence.
+ */
+#include "engine/io/io.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/limits.h"
+#include "engine/mutation.h"
+
+#define RING_FLAGS                                                                                 \
+    (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN |         \
+     IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE |                   \
+     IORING_SETUP_CLAMP)
+#define WAIT_ALL   (MUTATION(send_without_waitall) ? 0 : MSG_WAITALL)
+#define SEND_FLAGS (MSG_DONTWAIT | WAIT_ALL | MSG_NOSIGNAL)
+
+/* A batch of sends, and as many polls and cancels. Rings count against RLIMIT_MEMLOCK, 8 MiB by
+ * default on Debian, so a smaller one is tried when there is no room. */
+#define RING_ENTRIES     2048u
+#define RING_ENTRIES_MIN 128u
+#define NO_SLOT          UINT32_MAX
+
+enum user_data_kind {
+    DATA_SEND = 1,
+    DATA_HANGUP,
+    DATA_WRITABLE,
+    DATA_CANCEL_HANGUP,
+    DATA_CANCEL_WRITABLE,
+    DATA_WAKE,
+    DATA_IGNORE,
+};
+
+enum slot_state { SLOT_FREE, SLOT_OPEN, SLOT_CLOSING };
+
+struct slot {
+    uint32_t owner; /* next free slot while free */
+    uint16_t generation;
+    uint8_t state;
+    bool hangup_armed : 1;
+    bool writable_armed : 1;
+};
+
+struct io_ring {
+    struct io io;
+    struct io_uring ring;
+    bool ring_open;
+    int wake_fd;
+    struct slot *slots;
+    uint32_t slot_count;
+    uint32_t free_slot;
+    char sink[16384]; /* where discarded input goes; never read */
+};
+
+static uint64_t data_of(enum user_data_kind kind, uint16_t generation, uint32_t low)
+{
+    return (uint64_t)kind << 56 | (uint64_t)generation << 32 | low;
+}
+
+/* --- submitting ---------------------------------------------------------------------------- */
+
+/* Gives every queued entry to the kernel and runs deferred work. */
+static int ring_submit(struct io_uring *ring)
+{
+    int r;
+    do {
+        r = io_uring_submit_and_get_events(ring);
+    } while ((r >= 0 && io_uring_sq_ready(ring)) || r == -EINTR || r == -EAGAIN || r == -EBUSY);
+    return r < 0 ? r : 0;
+}
+
+/* Nothing to give to the kernel, and no deferred work or overflown completions that it has flagged:
+ * a look would find nothing. */
+static bool ring_is_quiet(const struct io_uring *ring)
+{
+    unsigned flags = IO_URING_READ_ONCE(*ring->sq.kflags);
+    return !io_uring_sq_ready(ring) && !(flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
+}
+
+static struct io_uring_sqe *ring_entry(struct io_ring *io)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring);
+    if (!sqe) {
+        int r = ring_submit(&io->ring);
+        CHECK(r == 0);
+        sqe = io_uring_get_sqe(&io->ring);
+        CHECK(sqe);
+    }
+    return sqe;
+}
+
+static int ring_flush(struct io *base)
+{
+    return ring_submit(&((struct io_ring *)base)->ring);
+}
+
+static void ring_send(struct io *base, int handle, const char *bytes, uint32_t len, uint32_t tag)
+{
+    struct io_uring_sqe *sqe = ring_entry((struct io_ring *)base);
+    io_uring_prep_send(sqe, handle, bytes, len, SEND_FLAGS);
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = data_of(DATA_SEND, 0, tag);
+}
+
+static void arm_hangup(struct io_ring *io, uint32_t index)
+{
+    struct slot *slot = &io->slots[index];
+    struct io_uring_sqe *sqe = ring_entry(io);
+    io_uring_prep_poll_multishot(sqe, (int)index, POLLRDHUP);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    sqe->user_data = data_of(DATA_HANGUP, slot->generation, index);
+    slot->hangup_armed = true;
+}
+
+static void ring_await_writable(struct io *base, int handle)
+{
+    struct io_ring *io = (struct io_ring *)base;
+    struct slot *slot = &io->slots[handle];
+    if (slot->writable_armed)
+        return;
+    struct io_uring_sqe *sqe = ring_entry(io);
+    io_uring_prep_poll_add(sqe, handle, POLLOUT);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    sqe->user_data = data_of(DATA_WRITABLE, slot->generation, (uint32_t)handle);
+    slot->writable_armed = true;
+}
+
+static void arm_wake(struct io_ring *io)
+{
+    struct io_uring_sqe *sqe = ring_entry(io);
+    io_uring_prep_poll_multishot(sqe, io->wake_fd, POLLIN);
+    sqe->user_data = data_of(DATA_WAKE, 0, 0);
+}
+
+/* --- sockets ------------------------------------------------------------------------------- */
+
+static int ring_add(struct io *base, int fd, uint32_t owner)
+{
+    struct io_ring *io = (struct io_ring *)base;
+    uint32_t index = io->free_slot;
+    if (index == NO_SLOT)
+        return -ENOSPC;
+    int r = io_uring_register_files_update(&io->ring, index, &fd, 1);
+    if (r != 1)
+        return r < 0 ? r : -EIO;
+    close(fd);
+    struct slot *slot = &io->slots[index];
+    io->free_slot = slot->owner;
+    *slot = (struct slot){
+        .owner = owner, .generation = (uint16_t)(slot->generation + 1), .state = SLOT_OPEN};
+    arm_hangup(io, index);
+    return (int)index;
+}
+
+static void cancel(struct io_ring *io, uint32_t index, bool hangup)
+{
+    uint16_t generation = io->slots[index].generation;
+    struct io_uring_sqe *sqe = ring_entry(io);
+    io_uring_prep_poll_remove(sqe,
+                              data_of(hangup ? DATA_HANGUP : DATA_WRITABLE, generation, index));
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = data_of(hangup ? DATA_CANCEL_HANGUP : DATA_CANCEL_WRITABLE, generation, index);
+}
+
+/* The last completion of its polls has come: the kernel may let go of the socket. */
+static void close_slot(struct io_ring *io, uint32_t index)
+{
+    struct slot *slot = &io->slots[index];
+    if (slot->hangup_armed || slot->writable_armed)
+        return;
+    int none = -1;
+    int r = io_uring_register_files_update(&io->ring, index, &none, 1);
+    CHECK(r == 1);
+    slot->state = SLOT_FREE;
+    slot->owner = io->free_slot;
+    io->free_slot = index;
+}
+
+static void ring_remove(struct io *base, int handle)
+{
+    struct io_ring *io = (struct io_ring *)base;
+    struct slot *slot = &io->slots[handle];
+    DCHECK(slot->state == SLOT_OPEN);
+    slot->state = SLOT_CLOSING;
+    /* MSG_TRUNC drops TCP data in the kernel; unix sockets ignore it and copy, so the length must
+     * be the buffer's. */
+    struct io_uring_sqe *sqe = ring_entry(io);
+    io_uring_prep_recv(sqe, handle, io->sink, sizeof(io->sink), MSG_DONTWAIT | MSG_TRUNC);
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = data_of(DATA_IGNORE, 0, 0);
+    if (slot->hangup_armed)
+        cancel(io, (uint32_t)handle, true);
+    if (slot->writable_armed)
+        cancel(io, (uint32_t)handle, false);
+    if (!slot->hangup_armed && !slot->writable_armed) {
+        int r = ring_submit(&io->ring); /* the recv above names the slot */
+        CHECK(r == 0);
+        close_slot(io, (uint32_t)handle);
+    }
+}
+
+/* --- events -------------------------------------------------------------------------------- */
+
+static bool on_poll(struct io_ring *io, const struct io_uring_cqe *cqe, bool hangup,
+                    struct io_event *ret_event)
+{
+    uint32_t index = (uint32_t)cqe->user_data;
+    struct slot *slot = &io->slots[index];
+    if (slot->state == SLOT_FREE || slot->generation != (uint16_t)(cqe->user_data >> 32))
+        return false;
+    bool over = !(cqe->flags & IORING_CQE_F_MORE);
+    if (hangup && over)
+        slot->hangup_armed = false;
+    if (!hangup)
+        slot->writable_armed = false;
+    if (slot->state == SLOT_CLOSING) {
+        if (!over) /* it fired while it was being cancelled: cancel again */
+            cancel(io, index, hangup);
+        close_slot(io, index);
+        return false;
+    }
+    bool broken = cqe->res < 0 || (cqe->res & (POLLRDHUP | POLLHUP | POLLERR));
+    if (hangup && over && !broken)
+        arm_hangup(io, index);
+    if (hangup && !broken)
+        return false;
+    *ret_event = (struct io_event){.kind = broken ? IO_HANGUP : IO_WRITABLE, .owner = slot->owner};
+    return true;
+}
+
+/* A cancel that found its poll about to fire: if that firing posts nothing, nobody would cancel it
+ * again. */
+static void on_cancel_failed(struct io_ring *io, const struct io_uring_cqe *cqe, bool hangup)
+{
+    uint32_t index = (uint32_t)cqe->user_data;
+    const struct slot *slot = &io->slots[index];
+    if (cqe->res == -EALREADY && slot->state == SLOT_CLOSING &&
+        slot->generation == (uint16_t)(cqe->user_data >> 32) &&
+        (hangup ? slot->hangup_armed : slot->writable_armed))
+        cancel(io, index, hangup);
+}
+
+static bool translate(struct io_ring *io, const struct io_uring_cqe *cqe,
+                      struct io_event *ret_event)
+{
+    uint64_t count;
+    switch ((enum user_data_kind)(cqe->user_data >> 56)) {
+    case DATA_SEND:
+        *ret_event = (struct io_event){
+            .kind = IO_SHORT, .owner = (uint32_t)cqe->user_data, .result = cqe->res};
+        return true;
+    case DATA_HANGUP:
+        return on_poll(io, cqe, true, ret_event);
+    case DATA_WRITABLE:
+        return on_poll(io, cqe, false, ret_event);
+    case DATA_CANCEL_HANGUP:
+        on_cancel_failed(io, cqe, true);
+        return false;
+    case DATA_CANCEL_WRITABLE:
+        on_cancel_failed(io, cqe, false);
+        return false;
+    case DATA_WAKE:
+        if (read(io->wake_fd, &count, sizeof(count)) < 0)
+            count = 0; /* non-blocking: somebody's wake was reset already */
+        if (!(cqe->flags & IORING_CQE_F_MORE))
+            arm_wake(io);
+        return false;
+    case DATA_IGNORE:
+        return false;
+    }
+    return false;
+}
+
+static bool ring_next(struct io *base, struct io_event *ret_event)
+{
+    struct io_ring *io = (struct io_ring *)base;
+    struct io_uring_cqe *cqe;
+    /* Peeking also runs deferred work that the kernel has flagged: it does so in small portions. */
+    while (io_uring_peek_cqe(&io->ring, &cqe) == 0) {
+        struct io_uring_cqe copy = *cqe;
+        io_uring_cqe_seen(&io->ring, cqe);
+        if (translate(io, &copy, ret_event))
+            return true;
+    }
+    return false;
+}
+
+static int ring_wait(struct io *base, int64_t timeout_ns)
+{
+    struct io_ring *io = (struct io_ring *)base;
+    if (timeout_ns == 0)
+        return ring_is_quiet(&io->ring) ? 0 : ring_submit(&io->ring);
+    struct __kernel_timespec timeout = {.tv_sec = timeout_ns / 1000000000,
+                                        .tv_nsec = timeout_ns % 1000000000};
+    struct io_uring_cqe *cqe;
+    int r = io_uring_submit_and_wait_timeout(&io->ring, &cqe, 1, timeout_ns < 0 ? NULL : &timeout,
+                                             NULL);
+    return r >= 0 || r == -ETIME || r == -EINTR || r == -EAGAIN || r == -EBUSY ? 0 : r;
+}
+
+static void ring_wake(struct io *base)
+{
+    uint64_t one = 1;
+    ssize_t written = write(((struct io_ring *)base)->wake_fd, &one, sizeof(one));
+    (void)written; /* full means that a wake is pending */
+}
+
+static int64_t ring_now_ns(struct io *io)
+{
+    (void)io;
+    return io_clock_ns();
+}
+
+/* --- open and close ------------------------------------------------------------------------ */
+
+static int open_ring(struct io_uring *ring, uint32_t entries)
+{
+    int r;
+    do {
+        struct io_uring_params parameters = {.flags = RING_FLAGS, .cq_entries = entries * 4};
+        r = io_uring_queue_init_params(entries, ring, &parameters);
+        entries /= 2;
+    } while (r == -ENOMEM && entries >= RING_ENTRIES_MIN);
+    return r;
+}
+
+/* Frees every slot and reaps before the ring goes, so that peers see an orderly end. */
+static void close_slots(struct io_ring *io)
+{
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < io->slot_count; i++) {
+        if (io->slots[i].state == SLOT_OPEN)
+            ring_remove(&io->io, (int)i);
+        open += io->slots[i].state != SLOT_FREE;
+    }
+    struct io_event event;
+    for (int tries = 0; open && tries < 1000; tries++) {
+        ring_wait(&io->io, 10000000);
+        while (ring_next(&io->io, &event))
+            ;
+        open = 0;
+        for (uint32_t i = 0; i < io->slot_count; i++)
+            open += io->slots[i].state != SLOT_FREE;
+    }
+}
+
+static void ring_close(struct io *base)
+{
+    struct io_ring *io = (struct io_ring *)base;
+    if (io->ring_open && io->slots)
+        close_slots(io);
+    if (io->ring_open)
+        io_uring_queue_exit(&io->ring);
+    if (io->wake_fd >= 0)
+        close(io->wake_fd);
+    free(io->slots);
+    free(io);
+}
+
+static const struct io_operations ring_operations = {
+    .name = "io_uring",
+    .close = ring_close,
+    .add = ring_add,
+    .remove = ring_remove,
+    .send = ring_send,
+    .flush = ring_flush,
+    .await_writable = ring_await_writable,
+    .wait = ring_wait,
+    .next = ring_next,
+    .now_ns = ring_now_ns,
+    .wake = ring_wake,
+};
+
+/* Slots beyond the sockets asked for: some may be closing while their successors come. */
+#define SLOTS_CLOSING 256u
+
+static int set_up(struct io_ring *io, uint32_t sockets)
+{
+    struct rlimit limit = {.rlim_cur = 1024};
+    getrlimit(RLIMIT_NOFILE, &limit); /* the kernel's bound for a file table */
+    sockets += sockets + SLOTS_CLOSING <= limit.rlim_cur ? SLOTS_CLOSING : 0;
+    int r = open_ring(&io->ring, RING_ENTRIES);
+    if (r < 0)
+        return r;
+    io->ring_open = true;
+    io->slots = calloc(sockets, sizeof(*io->slots));
+    io->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (!io->slots || io->wake_fd < 0)
+        return io->slots ? -errno : -ENOMEM;
+    r = io_uring_register_files_sparse(&io->ring, sockets);
+    if (r < 0)
+        return r;
+    io->slot_count = sockets;
+    for (uint32_t i = 0; i < sockets; i++)
+        io->slots[i].owner = i + 1 < sockets ? i + 1 : NO_SLOT;
+    /* Both are improvements only: older kernels go without. */
+    (void)io_uring_register_ring_fd(&io->ring);
+    unsigned int workers[2] = {1, 1};
+    (void)io_uring_register_iowq_max_workers(&io->ring, workers);
+    arm_wake(io);
+    return ring_submit(&io->ring);
+}
+
+int io_uring_open(uint32_t sockets, struct io **ret_io)
+{
+    struct io_ring *io = calloc(1, sizeof(*io));
+    if (!io)
+        return -ENOMEM;
+    io->io.operations = &ring_operations;
+    io->wake_fd = -1;
+    int r = set_up(io, sockets);
+    if (r < 0) {
+        ring_close(&io->io);
+        return r;
+    }
+    *ret_io = &io->io;
+    return 0;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes out of history again, and when: after a sweep whatever is over the limits, as far as
+ * every member has had it or is slow; by age; and because of the memory ceiling. With it the bytes
+ * in flight are given back, the slow policy is applied, and empty records are dropped.
+ */
+#include "engine/worker/worker.h"
+
+#include "engine/mutation.h"
+
+void worker_release(struct worker *worker, struct frame *frame)
+{
+    bool published = frame && frame->kind == FRAME_EVENT;
+    uint32_t bytes = frame_release(frame);
+    if (published)
+        worker->freed_bytes += bytes;
+}
+
+void worker_give_back(struct worker *worker, struct frame *frame)
+{
+    if (!flow_swept(worker->flow, frame) || MUTATION(flow_kept))
+        return;
+    flow_subtract(worker->flow, &frame, 1);
+    worker->freed_room = true;
+}
+
+/* Everything up to the last finished sweep and before `place`, summed so that it costs few atomic
+ * operations. */
+static void give_back_swept(struct worker *worker, struct channel *channel, uint64_t place)
+{
+    struct history *history = &channel->history;
+    struct frame *frames[128];
+    unsigned count = 0;
+    for (; history->returned < history->end && history->returned < place; history->returned++) {
+        struct frame *frame = history_at(history, history->returned);
+        if (frame->sequence > channel->swept)
+            break;
+        if (!flow_swept(worker->flow, frame))
+            continue;
+        frames[count++] = frame;
+        if (count == sizeof(frames) / sizeof(frames[0])) {
+            flow_subtract(worker->flow, frames, count);
+            count = 0;
+        }
+        worker->freed_room = true;
+    }
+    if (count)
+        flow_subtract(worker->flow, frames, count);
+}
+
+void worker_evict(struct worker *worker, struct channel *channel)
+{
+    struct history *history = &channel->history;
+    struct frame *frame = history_evict(history, &worker->options->key);
+    if (history->returned < history->begin) {
+        history->returned = history->begin;
+        worker_give_back(worker, frame);
+    }
+    COUNT(worker, evicted, 1);
+    COUNT(worker, history_events, -1);
+    COUNT(worker, history_bytes, -(uint64_t)frame->len);
+    worker->kept_bytes -= frame_memory(frame);
+    worker_release(worker, frame);
+}
+
+/* The record goes, with everything that points to it. */
+void worker_discard(struct worker *worker, struct channel *channel)
+{
+    if (worker->run.channel == channel)
+        worker->run.channel = NULL;
+    channels_drop(&worker->channels, channel);
+    COUNT(worker, channels_dropped, 1);
+    COUNT(worker, channels, -1);
+}
+
+/* --- after a sweep ------------------------------------------------------------------------- */
+
+static bool is_over(const struct worker *worker, const struct history *history)
+{
+    const struct hub_options *limits = &worker->limits;
+    if (history_count(history) == 0)
+        return false;
+    const struct frame *oldest = history_at(history, history->begin);
+    return history_count(history) > limits->history_events ||
+           history->bytes > limits->history_bytes ||
+           worker->now_ns - oldest->born_ns > (int64_t)limits->history_age_s * 1000000000;
+}
+
+/* The earliest cursor among the members that lack something and hold the channel. */
+static uint64_t slowest_reader(const struct worker *worker, const struct channel *channel)
+{
+    uint64_t cursor = UINT64_MAX;
+    for (uint32_t i = 0; i < channel->member_count; i++) {
+        const struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
+        if (subscriber->state != SUBSCRIBER_CURRENT && !(subscriber->flags & SUBSCRIBER_SLOW) &&
+            subscriber->cursor < cursor)
+            cursor = subscriber->cursor;
+    }
+    return cursor;
+}
+
+/* History has passed some slow members: the policy `disconnect` closes them. With `skip` they stay,
+ * and are told when their socket takes bytes again. */
+static void apply_slow_policy(struct worker *worker, struct channel *channel)
+{
+    if (worker->limits.slow != SLOW_DISCONNECT)
+        return;
+    for (uint32_t i = channel->member_count; i-- > 0;) {
+        struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
+        if (subscriber->state != SUBSCRIBER_CURRENT && (subscriber->flags & SUBSCRIBER_SLOW) &&
+            gap_is_due(subscriber, subscriber->cursor))
+            subscriber_close(worker, subscriber, CLOSE_SLOW);
+    }
+}
+
+static void set_held(struct worker *worker, struct channel *channel, bool held)
+{
+    if (channel->held != held)
+        COUNT(worker, channels_held, held ? 1 : -1);
+    channel->held = held;
+}
+
+/* How far the channel may be given back beyond a reader at `cursor`: half of its history, not all
+ * of it. What a reader that is cut off had in its buffers, and what comes until it is back, must
+ * still be there when it resumes. Bytes are taken to be spread evenly. */
+static uint64_t place_for_reader(const struct worker *worker, const struct history *history,
+                                 uint64_t cursor)
+{
+    uint64_t room = worker->limits.history_events / 2;
+    if (history->bytes > 0) {
+        double per_event = (double)history->bytes / (double)history_count(history);
+        double by_bytes = (double)worker->limits.history_bytes / 2 / per_event;
+        if (by_bytes < (double)room)
+            room = (uint64_t)by_bytes;
+    }
+    return history_after(history, cursor) + room;
+}
+
+bool channel_trim(struct worker *worker, struct channel *channel)
+{
+    DCHECK(worker->send_count == 0);
+    struct history *history = &channel->history;
+    uint64_t reader = channel->behind_count ? slowest_reader(worker, channel) : UINT64_MAX;
+    uint64_t place = history->end;
+    if (reader != UINT64_MAX)
+        place = place_for_reader(worker, history, reader);
+    if (is_over(worker, history)) {
+        bool needed = reader < channel->swept && !MUTATION(evict_past_reader);
+        uint64_t limit = needed ? reader : channel->swept;
+        uint64_t begin = history->begin;
+        while (is_over(worker, history) && history_at(history, history->begin)->sequence <= limit)
+            worker_evict(worker, channel);
+        if (is_over(worker, history) &&
+            history_at(history, history->begin)->sequence <= channel->swept)
+            place = history->begin; /* a reader needs what is over the limits */
+        if (history->begin != begin && channel->behind_count)
+            apply_slow_policy(worker, channel);
+    }
+    give_back_swept(worker, channel, place);
+    bool held = history->returned < history->end &&
+                history_at(history, history->returned)->sequence <= channel->swept;
+    set_held(worker, channel, held);
+    if (history_count(history))
+        return false;
+    channels_untouch(&worker->channels, channel);
+    if (channel->member_count || channel->dirty || channel->finishing)
+        return false;
+    worker_discard(worker, channel);
+    return true;
+}
+
+/* --- the memory ceiling --------------------------------------------------------------------- */
+
+/* Of a channel's history one round takes this part. */
+#define RELIEVE_PART 16
+
+/* Evicts some of the channel's oldest frames, as far as its sweeps and readers allow: never much at
+ * once, so that of channels alike none loses its newest while another keeps its oldest. */
+static uint32_t relieve_channel(struct worker *worker, struct channel *channel, uint64_t too_much)
+{
+    struct history *history = &channel->history;
+    uint64_t reader = channel->behind_count ? slowest_reader(worker, channel) : UINT64_MAX;
+    uint64_t limit = reader < channel->swept ? reader : channel->swept;
+    uint64_t before = worker->kept_bytes;
+    uint64_t most = history_count(history) / RELIEVE_PART + 1;
+    uint32_t count = 0;
+    while (count < most && before - worker->kept_bytes < too_much && history_count(history) &&
+           history_at(history, history->begin)->sequence <= limit) {
+        worker_evict(worker, channel);
+        count++;
+    }
+    COUNT(worker, evicted_memory, count);
+    if (count && channel->behind_count)
+        apply_slow_policy(worker, channel);
+    return count;
+}
+
+/* Nothing can be evicted any more: who is furthest behind holds the most, and is closed. A slow one
+ * holds nothing. */
+static bool close_furthest(struct worker *worker)
+{
+    struct subscriber *furthest = NULL;
+    for (uint32_t i = 0; i < worker->lagging_count; i++) {
+        struct subscriber *subscriber = &worker->subscribers[worker->lagging[i]];
+        if ((subscriber->flags & (SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW)) == SUBSCRIBER_LAGGING &&
+            (!furthest || subscriber->cursor < furthest->cursor))
+            furthest = subscriber;
+    }
+    if (furthest)
+        subscriber_close(worker, furthest, CLOSE_MEMORY);
+    return furthest;
+}
+
+/* At the ceiling a worker evicts more only every so many turns, for what it evicted is free only
+ * once the others have evicted it too. */
+#define RELIEVE_TURNS 256
+
+/*
+ * How much this worker keeps too much. Frames are shared, so that each worker keeps its own
+ * histories below seven eighths of what connections leave; but workers do not evict in step, and
+ * together may keep what no single one does. Near the ceiling each evicts somewhat more, and at it
+ * whatever is needed.
+ */
+static uint64_t too_much(struct worker *worker, uint64_t max)
+{
+    uint64_t all = flow_memory(worker->flow);
+    uint64_t other = atomic_load_explicit(&worker->flow->other_bytes, memory_order_relaxed);
+    uint64_t own = worker->kept_bytes + other;
+    uint64_t bound = max - max / (all > max - max / 16 ? 4 : 8);
+    uint64_t excess = own > bound ? own - bound : 0;
+    bool full = all >= max && excess == 0;
+    worker->relieve_turns = full ? worker->relieve_turns + 1 : 0;
+    if (full && worker->relieve_turns % RELIEVE_TURNS == 0)
+        excess = max / 16 + 1;
+    return excess < worker->kept_bytes ? excess : worker->kept_bytes;
+}
+
+/* The channels published to longest ago go first, each with a part of what it has, round by round.
+ */
+bool worker_relieve(struct worker *worker)
+{
+    uint64_t max = worker->limits.memory_max;
+    uint64_t excess = max && worker->kept_bytes ? too_much(worker, max) : 0;
+    if (excess == 0)
+        return max && worker->kept_bytes && worker->relieve_turns > 0;
+    worker_flush(worker);
+    uint64_t target = worker->kept_bytes - excess;
+    uint32_t count = 0, before = 0;
+    struct channel *channel = worker->channels.oldest;
+    for (int looks = 0; channel && looks < 1000 && count < RELIEVE_BATCH; looks++) {
+        struct channel *newer = channel->newer;
+        if (worker->kept_bytes <= target)
+            break;
+        count += relieve_channel(worker, channel, worker->kept_bytes - target);
+        channel_trim(worker, channel); /* gives back, and drops the record if nothing is left */
+        channel = newer;
+        if (!channel && count > before) {
+            channel = worker->channels.oldest;
+            before = count;
+        }
+    }
+    if (count == 0 && flow_memory_is_full(worker->flow))
+        return close_furthest(worker);
+    return count > 0;
+}
+
+/* By age, for channels that nobody publishes to any more. */
+void worker_expire(struct worker *worker)
+{
+    struct channel *channel = worker->channels.oldest;
+    for (int looks = 0; channel && looks < 1000; looks++) {
+        struct history *history = &channel->history;
+        struct channel *newer = channel->newer;
+        const struct frame *latest = history_at(history, history->end - 1);
+        if (worker->now_ns - latest->born_ns <= (int64_t)worker->limits.history_age_s * 1000000000)
+            return; /* all others were published to later */
+        channel_trim(worker, channel);
+        channel = newer;
+    }
+}

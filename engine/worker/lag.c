@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is slow: a subscriber lags from its first short send until it has everything. At the end of
+ * each window (slow_after) the worker tries to send without waiting for writability, since TCP
+ * reports it late. If the socket is full again and took fewer bytes over the window than the
+ * required rate asks, the subscriber is slow: it holds nobody any more, and when history passes it
+ * the policy applies. Having everything ends lagging and slowness.
+ *
+ * The required rate is slow_rate as long as few, or at most half of the worker's readers lag. When
+ * most of them do, not one client is slow but this server, its link or its machine, and nobody is
+ * dropped for that: required is then a quarter of what the laggards take on average, so that only
+ * who is far behind the others counts as slow, and at least a small part of slow_rate, so that
+ * clients that stand still never stop a channel.
+ */
+#include "engine/worker/worker.h"
+
+#include "engine/mutation.h"
+
+/* Parts of the average, and of slow_rate, that are required when most readers lag; picked by hand.
+ */
+#define AVERAGE_PART 4
+#define FLOOR_PART   64
+/* Fewer laggards than this are clients of their own, not a crowd that shares one cause. */
+#define CROWD_MIN 8
+/* Windows that a laggard has when most readers lag; picked by hand. */
+#define CROWDED_WINDOWS 4
+
+static int64_t window_ns(const struct worker *worker)
+{
+    return (int64_t)worker->limits.slow_after_ms * 1000000;
+}
+
+void lag_blocked(struct worker *worker, struct subscriber *subscriber, bool took_any)
+{
+    if (!(subscriber->flags & SUBSCRIBER_LAGGING)) {
+        subscriber->flags |= SUBSCRIBER_LAGGING;
+        subscriber->window_ms = worker_ms(worker);
+        subscriber->window_bytes = 0;
+        worker->lagging_live++;
+        COUNT(worker, subscribers_lagging, 1);
+        if (!(subscriber->flags & SUBSCRIBER_LISTED)) {
+            subscriber->flags |= SUBSCRIBER_LISTED;
+            worker->lagging[worker->lagging_count++] = subscriber_index(worker, subscriber);
+        }
+        int64_t due = worker->now_ns + window_ns(worker);
+        if (due < worker->lag_due_ns)
+            worker->lag_due_ns = due;
+        if (due < worker->lag_round_due_ns)
+            worker->lag_round_due_ns = due;
+    }
+    subscriber_set_state(worker, subscriber, SUBSCRIBER_BLOCKED);
+    /* Refused although the kernel has just said writable: it is short of memory, not the socket of
+     * room, and would say so again at once. The end of the window tries again. */
+    bool promised = subscriber->flags & SUBSCRIBER_PROMISED;
+    subscriber->flags &= (uint16_t)~SUBSCRIBER_PROMISED;
+    if ((took_any || !promised) && !MUTATION(writable_unawaited))
+        worker->io->operations->await_writable(worker->io, subscriber->handle);
+}
+
+static void subscriber_is_fast(struct worker *worker)
+{
+    worker->slow_live--;
+    COUNT(worker, subscribers_slow, -1);
+}
+
+void lag_ended(struct worker *worker, struct subscriber *subscriber)
+{
+    if (subscriber->flags & SUBSCRIBER_LAGGING) {
+        worker->lagging_live--;
+        COUNT(worker, subscribers_lagging, -1);
+    }
+    if (subscriber->flags & SUBSCRIBER_SLOW)
+        subscriber_is_fast(worker);
+    subscriber->flags &= (uint8_t) ~(SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW);
+}
+
+static bool window_over(const struct worker *worker, const struct subscriber *subscriber)
+{
+    return worker_ms(worker) - subscriber->window_ms >= worker->limits.slow_after_ms;
+}
+
+/* `rate` in bytes per second. */
+static bool took_enough(const struct worker *worker, const struct subscriber *subscriber,
+                        uint64_t rate)
+{
+    uint64_t window = worker_ms(worker) - subscriber->window_ms;
+    return (uint64_t)subscriber->window_bytes * 1000 >= rate * window;
+}
+
+static struct demand demand_now(const struct worker *worker)
+{
+    uint64_t slow_rate = worker->limits.slow_rate;
+    uint32_t slow_after_ms = worker->limits.slow_after_ms;
+    uint32_t readers = worker->subscriber_count - worker->slow_live;
+    uint32_t laggards = worker->lagging_live - worker->slow_live;
+    if (laggards <= readers / 2 || laggards < CROWD_MIN)
+        return (struct demand){slow_rate, slow_after_ms};
+    uint64_t bytes = 0, time_ms = 0;
+    for (uint32_t i = 0; i < worker->lagging_count; i++) {
+        const struct subscriber *subscriber = &worker->subscribers[worker->lagging[i]];
+        if (!(subscriber->flags & SUBSCRIBER_LAGGING) || (subscriber->flags & SUBSCRIBER_SLOW))
+            continue;
+        bytes += subscriber->window_bytes;
+        time_ms += worker_ms(worker) - subscriber->window_ms;
+    }
+    uint64_t rate = time_ms ? bytes * 1000 / time_ms / AVERAGE_PART : slow_rate;
+    uint64_t least = slow_rate / FLOOR_PART + 1;
+    return (struct demand){rate > slow_rate ? slow_rate
+                           : rate < least   ? least
+                                            : rate,
+                           slow_after_ms * CROWDED_WINDOWS};
+}
+
+/* Drops from the list who does not lag any more. */
+static void list_clean(struct worker *worker)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < worker->lagging_count; i++) {
+        struct subscriber *subscriber = &worker->subscribers[worker->lagging[i]];
+        if (subscriber->flags & SUBSCRIBER_LAGGING)
+            worker->lagging[kept++] = worker->lagging[i];
+        else
+            subscriber->flags &= (uint16_t)~SUBSCRIBER_LISTED;
+    }
+    worker->lagging_count = kept;
+}
+
+static void judge(struct worker *worker, struct subscriber *subscriber)
+{
+    if (subscriber->state != SUBSCRIBER_BLOCKED)
+        return; /* its socket takes more: it waits for us, and its window goes on */
+    bool lacks = !(subscriber->flags & SUBSCRIBER_SLOW) &&
+                 !took_enough(worker, subscriber, worker->demand.rate);
+    if (lacks && worker_ms(worker) - subscriber->window_ms < worker->demand.window_ms)
+        return; /* it has longer than one */
+    if (lacks) {
+        subscriber->flags |= SUBSCRIBER_SLOW;
+        worker->slow_live++;
+        COUNT(worker, became_slow, 1);
+        COUNT(worker, subscribers_slow, 1);
+        /* It holds nobody from here on: its held channels look again. */
+        subscriber_set_state(worker, subscriber, SUBSCRIBER_BLOCKED);
+    }
+    subscriber->window_ms = worker_ms(worker);
+    subscriber->window_bytes = 0;
+}
+
+static bool is_stuck(const struct worker *worker, const struct subscriber *subscriber)
+{
+    uint32_t timeout_ms = worker->limits.write_timeout_ms;
+    return timeout_ms && subscriber->state == SUBSCRIBER_BLOCKED &&
+           worker_ms(worker) - subscriber->written_ms >= timeout_ms;
+}
+
+/* When to look at it again: at the end of its window, or soon if that is over and it goes on. */
+static int64_t next_look(const struct worker *worker, const struct subscriber *subscriber)
+{
+    int64_t age_ns = (int64_t)(worker_ms(worker) - subscriber->window_ms) * 1000000;
+    int64_t left_ns = window_ns(worker) - age_ns;
+    int64_t soon_ns = window_ns(worker) / 8 + 1000000;
+    return worker->now_ns + (left_ns > 0 ? left_ns : soon_ns);
+}
+
+/* A slice of the round: a bounded number of tries, one flush, and the verdicts. How far it came. */
+static uint32_t look_at(struct worker *worker, uint32_t first, uint32_t last)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = first; i < last; i++) {
+        struct subscriber *subscriber = &worker->subscribers[worker->lagging[i]];
+        if ((subscriber->flags & SUBSCRIBER_LAGGING) && subscriber->state == SUBSCRIBER_BLOCKED &&
+            window_over(worker, subscriber) &&
+            !took_enough(worker, subscriber, worker->limits.slow_rate))
+            bytes += send_own(worker, subscriber);
+        if (bytes >= CATCH_UP_TURN_BYTES)
+            last = i + 1;
+    }
+    worker_flush(worker);
+    for (uint32_t i = first; i < last; i++) {
+        struct subscriber *subscriber = &worker->subscribers[worker->lagging[i]];
+        if (!(subscriber->flags & SUBSCRIBER_LAGGING))
+            continue;
+        if (is_stuck(worker, subscriber)) {
+            subscriber_close(worker, subscriber, CLOSE_STUCK);
+            continue;
+        }
+        if (window_over(worker, subscriber))
+            judge(worker, subscriber);
+        int64_t due = next_look(worker, subscriber);
+        if (due < worker->lag_round_due_ns)
+            worker->lag_round_due_ns = due;
+    }
+    return last;
+}
+
+bool lag_check(struct worker *worker)
+{
+    if (worker->now_ns < worker->lag_due_ns)
+        return false;
+    if (worker->lag_next == 0) {
+        list_clean(worker);
+        worker->demand = demand_now(worker);
+        worker->lag_round_due_ns = INT64_MAX;
+    }
+    uint32_t last = worker->lag_next + LAG_BATCH;
+    if (last > worker->lagging_count)
+        last = worker->lagging_count;
+    last = look_at(worker, worker->lag_next, last);
+    if (last < worker->lagging_count) {
+        worker->lag_next = last;
+        return true;
+    }
+    worker->lag_next = 0;
+    worker->lag_due_ns = worker->lag_round_due_ns;
+    return false;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* Subscriber records: from the free list into their channels, and out again. See subscriber.h. */
+#include "engine/worker/subscriber.h"
+
+#include <errno.h>
+
+#include "engine/worker/worker.h"
+
+#define NO_RECORD UINT32_MAX
+
+/* Flags that belong to the index, not to the subscriber: lists may still name it. */
+#define FLAGS_OF_INDEX (SUBSCRIBER_LISTED | SUBSCRIBER_QUEUED)
+
+struct subscriber *subscriber_new(struct worker *worker)
+{
+    uint32_t index = worker->subscribers_free;
+    if (index != NO_RECORD)
+        worker->subscribers_free = worker->subscribers[index].position;
+    else if (worker->subscribers_used < worker->options->sockets)
+        index = worker->subscribers_used++;
+    else
+        return NULL;
+    struct subscriber *subscriber = &worker->subscribers[index];
+    DCHECK(subscriber->state == SUBSCRIBER_FREE);
+    *subscriber = (struct subscriber){.flags = subscriber->flags & FLAGS_OF_INDEX, .handle = -1};
+    return subscriber;
+}
+
+void subscriber_release(struct worker *worker, struct subscriber *subscriber)
+{
+    subscriber->state = SUBSCRIBER_FREE;
+    subscriber->flags &= FLAGS_OF_INDEX;
+    subscriber->position = worker->graveyard;
+    worker->graveyard = subscriber_index(worker, subscriber);
+}
+
+/* After a flush no queued send names the dead any more: their records may be used again. */
+void subscribers_bury(struct worker *worker)
+{
+    while (worker->graveyard != NO_RECORD) {
+        uint32_t index = worker->graveyard;
+        worker->graveyard = worker->subscribers[index].position;
+        worker->subscribers[index].position = worker->subscribers_free;
+        worker->subscribers_free = index;
+    }
+}
+
+struct membership *subscriber_memberships(struct subscriber *subscriber, struct membership *single,
+                                          uint32_t *ret_count)
+{
+    if (subscriber->flags & SUBSCRIBER_MANY) {
+        *ret_count = subscriber->set->count;
+        return subscriber->set->items;
+    }
+    *single = (struct membership){.channel = subscriber->channel, .position = subscriber->position};
+    *ret_count = 1;
+    return single;
+}
+
+static void on_moved(void *context, struct channel *channel, uint32_t index, uint32_t position)
+{
+    struct worker *worker = context;
+    struct subscriber *subscriber = &worker->subscribers[index];
+    if (!(subscriber->flags & SUBSCRIBER_MANY)) {
+        subscriber->position = position;
+        return;
+    }
+    for (uint32_t i = 0; i < subscriber->set->count; i++)
+        if (subscriber->set->items[i].channel == channel)
+            subscriber->set->items[i].position = position;
+}
+
+/* Leaves the first `count` of its channels. A channel that is empty now, or was held, is swept,
+ * which drops or frees it. */
+static void leave(struct worker *worker, struct subscriber *subscriber, uint32_t count)
+{
+    struct membership single;
+    uint32_t all;
+    struct membership *memberships = subscriber_memberships(subscriber, &single, &all);
+    for (uint32_t i = 0; i < count; i++) {
+        struct channel *channel = memberships[i].channel;
+        if (subscriber->state != SUBSCRIBER_CURRENT)
+            channel->behind_count--;
+        channel_remove_member(channel, memberships[i].position, on_moved, worker);
+        if (channel->held || channel->member_count == 0)
+            channel_mark_dirty(worker, channel);
+    }
+    if (subscriber->flags & SUBSCRIBER_MANY)
+        free(subscriber->set);
+    subscriber->set = NULL;
+    subscriber->flags &= (uint16_t)~SUBSCRIBER_MANY;
+}
+
+int subscriber_join(struct worker *worker, struct subscriber *subscriber,
+                    struct channel *const *channels, unsigned count)
+{
+    uint32_t index = subscriber_index(worker, subscriber);
+    subscriber->state = SUBSCRIBER_BEHIND;
+    if (count == 1) {
+        int r = channel_add_member(channels[0], index, &subscriber->position);
+        if (r < 0)
+            return r;
+        subscriber->channel = channels[0];
+        channels[0]->behind_count++;
+        return 0;
+    }
+    struct channel_set *set = malloc(sizeof(*set) + count * sizeof(set->items[0]));
+    if (!set)
+        return -ENOMEM;
+    *set = (struct channel_set){.count = count};
+    subscriber->set = set;
+    subscriber->flags |= SUBSCRIBER_MANY;
+    for (unsigned i = 0; i < count; i++) {
+        set->items[i] = (struct membership){.channel = channels[i]};
+        int r = channel_add_member(channels[i], index, &set->items[i].position);
+        if (r < 0) {
+            leave(worker, subscriber, i);
+            return r;
+        }
+        channels[i]->behind_count++;
+    }
+    return 0;
+}
+
+void subscriber_set_state(struct worker *worker, struct subscriber *subscriber,
+                          enum subscriber_state state)
+{
+    bool was_current = subscriber->state == SUBSCRIBER_CURRENT;
+    bool is_current = state == SUBSCRIBER_CURRENT;
+    subscriber->state = (uint8_t)state;
+    struct membership single;
+    uint32_t count;
+    struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct channel *channel = memberships[i].channel;
+        if (was_current && !is_current)
+            channel->behind_count++;
+        if (!was_current && is_current)
+            channel->behind_count--;
+        if (channel->held)
+            channel_mark_dirty(worker, channel);
+    }
+}
+
+void subscriber_abandon(struct worker *worker, struct subscriber *subscriber)
+{
+    leave(worker, subscriber, subscriber->flags & SUBSCRIBER_MANY ? subscriber->set->count : 1);
+    worker_release(worker, TAKE(subscriber->begun));
+    subscriber_release(worker, subscriber);
+}
+
+bool subscriber_is_ending(const struct worker *worker, const struct subscriber *subscriber)
+{
+    return worker->draining || (subscriber->flags & SUBSCRIBER_ENDING);
+}
+
+enum close_reason subscriber_end_reason(const struct worker *worker,
+                                        const struct subscriber *subscriber)
+{
+    if (worker->draining)
+        return CLOSE_DRAIN;
+    if (subscriber->flags & SUBSCRIBER_AGED)
+        return CLOSE_AGE;
+    return subscriber->flags & SUBSCRIBER_IDLE ? CLOSE_IDLE : CLOSE_LIMIT;
+}
+
+static void count_closed(struct worker *worker, enum close_reason reason)
+{
+    switch (reason) {
+    case CLOSE_GONE:
+        COUNT(worker, closed_gone, 1);
+        break;
+    case CLOSE_SLOW:
+        COUNT(worker, closed_slow, 1);
+        break;
+    case CLOSE_LIMIT:
+        COUNT(worker, closed_limit, 1);
+        break;
+    case CLOSE_ERROR:
+        COUNT(worker, closed_error, 1);
+        break;
+    case CLOSE_DRAIN:
+        COUNT(worker, closed_drain, 1);
+        break;
+    case CLOSE_CUT:
+        COUNT(worker, closed_cut, 1);
+        break;
+    case CLOSE_STUCK:
+        COUNT(worker, closed_stuck, 1);
+        break;
+    case CLOSE_IDLE:
+        COUNT(worker, closed_idle, 1);
+        break;
+    case CLOSE_AGE:
+        COUNT(worker, closed_age, 1);
+        break;
+    case CLOSE_MEMORY:
+        COUNT(worker, closed_memory, 1);
+        break;
+    }
+}
+
+void subscriber_close(struct worker *worker, struct subscriber *subscriber,
+                      enum close_reason reason)
+{
+    DCHECK(subscriber->state != SUBSCRIBER_FREE);
+    lag_ended(worker, subscriber);
+    worker->io->operations->remove(worker->io, subscriber->handle);
+    subscriber_abandon(worker, subscriber);
+    worker->subscriber_count--;
+    atomic_fetch_sub_explicit(&worker->flow->other_bytes, SUBSCRIBER_MEMORY, memory_order_relaxed);
+    COUNT(worker, subscribers, -1);
+    count_closed(worker, reason);
+    /* Release order is not needed: the hub only counts with it. */
+    atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads, publishes and answers the events of a feed: see feed.h. */
+#include "net/feed/feed.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+struct feed *feed_new(struct acceptor *acceptor, int fd)
+{
+    struct feed *feed = calloc(1, sizeof(*feed));
+    if (!feed)
+        return NULL;
+    connection_init(&feed->connection, acceptor, SOURCE_FEED, fd);
+    event_text_init(&feed->parser, acceptor->limits.options.body_max, true);
+    return feed;
+}
+
+void feed_limit(struct feed *feed)
+{
+    event_text_limit(&feed->parser, feed->connection.acceptor->limits.options.body_max);
+}
+
+size_t feed_memory(const struct feed *feed)
+{
+    return sizeof(*feed) + (feed->input ? READ_BYTES : 0) + feed->parser.data_capacity +
+           feed->gathered_bytes + feed->connection.output_capacity;
+}
+
+void feed_start(struct feed *feed)
+{
+    net_count(&feed->connection.acceptor->stats.feeds_open);
+    net_count(&feed->connection.acceptor->stats.feeds_accepted);
+    connection_want(&feed->connection, EPOLLIN);
+}
+
+void feed_on_closed(struct feed *feed)
+{
+    acceptor_unwait(feed->connection.acceptor, &feed->waiter);
+    net_uncount(&feed->connection.acceptor->stats.feeds_open);
+}
+
+void feed_free(struct feed *feed)
+{
+    for (unsigned i = feed->done; i < feed->count; i++)
+        frame_unref(feed->entries[i].frame);
+    event_text_deinit(&feed->parser);
+    free(feed->input);
+    connection_deinit(&feed->connection);
+    free(feed);
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
+
+static void answer_error(struct feed *feed, const char *sentence, struct text ack)
+{
+    char text[sizeof(feed->error) + ACK_BYTES_MAX + 32];
+    int len = ack.len ? snprintf(text, sizeof(text), "error: %.127s\nack: %.*s\n\n", sentence,
+                                 (int)ack.len, ack.at)
+                      : snprintf(text, sizeof(text), "error: %.127s\n\n", sentence);
+    connection_append(&feed->connection, text, (size_t)len);
+}
+
+static void answer_entry_error(struct feed *feed, const struct feed_entry *entry,
+                               const char *sentence)
+{
+    answer_error(feed, sentence, (struct text){entry->ack, entry->ack_len});
+}
+
+static void answer_published(struct feed *feed, const struct feed_entry *entry, struct text id)
+{
+    char text[ACK_BYTES_MAX + EVENT_ID_BYTES_MAX + 32];
+    int len = snprintf(text, sizeof(text), "ack: %.*s\nid: %.*s\n\n", (int)entry->ack_len,
+                       entry->ack, (int)id.len, id.at);
+    connection_append(&feed->connection, text, (size_t)len);
+}
+
+/* --- publishing ---------------------------------------------------------------------------- */
+
+/* The frames of the entries from `done` on that can be published in one step: up to a refusal, and
+ * alike in whether they wait. */
+static unsigned gather_run(const struct feed *feed, struct frame **frames)
+{
+    const struct feed_entry *first = &feed->entries[feed->done];
+    unsigned count = 0;
+    for (unsigned i = feed->done; i < feed->count; i++) {
+        const struct feed_entry *entry = &feed->entries[i];
+        if (!entry->frame || entry->wait_no != first->wait_no)
+            break;
+        frames[count++] = entry->frame;
+    }
+    return count;
+}
+
+static unsigned one_channel(struct frame *const *frames, unsigned count)
+{
+    unsigned same = 1;
+    while (same < count && frames[same]->channel_hash == frames[0]->channel_hash)
+        same++;
+    return same;
+}
+
+/* An id of the publisher's own whose event wants an answer, copied before the frame is the hub's.
+ */
+struct given_id {
+    uint8_t len; /* 0: the id is ours, or not needed */
+    char bytes[EVENT_ID_BYTES_MAX];
+};
+
+/* The frames are the hub's now: answers the acks of the entries. */
+static void finish_run(struct feed *feed, unsigned count, uint64_t first,
+                       const struct given_id *given)
+{
+    struct acceptor *acceptor = feed->connection.acceptor;
+    uint64_t epoch = hub_epoch(acceptor->hub);
+    for (unsigned i = 0; i < count; i++) {
+        struct feed_entry *entry = &feed->entries[feed->done + i];
+        char ours[ID_LEN];
+        struct text id = {given[i].bytes, given[i].len};
+        entry->frame = NULL;
+        net_count(&acceptor->stats.feed_events);
+        if (!entry->ack_len)
+            continue;
+        if (!id.len) {
+            id_format(ours, epoch, first + i);
+            id = (struct text){ours, ID_LEN};
+        }
+        answer_published(feed, entry, id);
+    }
+    feed->done += count;
+}
+
+/* One attempt with the next `count` entries, whose frames these are; on 0 they are done. */
+static int publish_once(struct feed *feed, struct frame *const *frames, unsigned count)
+{
+    struct given_id given[TURN_EVENTS];
+    uint64_t first = 0;
+    for (unsigned i = 0; i < count; i++) {
+        bool needed = frames[i]->id_given && feed->entries[feed->done + i].ack_len;
+        given[i].len = needed ? frames[i]->id_len : 0;
+        if (needed)
+            memcpy(given[i].bytes, frame_id(frames[i]).at, given[i].len);
+    }
+    int r = hub_publish(feed->connection.acceptor->hub, frames, count, &first);
+    if (r == 0)
+        finish_run(feed, count, first, given);
+    return r;
+}
+
+/* The next `count` entries cannot be published: each is told, acknowledgement wanted or not. */
+static void drop_run(struct feed *feed, unsigned count, const char *sentence)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct feed_entry *entry = &feed->entries[feed->done++];
+        frame_unref(TAKE(entry->frame));
+        answer_entry_error(feed, entry, sentence);
+    }
+}
+
+static const char *publish_fault(int r)
+{
+    return r == -ESHUTDOWN ? "stopping" : r == -ENOMEM ? "out of memory" : "publishing failed";
+}
+
+/* Publishes the next run or a part of it. HUB_BUSY: it must wait, `ret_count` entries of it. */
+static int publish_run(struct feed *feed, unsigned *ret_count)
+{
+    struct acceptor *acceptor = feed->connection.acceptor;
+    struct frame *frames[TURN_EVENTS];
+    unsigned count = gather_run(feed, frames);
+    bool wait_no = feed->entries[feed->done].wait_no;
+    int r = HUB_BUSY;
+    if (!waiters_hold(&acceptor->waiters, frames, one_channel(frames, count)))
+        r = publish_once(feed, frames, count);
+    if (r == HUB_BUSY && count > 1) {
+        /* Narrower: one event that may not wait, or one channel, so that only it is waited for. */
+        count = wait_no ? 1 : one_channel(frames, count);
+        if (!waiters_hold(&acceptor->waiters, frames, count))
+            r = publish_once(feed, frames, count);
+    }
+    if (r == HUB_BUSY && wait_no) {
+        net_count(&acceptor->stats.feed_events_busy);
+        drop_run(feed, count, "busy");
+        return 0;
+    }
+    if (r != 0 && r != HUB_BUSY) {
+        drop_run(feed, count, publish_fault(r));
+        return 0;
+    }
+    *ret_count = count;
+    return r;
+}
+
+/* Publishes and answers all that is gathered. False: it waits for room. */
+static bool publish_all(struct feed *feed)
+{
+    struct acceptor *acceptor = feed->connection.acceptor;
+    while (feed->done < feed->count) {
+        if (!feed->entries[feed->done].frame) {
+            net_count(&acceptor->stats.feed_events_refused);
+            answer_entry_error(feed, &feed->entries[feed->done++], feed->error);
+            continue;
+        }
+        unsigned count = 0;
+        if (publish_run(feed, &count) != HUB_BUSY)
+            continue;
+        struct frame *frames[TURN_EVENTS];
+        (void)gather_run(feed, frames);
+        bool held = waiters_hold(&acceptor->waiters, frames, count);
+        feed->waiting = count;
+        acceptor_wait(acceptor, &feed->waiter, &feed->connection, frames, count);
+        if (held)
+            return false;
+        /* Once more after arming: room that appeared since the refusal would not be told. */
+        hub_waiter_arm(acceptor->hub, &acceptor->hub_waiter);
+        if (!feed_retry(feed))
+            return false;
+    }
+    feed->done = feed->count = 0;
+    feed->gathered_bytes = 0;
+    return true;
+}
+
+bool feed_retry(struct feed *feed)
+{
+    struct frame *frames[TURN_EVENTS];
+    (void)gather_run(feed, frames);
+    unsigned count = feed->waiting;
+    int r = publish_once(feed, frames, count);
+    if (r == HUB_BUSY)
+        return false;
+    if (r)
+        drop_run(feed, count, publish_fault(r));
+    feed->waiting = 0;
+    acceptor_unwait(feed->connection.acceptor, &feed->waiter);
+    /* The rest of what it holds is its next turn, behind the others. */
+    connection_ready(&feed->connection);
+    return true;
+}
+
+/* --- parsing ------------------------------------------------------------------------------- */
+
+static struct feed_entry *add_entry(struct feed *feed)
+{
+    struct feed_entry *entry = &feed->entries[feed->count++];
+    struct text ack = feed->parser.ack;
+    *entry = (struct feed_entry){.wait_no = feed->parser.wait_no, .ack_len = (uint8_t)ack.len};
+    if (ack.len)
+        memcpy(entry->ack, ack.at, ack.len);
+    return entry;
+}
+
+static void add_refusal(struct feed *feed, const char *sentence)
+{
+    (void)add_entry(feed);
+    snprintf(feed->error, sizeof(feed->error), "%s", sentence);
+}
+
+/* False: the event was refused, and no further one may be gathered before that is answered. */
+static bool add_event(struct feed *feed)
+{
+    struct frame *frame;
+    int r = hub_frame(feed->connection.acceptor->hub, &feed->parser.event, &frame);
+    if (r) {
+        add_refusal(feed, r < 0 ? "out of memory" : frame_fault_text((enum frame_fault)r));
+        return false;
+    }
+    add_entry(feed)->frame = frame;
+    feed->gathered_bytes += frame->len;
+    return true;
+}
+
+/* Gathers events from the input, up to a turn's worth. */
+static void parse(struct feed *feed)
+{
+    while (feed->at < feed->len && feed->count < TURN_EVENTS && feed->gathered_bytes < TURN_BYTES) {
+        size_t consumed = 0;
+        enum event_text_result result =
+            event_text_read(&feed->parser, feed->input + feed->at, feed->len - feed->at, &consumed);
+        feed->at += (uint32_t)consumed;
+        if (result == EVENT_TEXT_REFUSED) {
+            add_refusal(feed, feed->parser.error);
+            return;
+        }
+        if (result == EVENT_TEXT_EVENT && !add_event(feed))
+            return;
+    }
+}
+
+static bool has_input(const struct feed *feed)
+{
+    return feed->at < feed->len;
+}
+
+/* Reads once. False: out of memory; it will be tried again when epoll says so. */
+static bool read_once(struct feed *feed)
+{
+    if (!feed->input)
+        feed->input = malloc(READ_BYTES);
+    if (!feed->input)
+        return false;
+    feed->at = 0;
+    feed->len = (uint32_t)connection_read(&feed->connection, feed->input, READ_BYTES);
+    return true;
+}
+
+/* --- turns --------------------------------------------------------------------------------- */
+
+static bool is_held(const struct feed *feed)
+{
+    return connection_output_bytes(&feed->connection) > FEED_ANSWER_BYTES_MAX;
+}
+
+/* After a turn: writes the answers, and says what it waits for now. */
+static void settle(struct feed *feed)
+{
+    struct connection *connection = &feed->connection;
+    connection_flush(connection);
+    if (connection->broken) {
+        connection_close(connection); /* or it would wait for the lost answers for ever */
+        return;
+    }
+    if (!has_input(feed))
+        free(TAKE(feed->input));
+    uint32_t events = connection_has_output(connection) ? EPOLLOUT : 0;
+    if (link_is_listed(&feed->waiter.order)) {
+        connection_want(connection, events);
+        return;
+    }
+    if (is_held(feed)) {
+        net_count(&connection->acceptor->stats.feeds_held);
+        connection_want(connection, events);
+        return;
+    }
+    if (has_input(feed) || feed->count > 0)
+        connection_ready(connection);
+    else if (feed->told)
+        connection_finish(connection);
+    if (!connection->finishing)
+        connection_want(connection, connection->ended ? events : events | EPOLLIN);
+}
+
+static void turn(struct feed *feed)
+{
+    struct connection *connection = &feed->connection;
+    if (!publish_all(feed) || is_held(feed)) {
+        settle(feed);
+        return;
+    }
+    if (!has_input(feed) && !connection->ended && !read_once(feed)) {
+        connection_close(connection);
+        return;
+    }
+    parse(feed);
+    if (connection->ended && !has_input(feed) && !feed->told && feed->count < TURN_EVENTS) {
+        feed->told = true;
+        if (event_text_end(&feed->parser) == EVENT_TEXT_REFUSED)
+            add_refusal(feed, feed->parser.error);
+    }
+    (void)publish_all(feed);
+    settle(feed);
+}
+
+void feed_on_event(struct feed *feed)
+{
+    struct connection *connection = &feed->connection;
+    if (link_is_listed(&feed->waiter.order)) {
+        settle(feed);
+        return;
+    }
+    if (link_is_listed(&connection->ready))
+        return;
+    connection_flush(connection);
+    turn(feed);
+}
+
+void feed_on_ready(struct feed *feed)
+{
+    if (!link_is_listed(&feed->waiter.order))
+        turn(feed);
+}
+
+void feed_stop(struct feed *feed)
+{
+    acceptor_unwait(feed->connection.acceptor, &feed->waiter);
+    while (feed->done < feed->count) {
+        if (feed->entries[feed->done].frame)
+            drop_run(feed, 1, "stopping");
+        else
+            answer_entry_error(feed, &feed->entries[feed->done++], feed->error);
+    }
+    /* Also without an event at hand: whoever wants no acks learns here that nobody reads on. */
+    answer_error(feed, "stopping", (struct text){NULL, 0});
+    connection_finish(&feed->connection);
+}

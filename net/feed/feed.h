@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A feed: a unix stream connection that publishes event-stream text (design section 5, "Feed").
+ *
+ * A turn is: publish what is gathered -> read once if nothing is left to parse -> parse up to
+ * TURN_EVENTS or TURN_BYTES -> publish them in one step -> write the answers. Everything is
+ * answered in the order it was read: a refused event is an entry between the others.
+ *
+ * Holding: without room the gathered events wait in the acceptor's queue and the socket is not
+ * read; an event with `wait: no` is answered `error: busy` instead. With more than
+ * FEED_ANSWER_BYTES_MAX of answers unread it is not read either, which nobody else notices.
+ *
+ * The end: after the last input an unfinished event is refused, all answers are written, then it is
+ * closed. A peer that went away without reading still has all its events published.
+ *
+ * Belongs to its acceptor's thread.
+ */
+#pragma once
+
+#include "net/acceptor.h"
+#include "net/feed/event_text.h"
+
+/* One gathered event, or a refusal in its place. */
+struct feed_entry {
+    struct frame *frame; /* ours until it is published; NULL: refused, and feed->error says why */
+    bool wait_no;
+    uint8_t ack_len; /* 0: no answer wanted */
+    char ack[ACK_BYTES_MAX];
+};
+
+struct feed {
+    struct connection connection; /* first: see struct source */
+    struct event_text parser;
+    bool told;   /* the unfinished event at the end of input was looked at */
+    char *input; /* READ_BYTES; [at, len) is not parsed; NULL: nothing is left */
+    uint32_t at, len;
+    struct waiter waiter;
+    unsigned waiting;     /* how many entries from `done` on wait for room together */
+    unsigned done, count; /* entries [done, count) are to be published or answered */
+    uint32_t gathered_bytes;
+    char error[128]; /* of the refused entry; it is always the last one */
+    struct feed_entry entries[TURN_EVENTS];
+};
+
+/* Takes the fd over; NULL: out of memory, and the fd stays with the caller. */
+MUST_USE struct feed *feed_new(struct acceptor *acceptor, int fd);
+/* Of a connection that is closed. */
+void feed_free(struct feed *feed);
+void feed_start(struct feed *feed);
+/* Takes over the acceptor's limits, which have changed. */
+void feed_limit(struct feed *feed);
+/* Bytes that it holds, for memory_max. */
+size_t feed_memory(const struct feed *feed);
+
+void feed_on_event(struct feed *feed);
+void feed_on_ready(struct feed *feed);
+void feed_on_closed(struct feed *feed);
+/* What waits for room is tried again. True if it is published, or cannot ever be. */
+bool feed_retry(struct feed *feed);
+/* The server stops: whatever is not published is told so. */
+void feed_stop(struct feed *feed);

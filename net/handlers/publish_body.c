@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One decoder per body type, and one place, add_event, where their events meet the rules they
+ * share: whose channel counts, what the query stands in for, how many events there may be. A
+ * decoder stops at the first fault; publish_body_decode then releases what was built before it.
+ */
+#include "net/handlers/publish_body.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+
+#include "engine/limits.h"
+#include "net/feed/event_text.h"
+#include "net/http/bytes.h"
+#include "net/http/percent.h"
+
+/* One body being decoded. */
+struct decoder {
+    struct hub *hub;
+    const struct publish_body *body;
+    struct frame **frames;
+    unsigned count; /* of frames built */
+    bool many;      /* the body may have more than one event: faults name its number */
+    char *error;
+};
+
+__attribute__((format(printf, 3, 4))) static int refuse(struct decoder *decoder, int status,
+                                                        const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(decoder->error, PUBLISH_ERROR_BYTES, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+/* A fault of the event after those that were built. */
+static int refuse_event(struct decoder *decoder, int status, const char *sentence)
+{
+    if (decoder->many)
+        return refuse(decoder, status, "event %u: %s", decoder->count + 1, sentence);
+    return refuse(decoder, status, "%s", sentence);
+}
+
+/* Builds the frame of an event; `has_channel`: it names its own, even if that is empty. */
+static int add_event(struct decoder *decoder, struct event *event, bool has_channel)
+{
+    const struct publish_body *body = decoder->body;
+    if (decoder->count == PUBLISH_EVENTS_MAX)
+        return refuse(decoder, 413, "the body has more than %d events", PUBLISH_EVENTS_MAX);
+    if (has_channel && body->channel.len && !text_equals(event->channel, body->channel))
+        return refuse_event(decoder, 400, "the event names another channel than the URL");
+    if (!has_channel && !body->channel.len)
+        return refuse_event(decoder, 400, "neither the URL nor the event names a channel");
+    if (!has_channel)
+        event->channel = body->channel;
+    if (!event->type.len)
+        event->type = body->type;
+    if (!event->id.len)
+        event->id = body->id;
+    if (event->retry_ms < 0)
+        event->retry_ms = body->retry_ms;
+
+    int r = hub_frame(decoder->hub, event, &decoder->frames[decoder->count]);
+    if (r > 0)
+        return refuse_event(decoder, r == FRAME_DATA_LONG ? 413 : 400,
+                            frame_fault_text((enum frame_fault)r));
+    if (r == 0)
+        decoder->count++;
+    return r;
+}
+
+/* --- raw text ------------------------------------------------------------------------------ */
+
+static int decode_raw(struct decoder *decoder)
+{
+    struct event event = {.data = decoder->body->bytes, .retry_ms = -1};
+    return add_event(decoder, &event, false);
+}
+
+/* --- event-stream text --------------------------------------------------------------------- */
+
+static int decode_event_stream(struct decoder *decoder)
+{
+    struct text rest = decoder->body->bytes;
+    struct event_text parser;
+    /* No event of the body can have more data than the body, which has a limit of its own. */
+    event_text_init(&parser, rest.len, false);
+    decoder->many = true;
+
+    int r = 0;
+    while (r == 0) {
+        size_t consumed;
+        enum event_text_result result = event_text_read(&parser, rest.at, rest.len, &consumed);
+        rest = (struct text){rest.at + consumed, rest.len - consumed};
+        if (result == EVENT_TEXT_MORE)
+            result = event_text_end(&parser);
+        if (result == EVENT_TEXT_MORE)
+            break;
+        if (result == EVENT_TEXT_EVENT)
+            r = add_event(decoder, &parser.event, parser.event.channel.len != 0);
+        else if (parser.fault == EVENT_TEXT_MEMORY)
+            r = -ENOMEM;
+        else
+            r = refuse_event(decoder, 400, parser.error);
+    }
+    event_text_deinit(&parser);
+    return r;
+}
+
+/* --- form ---------------------------------------------------------------------------------- */
+
+enum form_key { FORM_DATA, FORM_EVENT, FORM_ID, FORM_RETRY, FORM_CHANNEL, FORM_KEYS };
+
+static const char *const form_keys[] = {"data", "event", "id", "retry", "channel"};
+
+/* Decodes one key=value into `scratch`, which has room for it, and files the value if it is known.
+ */
+static int decode_pair(struct decoder *decoder, struct text pair, char *scratch,
+                       struct text values[FORM_KEYS], bool given[FORM_KEYS])
+{
+    const char *equals = memchr(pair.at, '=', pair.len);
+    size_t key_len = equals ? (size_t)(equals - pair.at) : pair.len;
+    size_t value_at = equals ? key_len + 1 : pair.len;
+    struct text value = {pair.at + value_at, pair.len - value_at};
+    struct text key = {scratch, 0};
+    struct text decoded = {scratch + value_at, 0};
+    if (percent_decode((struct text){pair.at, key_len}, true, scratch, &key.len) != 0 ||
+        percent_decode(value, true, scratch + value_at, &decoded.len) != 0)
+        return refuse(decoder, 400, "the form has a %% without two hexadecimal digits");
+
+    for (int i = 0; i < FORM_KEYS; i++) {
+        if (!text_equals(key, text_of(form_keys[i])))
+            continue;
+        if (given[i])
+            return refuse(decoder, 400, "the form has %s more than once", form_keys[i]);
+        given[i] = true;
+        values[i] = decoded;
+    }
+    return 0;
+}
+
+static int decode_form_into(struct decoder *decoder, char *scratch)
+{
+    struct text rest = decoder->body->bytes;
+    struct text values[FORM_KEYS] = {{0}};
+    bool given[FORM_KEYS] = {false};
+    while (rest.len > 0) {
+        const char *ampersand = memchr(rest.at, '&', rest.len);
+        size_t len = ampersand ? (size_t)(ampersand - rest.at) : rest.len;
+        int r = decode_pair(decoder, (struct text){rest.at, len}, scratch, values, given);
+        if (r != 0)
+            return r;
+        scratch += len;
+        len += ampersand != NULL;
+        rest = (struct text){rest.at + len, rest.len - len};
+    }
+    if (!given[FORM_DATA])
+        return refuse(decoder, 400,
+                      "the form has no data (send data=TEXT, or set Content-Type: text/plain)");
+
+    struct event event = {.channel = values[FORM_CHANNEL],
+                          .type = values[FORM_EVENT],
+                          .id = values[FORM_ID],
+                          .data = values[FORM_DATA],
+                          .retry_ms = -1};
+    /* A field of an HTML form that was left empty is sent as an empty value: it was not given. */
+    if (values[FORM_RETRY].len && !event_text_retry(values[FORM_RETRY], &event.retry_ms))
+        return refuse(decoder, 400, "%s", frame_fault_text(FRAME_RETRY_RANGE));
+    return add_event(decoder, &event, event.channel.len != 0);
+}
+
+static int decode_form(struct decoder *decoder)
+{
+    char *scratch = malloc(decoder->body->bytes.len + 1);
+    if (!scratch)
+        return -ENOMEM;
+    int r = decode_form_into(decoder, scratch);
+    free(scratch);
+    return r;
+}
+
+/* --- JSON ---------------------------------------------------------------------------------- */
+
+/* The parser's own message may quote the body, so we say it in our words. */
+static const char *json_fault_text(enum json_error_code code)
+{
+    switch (code) {
+    case json_error_premature_end_of_input:
+        return "it ends too early";
+    case json_error_end_of_input_expected:
+        return "something follows its end";
+    case json_error_duplicate_key:
+        return "an object has a key twice";
+    case json_error_invalid_utf8:
+        return "it is not valid UTF-8";
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "a text contains NUL";
+    case json_error_numeric_overflow:
+        return "a number is too large";
+    case json_error_stack_overflow:
+        return "it is nested too deeply";
+    default:
+        return "a value or sign is not where it may be";
+    }
+}
+
+/* Parses a JSON text: 0 with a reference, or as publish_body_decode. */
+static int load_json(struct decoder *decoder, struct text bytes, json_t **ret_json)
+{
+    json_error_t error;
+    if (bytes.len == 0)
+        return refuse(decoder, 400, "the body is empty, not JSON");
+    *ret_json = json_loadb(bytes.at, bytes.len, JSON_REJECT_DUPLICATES, &error);
+    if (*ret_json)
+        return 0;
+    if (json_error_code(&error) == json_error_out_of_memory)
+        return -ENOMEM;
+    return refuse(decoder, 400, "the body is not valid JSON: %s (line %d, column %d)",
+                  json_fault_text(json_error_code(&error)), error.line, error.column);
+}
+
+/* A member that must be a string, if it is there. */
+static int json_text(struct decoder *decoder, const json_t *object, const char *key,
+                     struct text *ret_text, bool *ret_given)
+{
+    const json_t *value = json_object_get(object, key);
+    *ret_given = value != NULL;
+    if (value && !json_is_string(value)) {
+        char sentence[64];
+        snprintf(sentence, sizeof(sentence), "%s is not a string", key);
+        return refuse_event(decoder, 400, sentence);
+    }
+    if (value)
+        *ret_text = (struct text){json_string_value(value), json_string_length(value)};
+    return 0;
+}
+
+static int add_json_event(struct decoder *decoder, const json_t *object)
+{
+    struct event event = {.retry_ms = -1};
+    bool has_data = false, has_channel = false, ignored;
+    if (!json_is_object(object))
+        return refuse_event(decoder, 400, "it is not an object");
+    int r = json_text(decoder, object, "data", &event.data, &has_data);
+    if (r == 0 && !has_data)
+        r = refuse_event(decoder, 400, "data is missing");
+    if (r == 0)
+        r = json_text(decoder, object, "event", &event.type, &ignored);
+    if (r == 0)
+        r = json_text(decoder, object, "id", &event.id, &ignored);
+    if (r == 0)
+        r = json_text(decoder, object, "channel", &event.channel, &has_channel);
+    if (r != 0)
+        return r;
+
+    const json_t *retry = json_object_get(object, "retry");
+    if (retry && !json_is_integer(retry))
+        return refuse_event(decoder, 400, "retry is not an integer");
+    if (retry)
+        event.retry_ms = json_integer_value(retry);
+    /* -1 means none from here on, so what is below 0 ends here. */
+    if (retry && event.retry_ms < 0)
+        return refuse_event(decoder, 400, frame_fault_text(FRAME_RETRY_RANGE));
+    return add_event(decoder, &event, has_channel);
+}
+
+static int decode_json(struct decoder *decoder)
+{
+    json_t *json = NULL;
+    int r = load_json(decoder, decoder->body->bytes, &json);
+    if (r != 0)
+        return r;
+    if (json_is_object(json)) {
+        r = add_json_event(decoder, json);
+    } else if (json_array_size(json) > PUBLISH_EVENTS_MAX) {
+        r = refuse(decoder, 413, "the body has more than %d events", PUBLISH_EVENTS_MAX);
+    } else {
+        decoder->many = true;
+        for (size_t i = 0; r == 0 && i < json_array_size(json); i++)
+            r = add_json_event(decoder, json_array_get(json, i));
+    }
+    json_decref(json);
+    return r;
+}
+
+/* --- content types ------------------------------------------------------------------------- */
+
+static const struct body_type {
+    const char *name;
+    int (*decode)(struct decoder *decoder);
+} body_types[] = {
+    {"", decode_raw},
+    {"text/plain", decode_raw},
+    {"application/octet-stream", decode_raw},
+    {"application/json", decode_json},
+    {"application/x-www-form-urlencoded", decode_form},
+    {"text/event-stream", decode_event_stream},
+};
+
+/* Cuts the next part off a header value, up to a ';' outside of quotes, without spaces around it.
+ */
+static struct text next_part(struct text *rest)
+{
+    bool quoted = false;
+    size_t len = 0;
+    for (; len < rest->len && (quoted || rest->at[len] != ';'); len++) {
+        if (rest->at[len] == '"')
+            quoted = !quoted;
+        else if (quoted && rest->at[len] == '\\' && len + 1 < rest->len)
+            len++;
+    }
+    struct text part = {rest->at, len};
+    len += len < rest->len;
+    *rest = (struct text){rest->at + len, rest->len - len};
+    while (part.len && (part.at[0] == ' ' || part.at[0] == '\t'))
+        part = (struct text){part.at + 1, part.len - 1};
+    while (part.len && (part.at[part.len - 1] == ' ' || part.at[part.len - 1] == '\t'))
+        part.len--;
+    return part;
+}
+
+/* 0 if every charset parameter says UTF-8. */
+static int check_charset(struct decoder *decoder, struct text parameters)
+{
+    while (parameters.len > 0) {
+        struct text part = next_part(&parameters);
+        const char *equals = part.len ? memchr(part.at, '=', part.len) : NULL;
+        if (!equals)
+            continue;
+        struct text name = {part.at, (size_t)(equals - part.at)};
+        struct text value = {equals + 1, part.len - name.len - 1};
+        if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
+            value = (struct text){value.at + 1, value.len - 2};
+        if (http_equals_nocase(name, "charset") && !http_equals_nocase(value, "utf-8"))
+            return refuse(decoder, 415, "the body's charset is not utf-8");
+    }
+    return 0;
+}
+
+static int decode_by_type(struct decoder *decoder)
+{
+    struct text rest = decoder->body->content_type;
+    struct text name = next_part(&rest);
+    for (size_t i = 0; i < sizeof(body_types) / sizeof(body_types[0]); i++) {
+        if (!http_equals_nocase(name, body_types[i].name))
+            continue;
+        int r = check_charset(decoder, rest);
+        return r != 0 ? r : body_types[i].decode(decoder);
+    }
+    return refuse(decoder, 415,
+                  "the content type is none of text/plain, application/octet-stream, "
+                  "application/json, application/x-www-form-urlencoded, text/event-stream");
+}
+
+int publish_body_decode(struct hub *hub, const struct publish_body *body, struct frame **frames,
+                        unsigned *ret_count, char error[PUBLISH_ERROR_BYTES])
+{
+    struct decoder decoder = {.hub = hub, .body = body, .frames = frames, .error = error};
+    int r = decode_by_type(&decoder);
+    if (r == 0 && decoder.count == 0)
+        r = refuse(&decoder, 400, "the body has no event");
+    if (r == 0 && decoder.count > 1 && body->id.len)
+        r = refuse(&decoder, 400, "the query has an id, but the body more than one event");
+    if (r == 0) {
+        *ret_count = decoder.count;
+        return 0;
+    }
+    while (decoder.count > 0)
+        frame_unref(frames[--decoder.count]);
+    return r;
+}
+
+int publish_body_decode_send(struct hub *hub, struct text bytes, struct frame **ret_frame,
+                             char error[PUBLISH_ERROR_BYTES])
+{
+    const struct publish_body body = {.bytes = bytes, .channel = TEXT("default"), .retry_ms = -1};
+    struct decoder decoder = {.hub = hub, .body = &body, .frames = ret_frame, .error = error};
+    json_t *json = NULL;
+    int r = load_json(&decoder, bytes, &json);
+    if (r != 0)
+        return r;
+    struct event event = {.retry_ms = -1};
+    const json_t *message = json_object_get(json, "message");
+    if (!json_is_object(json))
+        r = refuse(&decoder, 400, "the body is not a JSON object");
+    else if (!message)
+        r = refuse(&decoder, 400, "message is missing");
+    else if (!json_is_string(message))
+        r = refuse(&decoder, 400, "message is not a string");
+    else {
+        event.data = (struct text){json_string_value(message), json_string_length(message)};
+        r = add_event(&decoder, &event, false);
+    }
+    json_decref(json);
+    return r;
+}

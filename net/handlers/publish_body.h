@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The body of an HTTP publish request, turned into frames: whole or not at all.
+ *
+ * By content type: none, text/plain and application/octet-stream are the data of one event;
+ * application/json is an object or an array of objects; application/x-www-form-urlencoded is one
+ * event; text/event-stream is any number of events in the feed's grammar (`ack` and `wait` are
+ * checked and then ignored: the answer's ids acknowledge, and --publish-wait is the server's).
+ *
+ * An event's channel is the URL's; if the URL has none, the event's own. Both, and different, is a
+ * fault. `event` and `retry` of the query stand in for events that have none of their own; `id`
+ * too, for a body of one event.
+ *
+ * Pure but for the frames it allocates; acceptor threads. Publishing them, and how long to wait for
+ * room, is the caller's. Used by net/client.c.
+ */
+#pragma once
+
+#include "engine/base/base.h"
+#include "engine/hub.h"
+
+/* One sentence that names the fault; longer ones are cut. */
+#define PUBLISH_ERROR_BYTES 192
+
+/* All text is borrowed for the call only. */
+struct publish_body {
+    struct text content_type; /* the header's value; empty: none was sent */
+    struct text bytes;
+    struct text channel; /* from the URL, decoded; empty: none */
+    struct text type;    /* from the query, decoded; empty: none */
+    struct text id;
+    int64_t retry_ms; /* from the query; -1: none */
+};
+
+/*
+ * Fills `frames`, room for PUBLISH_EVENTS_MAX, with the caller's references. 0, or an HTTP status
+ * (400, 413, 415) with its sentence in `error`, or -ENOMEM; then no frame is left.
+ */
+MUST_USE int publish_body_decode(struct hub *hub, const struct publish_body *body,
+                                 struct frame **frames, unsigned *ret_count,
+                                 char error[PUBLISH_ERROR_BYTES]);
+
+/* POST /send: {"message": "..."}, whatever the content type, for the channel `default`. Results as
+ * above; the status is always 400 (or 413). */
+MUST_USE int publish_body_decode_send(struct hub *hub, struct text bytes, struct frame **ret_frame,
+                                      char error[PUBLISH_ERROR_BYTES]);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP/1 requests: bytes in, a checked request out. The answers are in net/http_answer.h.
+ *
+ * The caller keeps one contiguous buffer per connection and calls http_parse with what is new in
+ * it. The parser keeps offsets, never pointers, so the buffer may be moved between calls. Per
+ * request: http_parser_start -> PARSE_MORE... -> PARSE_HEAD (once: refuse early, or answer Expect)
+ * -> PARSE_MORE... -> PARSE_DONE -> http_parser_start for the next one. PARSE_REFUSED is final:
+ * answer with the parser's status and sentence and close, for the end of such a request is not
+ * known. A body is decoded in place: when done, it lies whole behind the head, without any chunk
+ * framing.
+ *
+ * Invariant: a request fed byte by byte gives exactly what it gives in one piece.
+ *
+ * Pure: no fd, no clock, no allocation. A parser belongs to one connection, so to one acceptor.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/base.h"
+#include "net/http/answer.h"
+
+enum http_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
+
+/* Bytes of the connection's buffer by offset; len 0: not there, or empty. See http_text. */
+struct http_span {
+    uint32_t at;
+    uint32_t len;
+};
+
+struct http_limits {
+    uint32_t head_bytes_max;   /* request line and fields; more: 431 */
+    uint32_t target_bytes_max; /* more: 414 */
+    uint32_t body_bytes_max;   /* of the decoded body; more: 413 */
+};
+
+/* What the head said; complete from PARSE_HEAD on. */
+struct http_request {
+    enum http_method method;
+    uint8_t minor;   /* HTTP/1.minor: 0 or 1 */
+    bool keep_alive; /* what the client wishes */
+    bool chunked;
+    bool has_body;           /* chunked, or a content length above 0 */
+    bool expect_continue;    /* HTTP/1.1 only */
+    uint64_t content_length; /* 0 when chunked */
+    struct http_span method_name;
+    struct http_span target;
+    struct http_span host;
+    struct http_span content_type;
+    struct http_span last_event_id;
+    struct http_span origin;
+    struct http_span access_control_request_method;
+    struct http_span access_control_request_headers;
+    struct http_span accept; /* of a list field that comes twice, the first one */
+    struct http_span authorization;
+    struct http_span cookie;
+    struct http_span body; /* complete at PARSE_DONE; grows until then */
+};
+
+enum http_result { PARSE_MORE, PARSE_HEAD, PARSE_DONE, PARSE_REFUSED };
+
+struct http_parser {
+    struct http_limits limits;
+    struct http_request request;
+    int status;           /* of PARSE_REFUSED: 400, 413, 414, 431, 501 or 505 */
+    const char *sentence; /* likewise: one plain sentence, static, without line end */
+    /* The rest is http.c's own; offsets are into the caller's buffer. */
+    uint32_t start;      /* the request's first byte */
+    uint32_t token;      /* the method, target or version that is being read */
+    uint32_t fields;     /* the first field line */
+    uint32_t size_bytes; /* digits of the current chunk's size */
+    uint32_t overhead;   /* chunk extensions and trailer fields so far */
+    uint64_t left;       /* bytes of the identity body, or of the current chunk, still to come */
+    uint8_t state;
+    bool started;  /* `start` is set */
+    bool trailers; /* field lines belong to the end of a chunked body */
+};
+
+/* Once per connection; also starts the first request. */
+void http_parser_init(struct http_parser *parser, const struct http_limits *limits);
+/* Before every further request of the connection. */
+void http_parser_start(struct http_parser *parser);
+/* True once a byte of the request was seen that is not a line end: from here on 408 is due. */
+bool http_parser_begun(const struct http_parser *parser);
+
+/*
+ * Parses buffer[from, to). `from` is any offset at the first call of a request and *ret_next of the
+ * call before at every later one; *ret_next is always written:
+ *
+ * PARSE_MORE: everything was taken, and input now ends at *ret_next, which is below `to` when chunk
+ * framing was squeezed out; read further bytes to there.
+ *
+ * PARSE_HEAD: the head is complete. Call again with from = *ret_next and the same `to`, even if
+ * they are equal: a request without a body is then done.
+ *
+ * PARSE_DONE: one request is complete, and buffer[*ret_next, to) belongs to the next one.
+ *
+ * PARSE_REFUSED: status and sentence say why; http_parse must not be called again.
+ */
+MUST_USE enum http_result http_parse(struct http_parser *parser, char *buffer, size_t from,
+                                     size_t to, size_t *ret_next);
+
+static inline struct text http_text(const char *buffer, struct http_span span)
+{
+    return (struct text){buffer + span.at, span.len};
+}
+
+/* True if a Content-Type is this media type, whatever its letter case and parameters. */
+bool http_type_is(struct text content_type, const char *media_type);

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The routes, as one table, and what their targets carry. The contract is in route.h.
+ *
+ * Two steps: the path and the method choose a row of the table or a refusal; then, on the routes
+ * that have parameters, the channel of the path and the query's are decoded one after the other
+ * into the scratch room and checked as they come. The first fault ends it.
+ */
+#include "net/http/route.h"
+
+#include <strings.h>
+
+#include "engine/frame.h"
+#include "net/http/percent.h"
+
+#define STRING_OF(value) #value
+#define STRING(value)    STRING_OF(value)
+
+#define ALLOW_READ  "GET, HEAD, OPTIONS"
+#define ALLOW_WRITE "POST, OPTIONS"
+
+static const struct row {
+    const char *path;
+    bool has_rest; /* "/path/REST" is this route, too, and REST is a channel */
+    enum route_kind kind;
+    const char *allow;
+} rows[] = {
+    {"/events", true, ROUTE_SUBSCRIBE, ALLOW_READ},
+    {"/publish", true, ROUTE_PUBLISH, ALLOW_WRITE},
+    {"/stream", false, ROUTE_SUBSCRIBE, ALLOW_READ},
+    {"/send", false, ROUTE_SEND, ALLOW_WRITE},
+    {"/", false, ROUTE_PAGE, ALLOW_READ},
+    {"/healthz", false, ROUTE_HEALTH, ALLOW_READ},
+    {"/stats", false, ROUTE_STATS, ALLOW_READ},
+    {"/metrics", false, ROUTE_METRICS, ALLOW_READ},
+};
+
+enum parameter {
+    PARAMETER_CHANNEL,
+    PARAMETER_RESUME,
+    PARAMETER_LAST,
+    PARAMETER_LIMIT,
+    PARAMETER_EVENT,
+    PARAMETER_ID,
+    PARAMETER_RETRY,
+};
+
+static const struct parameter_row {
+    const char *name;
+    enum parameter parameter;
+    enum route_kind kind; /* the route that uses it; elsewhere it is unknown */
+    const char *twice;    /* NULL: may come again */
+} parameters[] = {
+    {"channel", PARAMETER_CHANNEL, ROUTE_SUBSCRIBE, NULL},
+    {"channel", PARAMETER_CHANNEL, ROUTE_PUBLISH, NULL},
+    {"last-event-id", PARAMETER_RESUME, ROUTE_SUBSCRIBE, "last-event-id is given twice"},
+    {"lastEventId", PARAMETER_RESUME, ROUTE_SUBSCRIBE, "last-event-id is given twice"},
+    {"last", PARAMETER_LAST, ROUTE_SUBSCRIBE, "last is given twice"},
+    {"limit", PARAMETER_LIMIT, ROUTE_SUBSCRIBE, "limit is given twice"},
+    {"event", PARAMETER_EVENT, ROUTE_PUBLISH, "event is given twice"},
+    {"id", PARAMETER_ID, ROUTE_PUBLISH, "id is given twice"},
+    {"retry", PARAMETER_RETRY, ROUTE_PUBLISH, "retry is given twice"},
+};
+
+static bool refuse(struct route *route, int status, const char *sentence)
+{
+    route->kind = ROUTE_REFUSED;
+    route->status = status;
+    route->sentence = sentence;
+    return false;
+}
+
+/* Decodes into the scratch room, where the result stays until something else begins there. */
+static bool decode(struct route *route, struct text text, bool query, struct text *ret_text)
+{
+    char *out = route->scratch + route->scratch_len;
+    CHECK(text.len <= sizeof(route->scratch) - route->scratch_len);
+    size_t len;
+    if (percent_decode(text, query, out, &len) < 0)
+        return refuse(route, 400, "a percent sign in the target lacks its two hex digits");
+    route->scratch_len += len;
+    *ret_text = (struct text){out, len};
+    return true;
+}
+
+/* Adds a decoded channel, if it is not there yet. */
+static bool add_channel(struct route *route, struct text channel)
+{
+    enum frame_fault fault = frame_check_channel(channel);
+    if (fault != FRAME_OK)
+        return refuse(route, 400, frame_fault_text(fault));
+    for (unsigned i = 0; i < route->channel_count; i++) {
+        if (text_equals(route->channels[i], channel))
+            return true;
+    }
+    if (route->kind == ROUTE_PUBLISH && route->channel_count == 1)
+        return refuse(route, 400, "more than one channel is given to publish to");
+    if (route->channel_count == SUBSCRIBER_CHANNELS_MAX)
+        return refuse(route, 400,
+                      "more than " STRING(SUBSCRIBER_CHANNELS_MAX) " channels are given");
+    route->channels[route->channel_count++] = channel;
+    return true;
+}
+
+/* Plain decimal digits, from least to most. */
+static bool read_number(struct text text, uint64_t least, uint64_t most, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+        number = number * 10 + (uint64_t)(text.at[i] - '0');
+        if (number > most)
+            return false;
+    }
+    if (text.len == 0 || number < least)
+        return false;
+    *ret_number = number;
+    return true;
+}
+
+static bool take_parameter(struct route *route, enum parameter parameter, struct text value)
+{
+    uint64_t number;
+    switch (parameter) {
+    case PARAMETER_CHANNEL:
+        return add_channel(route, value);
+    case PARAMETER_RESUME:
+        route->has_resume = value.len > 0;
+        route->resume = value;
+        return true;
+    case PARAMETER_LAST:
+        if (!read_number(value, 0, UINT32_MAX, &number))
+            return refuse(route, 400, "last is not a number from 0 to 4294967295");
+        route->last = (uint32_t)number;
+        return true;
+    case PARAMETER_LIMIT:
+        if (!read_number(value, 1, UINT32_MAX, &number))
+            return refuse(route, 400, "limit is not a number from 1 to 4294967295");
+        route->limit = (uint32_t)number;
+        return true;
+    case PARAMETER_EVENT:
+        if (!frame_is_text(value))
+            return refuse(route, 400, frame_fault_text(FRAME_TYPE_TEXT));
+        route->event = value;
+        return true;
+    case PARAMETER_ID:
+        if (!frame_is_text(value))
+            return refuse(route, 400, frame_fault_text(FRAME_ID_TEXT));
+        route->id = value;
+        return true;
+    case PARAMETER_RETRY:
+        if (!read_number(value, 0, EVENT_RETRY_MS_MAX, &number))
+            return refuse(route, 400, frame_fault_text(FRAME_RETRY_RANGE));
+        route->retry_ms = (int64_t)number;
+        return true;
+    }
+    return true;
+}
+
+/* Cuts off what comes before the first `separator`; the rest is what comes behind it. */
+static struct text cut(struct text *rest, char separator)
+{
+    const char *at = rest->len ? memchr(rest->at, separator, rest->len) : NULL;
+    struct text part = *rest;
+    if (at) {
+        part.len = (size_t)(at - rest->at);
+        *rest = (struct text){at + 1, rest->len - part.len - 1};
+    } else {
+        *rest = (struct text){rest->at + rest->len, 0};
+    }
+    return part;
+}
+
+static bool read_query(struct route *route, struct text query)
+{
+    unsigned seen = 0; /* bit per enum parameter */
+    while (query.len > 0) {
+        struct text value = cut(&query, '&');
+        struct text name = cut(&value, '=');
+        if (!decode(route, name, true, &name) || !decode(route, value, true, &value))
+            return false;
+        for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
+            const struct parameter_row *row = &parameters[i];
+            if (row->kind != route->kind || !text_equals(name, text_of(row->name)))
+                continue;
+            if (row->twice && (seen & 1u << row->parameter))
+                return refuse(route, 400, row->twice);
+            seen |= 1u << row->parameter;
+            if (!take_parameter(route, row->parameter, value))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Turns the absolute form (RFC 9112 section 3.2.2) into path and query; the host in it does not
+ * matter here, since we serve the same to all. */
+static struct text strip_origin(struct text target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t len = strlen(schemes[i]);
+        if (target.len <= len || strncasecmp(target.at, schemes[i], len) != 0)
+            continue;
+        if (target.at[len] == '/' || target.at[len] == '?')
+            return target; /* no host: not a URL */
+        while (len < target.len && target.at[len] != '/' && target.at[len] != '?')
+            len++;
+        return (struct text){target.at + len, target.len - len};
+    }
+    return target;
+}
+
+/* The row of a path. ret_rest: what follows "/path/", its `at` NULL if nothing does. */
+static const struct row *find_row(struct text path, struct text *ret_rest)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t len = strlen(rows[i].path);
+        *ret_rest = (struct text){NULL, 0};
+        if (path.len < len || memcmp(path.at, rows[i].path, len) != 0)
+            continue;
+        if (path.len == len)
+            return &rows[i];
+        if (rows[i].has_rest && path.at[len] == '/') {
+            *ret_rest = (struct text){path.at + len + 1, path.len - len - 1};
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* What the method makes of a row: true if the route's own parameters are to be read. */
+static bool choose(enum http_method method, const struct row *row, struct route *route)
+{
+    bool reads = row->kind != ROUTE_PUBLISH && row->kind != ROUTE_SEND;
+    route->kind = row->kind;
+    route->allow = row->allow;
+    route->json_errors = row->kind == ROUTE_SEND;
+    if (method == METHOD_OPTIONS) {
+        route->kind = ROUTE_OPTIONS;
+        return false;
+    }
+    if (reads ? method == METHOD_GET || method == METHOD_HEAD : method == METHOD_POST)
+        return true;
+    return refuse(route, 405,
+                  reads ? "this path is only for GET and HEAD" : "this path is only for POST");
+}
+
+static void read_target(struct route *route, struct text rest, struct text query)
+{
+    if (rest.at && !(decode(route, rest, false, &rest) && add_channel(route, rest)))
+        return;
+    if (!read_query(route, query))
+        return;
+    if (route->kind == ROUTE_SUBSCRIBE && route->channel_count == 0)
+        refuse(route, 400, "no channel is given to subscribe to");
+}
+
+void route_match(enum http_method method, struct text target, struct route *ret_route)
+{
+    struct route *route = ret_route;
+    route->kind = ROUTE_REFUSED;
+    route->status = 0;
+    route->sentence = NULL;
+    route->allow = NULL;
+    route->json_errors = false;
+    route->channel_count = 0;
+    route->has_resume = false;
+    route->resume = route->event = route->id = (struct text){NULL, 0};
+    route->last = route->limit = 0;
+    route->retry_ms = -1;
+    route->scratch_len = 0;
+
+    if (target.len > sizeof(route->scratch)) {
+        refuse(route, 414, "the request target is too long");
+        return;
+    }
+    if (method == METHOD_OPTIONS && text_equals(target, TEXT("*"))) {
+        route->kind = ROUTE_OPTIONS;
+        route->allow = "GET, HEAD, POST, OPTIONS";
+        return;
+    }
+    struct text stripped = strip_origin(target);
+    bool absolute = stripped.len < target.len;
+    if (!absolute && (target.len == 0 || target.at[0] != '/')) {
+        refuse(route, 400, "the request target is neither a path nor an http URL");
+        return;
+    }
+    if (stripped.len > 0 && memchr(stripped.at, '#', stripped.len)) {
+        refuse(route, 400, "the request target contains a fragment");
+        return;
+    }
+    struct text query = stripped;
+    struct text path = cut(&query, '?');
+    if (path.len == 0)
+        path = TEXT("/");
+    struct text rest;
+    const struct row *row = find_row(path, &rest);
+    if (!row) {
+        refuse(route, 404, "there is nothing at this path");
+        return;
+    }
+    if (!choose(method, row, route))
+        return;
+    if (text_equals(path, TEXT("/stream")))
+        route->channels[route->channel_count++] = TEXT("default");
+    if (route->kind == ROUTE_SUBSCRIBE || route->kind == ROUTE_PUBLISH)
+        read_target(route, rest, query);
+}
