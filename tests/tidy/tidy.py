@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The rules of docs/style.md that a machine can check.
+"""The rules of docs/style.md that a machine can check; who may include whom is in rooms.py.
 
     tidy.py ROOT         prints FILE:LINE: what is wrong; exit status 1 if anything is
     tidy.py --self-test  shows each rule a text that breaks it; exit status 1 if it is not seen
@@ -12,6 +12,8 @@ import re
 import sys
 from pathlib import Path
 
+import rooms
+
 COLUMNS = 100
 FUNCTION_LINES = 70
 FILE_LINES = 500
@@ -21,8 +23,6 @@ SUFFIXES = {".c", ".h", ".py", ".sh", ".js", ".mjs", ".html", ".css", ".lua", ".
 CODE = {".c", ".h"}
 GENERATED = {"package-lock.json"}
 SKIPPED = {"node_modules", "__pycache__"}
-# Who may include whom: a folder may include those to the left of it, and itself.
-ORDER = ["include", "engine", "net", "cmd"]
 BANNED = {
     "sprintf": "snprintf", "vsprintf": "vsnprintf", "strcpy": "memcpy or snprintf",
     "strcat": "snprintf", "gets": "read", "strtok": "strtok_r", "alloca": "malloc",
@@ -126,30 +126,11 @@ def rule_banned(file):
             yield number, f"{found.group(1)}() is banned; use {BANNED[found.group(1)]}"
 
 
-def includes(file):
-    for number, line in enumerate(file.lines, 1):
-        found = re.match(r'#\s*include\s+"([^"]+)"', line)
-        if found:
-            yield number, found.group(1)
-
-
-def rule_direction(file):
-    folder = file.path.parts[0]
-    if file.path.suffix not in CODE or folder not in ORDER:
-        return
-    for number, name in includes(file):
-        other = name.split("/")[0]
-        if other in ORDER and ORDER.index(other) > ORDER.index(folder):
-            yield number, f"{folder} must not include {name}"
-        elif other == "tests":
-            yield number, "the program must not include tests"
-
-
 def rule_own_header_first(file):
     if file.path.suffix != ".c" or not file.path.with_suffix(".h").name:
         return
     own = str(file.path.with_suffix(".h"))
-    found = [name for _, name in includes(file)]
+    found = [name for _, name in rooms.includes(file)]
     if own in found:
         first = next(line for line in file.lines if re.match(r"#\s*include\b", line))
         if own not in first:
@@ -188,17 +169,21 @@ def project_files(root):
                 yield path
 
 
+def project(root):
+    return [File(str(path.relative_to(root)), path.read_text(encoding="utf-8"))
+            for path in project_files(root)]
+
+
 def check(root):
-    count = 0
-    for path in project_files(root):
-        count += 1
-        file = File(str(path.relative_to(root)), path.read_text(encoding="utf-8"))
+    files = project(root)
+    for file in files:
         for rule in RULES:
             for number, sentence in rule(file):
                 yield file.name, number, sentence
+    yield from rooms.check(files)
     yield from check_listed(root)
-    if count < 10:
-        yield ".", 0, f"only {count} files found: is this the root of the project?"
+    if len(files) < 10:
+        yield ".", 0, f"only {len(files)} files found: is this the root of the project?"
 
 
 HEAD = "/* SPDX-License-Identifier: MIT */\n/* A head comment. */\n"
@@ -207,9 +192,6 @@ BROKEN = {  # rule: texts that break it, as (file name, text)
                     ("tests/a.c", HEAD + "void f(void)\n{\n    usleep(1);\n}\n"),
                     ("net/a.c", HEAD + "    strcpy(a, b);\n")],
     "rule_columns": [("engine/a.c", HEAD + "x" * 101 + "\n")],
-    "rule_direction": [("engine/a.c", HEAD + '#include "net/server.h"\n'),
-                       ("net/a.h", HEAD + '#pragma once\n#include "cmd/log.h"\n'),
-                       ("cmd/a.c", HEAD + '#include "tests/e2e/check.h"\n')],
     "rule_file_length": [("net/a.c", HEAD + "\n" * 499)],
     "rule_function_length": [("net/a.c", HEAD + "void f(void)\n{\n" + "    ;\n" * 71 + "}\n")],
     "rule_head": [("net/a.c", "/* SPDX-License-Identifier: MIT */\n#include <a.h>\n")],
@@ -225,6 +207,7 @@ SOUND = ("net/a.c", HEAD + '#include "net/a.h"\n\n/* sprintf(a) is only spoken o
 
 
 def self_test():
+    yield from rooms.self_test(File)
     for rule in RULES:
         texts = BROKEN.get(rule.__name__, [])
         if not texts:
@@ -250,4 +233,5 @@ def main(arguments):
     return 1 if faults else 0
 
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

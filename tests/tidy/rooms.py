@@ -1,0 +1,372 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Which room may know which: the includes as a graph, and the table they are held against.
+
+    rooms.py ROOT [--graph | --dot]   prints the modules and whom each knows, by room; --dot for
+                                      graphviz: rooms.py . --dot | dot -Tsvg >rooms.svg
+
+A room is a folder; docs/architecture.md ("Where does X belong") says what each is for. A module is
+a .c and its header. Checked, as a part of tidy.py:
+  - a module includes only what its room may (EDGES), and a foreign library only in its room;
+  - the modules make no circle, but for the few in engine/worker that ARGUED names edge by edge;
+  - the graph says the truth: in engine and net each .c has its header, a header declares only what
+    its own .c defines, and no .c declares what another one defines.
+
+KNOWN_ tables hold what is still to be mended. A row that is no longer needed is a fault itself, so
+they only get shorter.
+"""
+import re
+import sys
+from pathlib import Path
+
+PROGRAM = ["include", "lib", "cmd", "net", "engine", "examples"]
+
+# Whom a room may include beside itself. `net` and `engine` alone mean their own files.
+HTTP_ROOMS = {"net/access", "net/http", "net/feed", "net", "engine", "engine/base"}
+EDGES = {
+    "include": set(),
+    "examples": {"include"},
+    "cmd": {"include", "net", "engine", "engine/base"},
+    "lib": {"include", "net", "net/handlers", "net/access", "engine", "engine/base"},
+    "net/handlers": HTTP_ROOMS,
+    "net/mercure": HTTP_ROOMS,
+    "net/cluster": HTTP_ROOMS,
+    "net/feed": {"net", "engine", "engine/base"},
+    "net": {"net/http", "net/access", "engine", "engine/base"},
+    "net/access": {"engine/base"},
+    "net/http": {"engine", "engine/base"},
+    "engine/worker": {"engine", "engine/io", "engine/base"},
+    "engine": {"engine/io", "engine/base"},
+    "engine/io": {"engine/base"},
+    "engine/base": set(),
+}
+# Headers of numbers and names alone, which know nobody: where they lie is for who looks for them.
+LEAVES = {
+    "engine/limits": "engine/base",    # all maxima in one file, whoever has to keep them
+    "engine/mutation": "engine/base",  # faults made on purpose, switched on by name
+}
+
+# The one room that names a foreign library, by the beginning of its headers' names; two need a
+# reason.
+FOREIGN = {
+    "curl/": {"cmd"},
+    "hiredis": {"net/cluster"},
+    # cmd reads what a server answered; handlers read bodies and write /stats.
+    "jansson.h": {"cmd", "net/handlers"},
+    "liburing": {"engine/io"},
+    "llhttp.h": {"net/http"},
+    "openssl/": {"net/access"},
+    "sodium": {"engine/base"},
+    "systemd/": {"cmd"},
+    "unistr.h": {"engine"},  # a frame is what has to be UTF-8
+}
+# What the C library and the kernel bring.
+SYSTEM = re.compile(
+    r"(sys|netinet|arpa|net|linux|asm|bits)/|"
+    r"(assert|complex|ctype|dirent|dlfcn|elf|endian|errno|fcntl|float|fnmatch|getopt|glob|grp|"
+    r"ifaddrs|inttypes|langinfo|libgen|limits|link|locale|malloc|math|netdb|poll|pthread|pwd|"
+    r"regex|sched|search|semaphore|setjmp|signal|spawn|std\w+|strings?|syscall|syslog|termios|"
+    r"threads|time|uchar|ucontext|unistd|wchar|wctype)\.h$")
+
+# engine/worker may have one circle, of at most so many modules, each edge in it with its reason.
+CHECKED_BODIES = {"engine", "net", "lib"}  # where each .c has its header, and they agree
+CIRCLE_ROOM, CIRCLE_MOST = "engine/worker", 4
+ARGUED = {}  # (module, module it knows): sentence
+
+# --- still to be mended: rows only go ---------------------------------------------------------
+
+KNOWN_EDGES = {
+    ("engine/hub", "engine/worker/by_hand"), ("engine/hub", "engine/worker/worker"),
+    ("net/accept", "net/feed/feed"), ("net/acceptor", "net/feed/feed"),
+    ("net/acceptor", "net/handlers/publish"), ("net/client", "net/handlers/operations"),
+    ("net/client", "net/handlers/page"), ("net/client", "net/handlers/publish"),
+}
+KNOWN_CIRCLES = {
+    "engine/flow", "engine/hub", "engine/worker/by_hand", "engine/worker/subscriber",
+    "engine/worker/worker",
+    "net/http/fields", "net/http/parser",
+    "net/accept", "net/acceptor", "net/answer", "net/client", "net/client_input", "net/connection",
+    "net/feed/feed", "net/handlers/operations", "net/handlers/publish", "net/server",
+    "net/server_state", "net/waiters",
+}
+KNOWN_WITHOUT_HEADER = {
+    "engine/io/io_epoll", "engine/io/io_uring", "engine/worker/batch", "engine/worker/catch_up",
+    "engine/worker/evict", "engine/worker/gap", "engine/worker/join", "engine/worker/lag",
+    "engine/worker/sweep",
+}
+KNOWN_DECLARING = {
+    "engine/io/io", "engine/worker/by_hand", "engine/worker/worker", "net/server_state",
+}
+KNOWN_FOREIGN = {("net/answer", "jansson.h")}
+
+KEYWORDS = {"return", "else", "goto", "case", "typedef", "sizeof", "static_assert", "do"}
+PROTOTYPE = re.compile(r"^(?!static\b|extern\b|typedef\b|#)[A-Za-z_][\w \t*]*?[ *](\w+)\s*"
+                       r"\([^;{}]*\)[\w\s(),]*;", re.M)
+
+
+def includes(file):
+    for number, line in enumerate(file.lines, 1):
+        found = re.match(r'#\s*include\s+"([^"]+)"', line)
+        if found:
+            yield number, found.group(1)
+
+
+def foreign(file):
+    for number, line in enumerate(file.lines, 1):
+        found = re.match(r"#\s*include\s+<([^>]+)>", line)
+        if found and not SYSTEM.match(found.group(1)):
+            yield number, found.group(1)
+
+
+def module_of(name):
+    return name.rsplit(".", 1)[0]
+
+
+def room_of(module):
+    folder = LEAVES.get(module, module.rsplit("/", 1)[0])
+    while folder not in EDGES and "/" in folder:
+        folder = folder.rsplit("/", 1)[0]
+    return folder
+
+
+def prototypes(code):
+    """(line, name) of what is declared at the left margin and not defined there."""
+    for found in PROTOTYPE.finditer(code):
+        if found.group(0).split()[0] not in KEYWORDS:
+            yield code.count("\n", 0, found.start(1)) + 1, found.group(1)
+
+
+def defines(code, name):
+    body = r"^(?!static\b)[A-Za-z_][\w \t*]*[ *]" + name + r"\s*\([^;{}]*\)\s*\{"
+    return re.search(body, code, re.M)
+
+
+class House:
+    """The program's files, and whom each module knows: {module: {module: (file, line)}}."""
+
+    def __init__(self, files):
+        self.files = [file for file in files
+                      if file.path.suffix in {".c", ".h"} and file.path.parts[0] in PROGRAM]
+        self.code = {file.name: "\n".join(file.code) for file in self.files}
+        self.graph = {}
+        for file in self.files:
+            module = module_of(file.name)
+            known = self.graph.setdefault(module, {})
+            for number, name in includes(file):
+                if module_of(name) != module:
+                    known.setdefault(module_of(name), (file.name, number))
+
+    def circles(self):
+        """The sets of modules that all reach each other (Tarjan), of two or more."""
+        index, low, stack, found = {}, {}, [], []
+
+        def visit(module):
+            index[module] = low[module] = len(index)
+            stack.append(module)
+            for other in sorted(self.graph.get(module, {})):
+                if other not in index:
+                    visit(other)
+                    low[module] = min(low[module], low[other])
+                elif other in stack:
+                    low[module] = min(low[module], index[other])
+            if low[module] == index[module]:
+                at = stack.index(module)
+                if len(stack) - at > 1:
+                    found.append(set(stack[at:]))
+                del stack[at:]
+
+        for module in sorted(self.graph):
+            if module not in index:
+                visit(module)
+        return found
+
+
+class Known:
+    """A table of what is still to be mended, which tells what it need not hold any more."""
+
+    def __init__(self, name, rows):
+        self.name, self.rows, self.used = name, set(rows), set()
+
+    def has(self, row):
+        self.used.add(row)
+        return row in self.rows
+
+    def rest(self):
+        for row in sorted(self.rows - self.used, key=str):
+            yield "tests/tidy/rooms.py", 1, f"{self.name} need not hold {row} any more: take it out"
+
+
+def rooms_edges(house, known):
+    for module, others in sorted(house.graph.items()):
+        for other, (file, number) in sorted(others.items()):
+            if other.split("/")[0] not in PROGRAM:
+                if "/" in other:
+                    yield file, number, f"the program must not include {other}"
+                continue
+            room, far = room_of(module), room_of(other)
+            if room != far and far not in EDGES.get(room, set()) and not known.has((module, other)):
+                yield file, number, f"{room} must not include {far} ({other}): see EDGES"
+
+
+def rooms_foreign(house, known):
+    for file in house.files:
+        module = module_of(file.name)
+        for number, name in foreign(file):
+            rooms = [rooms for begin, rooms in FOREIGN.items() if name.startswith(begin)]
+            if not rooms:
+                yield file.name, number, f"<{name}> is of no library in FOREIGN: say which room's"
+            elif room_of(module) not in rooms[0] and not known.has((module, name)):
+                yield file.name, number, f"<{name}> belongs to {', '.join(sorted(rooms[0]))} alone"
+
+
+def rooms_circles(house, known, argued=None):
+    argued = ARGUED if argued is None else argued
+    used = set()
+    for circle in house.circles():
+        file = next(name for name in house.code if module_of(name) in circle)
+        inside = all(room_of(module) == CIRCLE_ROOM for module in circle)
+        edges = {(module, other) for module in circle for other in house.graph[module]
+                 if other in circle}
+        used |= edges
+        if all([known.has(module) for module in circle]):  # a list: each of them counts as used
+            continue
+        if not inside or len(circle) > CIRCLE_MOST:
+            yield file, 1, f"a circle: {' '.join(sorted(circle))}"
+            continue
+        for module, other in sorted(edges - set(argued)):
+            file, number = house.graph[module][other]
+            yield file, number, f"in a circle with {other}: give the reason in ARGUED"
+    for row in sorted(set(argued) - used):
+        yield "tests/tidy/rooms.py", 1, f"ARGUED need not hold {row}: there is no such circle"
+    if len({module for edge in argued for module in edge}) > CIRCLE_MOST:
+        yield "tests/tidy/rooms.py", 1, f"ARGUED names more than {CIRCLE_MOST} modules"
+
+
+def rooms_headers(house, known):
+    for file in house.files:
+        if file.path.suffix == ".c" and file.path.parts[0] in CHECKED_BODIES:
+            module = module_of(file.name)
+            if module + ".h" not in house.code and not known.has(module):
+                yield file.name, 1, "no header of the same name"
+
+
+def rooms_declarations(house, known):
+    for file in house.files:
+        module = module_of(file.name)
+        if file.path.parts[0] not in CHECKED_BODIES:
+            continue
+        own = house.code.get(module + ".c", "")
+        for number, name in prototypes(house.code[file.name]):
+            if not defines(own, name) and not known.has(module):
+                yield file.name, number, f"{name}() is declared here and not defined in {module}.c"
+
+
+CHECKS = {
+    rooms_edges: ("KNOWN_EDGES", KNOWN_EDGES),
+    rooms_foreign: ("KNOWN_FOREIGN", KNOWN_FOREIGN),
+    rooms_circles: ("KNOWN_CIRCLES", KNOWN_CIRCLES),
+    rooms_headers: ("KNOWN_WITHOUT_HEADER", KNOWN_WITHOUT_HEADER),
+    rooms_declarations: ("KNOWN_DECLARING", KNOWN_DECLARING),
+}
+
+
+def check(files):
+    house = House(files)
+    for rule, (name, rows) in CHECKS.items():
+        known = Known(name, rows)
+        yield from rule(house, known)
+        yield from known.rest()
+
+
+# --- the rules must see what is wrong ---------------------------------------------------------
+
+def pair(name, header="", source=""):
+    return [(name + ".h", header), (name + ".c", f'#include "{name}.h"\n' + source)]
+
+
+BROKEN = {
+    rooms_edges: [
+        pair("engine/a", '#include "net/server.h"\n'),
+        pair("engine/a", source='#include "engine/worker/worker.h"\n'),
+        pair("engine/io/a", '#include "engine/hub.h"\n'),
+        pair("net/a", '#include "net/handlers/a.h"\n'),
+        pair("net/http/a", '#include "net/a.h"\n'),
+        pair("net/a", '#include "engine/worker/worker.h"\n'),
+        pair("net/a", '#include "cmd/log.h"\n'),
+        pair("cmd/a", '#include "tests/e2e/check.h"\n'),
+        pair("examples/a", '#include "net/server.h"\n'),
+    ],
+    rooms_foreign: [
+        pair("engine/a", source="#include <liburing.h>\n"),
+        pair("net/a", source="#include <openssl/evp.h>\n"),
+        pair("net/handlers/a", source="#include <zlib.h>\n"),
+    ],
+    rooms_circles: [
+        pair("net/a", '#include "net/b.h"\n') + pair("net/b", source='#include "net/a.h"\n'),
+        pair("engine/a", '#include "engine/b.h"\n') + pair("engine/b", '#include "engine/c.h"\n')
+        + pair("engine/c", source='#include "engine/a.h"\n'),
+        pair("engine/worker/a", '#include "engine/worker/b.h"\n')
+        + pair("engine/worker/b", source='#include "engine/worker/a.h"\n'),
+    ],
+    rooms_headers: [[("engine/a.c", "")], [("net/feed/a.c", '#include "net/feed/b.h"\n')]],
+    rooms_declarations: [
+        pair("net/a", "int a_read(void);\nint b_read(struct a *a,\n           int fd);\n",
+             "int a_read(void)\n{\n}\n"),
+        pair("net/a", source="int b_read(int fd);\n"),
+        [("net/a.h", "struct a *a_new(const char *name);\n")],
+    ],
+}
+SOUND = (
+    pair("engine/worker/a", '#include "engine/worker/b.h"\n\nstruct b *a_of(struct b *b);\n'
+         "static inline int a_two(void)\n{\n    return a_one(1);\n}\n",
+         '#include <sys/epoll.h>\n#include <string.h>\n#include "engine/io/io.h"\n'
+         '#include "engine/limits.h"\nstatic int near(int a);\n'
+         "struct b *a_of(struct b *b)\n{\n    near(1);\n}\nstatic int near(int a)\n{\n}\n")
+    + pair("engine/worker/b", source='#include "engine/worker/a.h"\n')
+    + pair("engine/io/a", source='#include <liburing.h>\n#include "engine/limits.h"\n')
+)
+SOUND_ARGUED = {(f"engine/worker/{one}", f"engine/worker/{two}"): "a reason"
+                for one, two in ["ab", "ba"]}
+
+
+def self_test(make):
+    """`make` turns (name, text) into a file."""
+    def seen(rule, texts, *more):
+        return list(rule(House([make(name, text) for name, text in texts]), Known("", []), *more))
+
+    for rule in CHECKS:
+        for texts in BROKEN[rule]:
+            if not seen(rule, texts, *([{}] if rule is rooms_circles else [])):
+                yield f"{rule.__name__} does not see what is wrong with {texts}"
+        more = [SOUND_ARGUED] if rule is rooms_circles else []
+        for fault in seen(rule, SOUND, *more):
+            yield f"{rule.__name__} complains about sound files: {fault}"
+    if not list(Known("", ["row"]).rest()):
+        yield "a row that is not needed is not seen"
+
+
+def show(house, dot):
+    rooms = {}
+    for module in house.graph:
+        rooms.setdefault(room_of(module), []).append(module)
+    if dot:
+        print("digraph rooms {\n  rankdir=LR; node [shape=box];")
+    for room, modules in sorted(rooms.items()):
+        print(f'  subgraph "cluster_{room}" {{ label="{room}";' if dot else f"{room}/")
+        for module in sorted(modules):
+            others = " ".join(sorted(house.graph[module]))
+            print(f'    "{module}";' if dot else f"  {module} -> {others or '-'}")
+        if dot:
+            print("  }")
+    if dot:
+        for module, others in sorted(house.graph.items()):
+            for other in sorted(others):
+                print(f'  "{module}" -> "{other}";')
+        print("}")
+    for circle in house.circles():
+        print(f"{'// ' if dot else ''}circle of {len(circle)}: {' '.join(sorted(circle))}")
+
+
+if __name__ == "__main__":
+    import tidy
+    show(House(tidy.project(Path(sys.argv[1]))), "--dot" in sys.argv[2:])
