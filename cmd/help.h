@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What --help says, made from the tables of cmd/options.c: what an option does, what may be given
- * and what holds if nothing is. Lines are at most 80 columns.
+ * What --help says, made from the tables of cmd/options_NAME.c: what an option does, what may be
+ * given and what holds if nothing is. Lines are at most 80 columns.
  *
  * Main thread only.
  */

@@ -2,8 +2,8 @@
 /*
  * fanfare: finds the command, has its options read, and runs it.
  *
- * Everything that is said about options is made from the tables of cmd/options.c. This is one of
- * the few files that print and decide exit statuses; the library underneath never does.
+ * Everything that is said about options is made from the tables of cmd/options_NAME.c. This is one
+ * of the few files that print and decide exit statuses; the library underneath never does.
  */
 #include <fcntl.h>
 #include <signal.h>

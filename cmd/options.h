@@ -6,6 +6,8 @@
  * What a default is, or may be, is written in the table and nowhere else in `cmd`; a test compares
  * the table with hub_options_default and server_options_default, which serve embedders.
  *
+ * The tables are in cmd/options_NAME.c, one for each command.
+ *
  * Main thread only. Strings in the settings are borrowed from the arguments, the environment or the
  * parse that filled them.
  */

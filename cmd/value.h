@@ -3,8 +3,8 @@
  * One option's value: from the text a person wrote to a number, and the sentence that says what is
  * allowed when it cannot be one.
  *
- * An option is a row of a table (cmd/options.c). Everything that is said about it, in --help and in
- * faults, is made from the row, so that what is said and what is done cannot differ.
+ * An option is a row of a table (cmd/options_NAME.c). Everything that is said about it, in --help
+ * and in faults, is made from the row, so that what is said and what is done cannot differ.
  *
  * Pure functions; called by cmd/parse.c and cmd/help.c on the main thread. Where a value comes from
  * (flag, environment, file) is not known here.

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of `pub`; what a row is, cmd/options_serve.c says. */
+#include "cmd/options.h"
+
+#define PUB(member)                                                                                \
+    .offset = offsetof(struct pub_settings, member),                                               \
+    .size = sizeof(((struct pub_settings *)0)->member)
+
+static const struct option pub_options[] = {
+    {.name = "feed",
+     .type = VALUE_SOCKET,
+     .shown = "PATH",
+     .usual_said = "where the server usually puts it",
+     .help = "Publish over this feed socket",
+     .from = FROM_FLAG | FROM_ENVIRONMENT,
+     PUB(feed)},
+    {.name = "url",
+     .type = VALUE_TEXT,
+     .shown = "URL",
+     .help = "Publish over HTTP to the server at this URL instead",
+     .from = FROM_FLAG,
+     PUB(url)},
+    {.name = "event",
+     .type = VALUE_TEXT,
+     .shown = "TYPE",
+     .usual_said = "none: clients see message",
+     .help = "Event type",
+     .from = FROM_FLAG,
+     PUB(event)},
+    {.name = "id",
+     .type = VALUE_TEXT,
+     .shown = "ID",
+     .usual_said = "the server's",
+     .help = "An id of your own",
+     .from = FROM_FLAG,
+     PUB(id)},
+    {.name = "retry",
+     .type = VALUE_COUNT,
+     .shown = "MS",
+     .max = EVENT_RETRY_MS_MAX,
+     .help = "Tell clients to wait so long before they reconnect",
+     .from = FROM_FLAG,
+     PUB(retry_ms)},
+    {.name = "verbose",
+     .letter = 'v',
+     .type = VALUE_FLAG,
+     .help = "Print the id of each event",
+     .from = FROM_FLAG,
+     PUB(verbose)},
+};
+const struct command command_pub = {
+    .name = "pub",
+    .synopsis = "[OPTION]... CHANNEL [DATA]",
+    .summary = "Publish an event, or one for each line of standard input",
+    .text = "Exit status 1, and the server's sentence on stderr, if an event is refused.\n",
+    .examples = "  fanfare pub news hello                        over the feed\n"
+                "  fanfare pub --event headline -v news \"It works\"\n"
+                "  tail -f access.log | fanfare pub log          one event a line\n",
+    .options = pub_options,
+    .option_count = sizeof(pub_options) / sizeof(pub_options[0]),
+    .operands_min = 1,
+    .operands_max = 2,
+};

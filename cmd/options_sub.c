@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of `sub`; what a row is, cmd/options_serve.c says. */
+#include "cmd/options.h"
+
+#define SUB(member)                                                                                \
+    .offset = offsetof(struct sub_settings, member),                                               \
+    .size = sizeof(((struct sub_settings *)0)->member)
+
+static const struct option sub_options[] = {
+    {.name = "url",
+     .type = VALUE_TEXT,
+     .shown = "URL",
+     .usual = "http://127.0.0.1:8080",
+     .help = "The server",
+     .from = FROM_FLAG | FROM_ENVIRONMENT,
+     SUB(url)},
+    {.name = "last",
+     .type = VALUE_COUNT,
+     .shown = "N",
+     .max = UINT32_MAX,
+     .help = "Start with the N newest events",
+     .from = FROM_FLAG,
+     SUB(last)},
+    {.name = "since",
+     .type = VALUE_TEXT,
+     .shown = "ID",
+     .help = "Start after the event with this id",
+     .from = FROM_FLAG,
+     SUB(since)},
+    {.name = "limit",
+     .type = VALUE_COUNT,
+     .shown = "N",
+     .min = 1,
+     .max = UINT32_MAX,
+     .usual_said = "none",
+     .help = "End after N events",
+     .from = FROM_FLAG,
+     SUB(limit)},
+    {.name = "json",
+     .type = VALUE_FLAG,
+     .help = "Print one JSON object a line",
+     .from = FROM_FLAG,
+     SUB(json)},
+    {.name = "raw",
+     .type = VALUE_FLAG,
+     .help = "Print the data alone",
+     .from = FROM_FLAG,
+     SUB(raw)},
+};
+const struct command command_sub = {
+    .name = "sub",
+    .synopsis = "[OPTION]... CHANNEL...",
+    .summary = "Subscribe to channels and print their events",
+    .text = "A connection that is lost is resumed where it was, without a hole. Ctrl-C ends.\n",
+    .examples = "  fanfare sub news                              time, id, type and data\n"
+                "  fanfare sub --last 10 --json news sports\n"
+                "  fanfare sub --limit 1 --raw news              wait for one event\n",
+    .options = sub_options,
+    .option_count = sizeof(sub_options) / sizeof(sub_options[0]),
+    .operands_min = 1,
+    .operands_max = SUBSCRIBER_CHANNELS_MAX,
+};
