@@ -77,9 +77,9 @@ void serve_settings_print(const struct parse *parse)
             printf("%s# %s\n", i > 0 ? "\n" : "", option->group);
         if (!(option->from & FROM_FILE))
             continue;
-        if (option->list_max > 0) {
-            for (unsigned j = 0; j < settings->server.listen_count; j++) {
-                printf("%s = %s", option->name, settings->server.listen[j]);
+        if (option->list_max > 0 && parse->given[i]) {
+            for (unsigned j = 0; j < value_count(option, settings); j++) {
+                printf("%s = %s", option->name, value_item(option, settings, j));
                 source_print(parse, i);
             }
         } else if (parse->given[i]) {

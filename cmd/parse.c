@@ -107,6 +107,12 @@ static int take(struct parse *parse, int index, const char *text, enum source so
         return fault(parse, "%s: %s", where, error);
     if (parse->source[index] > source)
         return 0;
+    if (parse->source[index] == source && option->list_max == 0) {
+        if (strcmp(parse->given[index], text) == 0)
+            return 0;
+        return fault(parse, "%s was given twice, as %.100s and as %.100s; give one of them", where,
+                     parse->given[index], text);
+    }
     if (option->list_max > 0) {
         unsigned count;
         memcpy(&count, (char *)parse->target + option->count_offset, sizeof(count));
@@ -192,11 +198,10 @@ static int read_list(struct parse *parse, int index, const char *text, const cha
     char *rest = NULL;
     if (strlen(text) >= ENVIRONMENT_LIST_MAX)
         return fault(parse, "%s: longer than %d bytes", where, ENVIRONMENT_LIST_MAX);
-    free(parse->list_text);
-    parse->list_text = strdup(text);
-    if (!parse->list_text)
+    parse->list_text[index] = strdup(text);
+    if (!parse->list_text[index])
         return fault(parse, "%s: out of memory", where);
-    for (char *word = strtok_r(parse->list_text, ", ", &rest); word;
+    for (char *word = strtok_r(parse->list_text[index], ", ", &rest); word;
          word = strtok_r(NULL, ", ", &rest)) {
         int r = take(parse, index, word, SOURCE_ENVIRONMENT, 0, where);
         if (r != 0)
@@ -356,5 +361,6 @@ int parse_run(struct parse *parse, const struct command *command, int count, cha
 void parse_free(struct parse *parse)
 {
     free(TAKE(parse->config_text));
-    free(TAKE(parse->list_text));
+    for (size_t i = 0; i < OPTIONS_MAX; i++)
+        free(TAKE(parse->list_text[i]));
 }

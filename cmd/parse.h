@@ -4,7 +4,8 @@
  *
  * Precedence: flag, environment, file, default. They are read in that order and the first one to
  * speak for an option keeps it; the later ones are still checked, so that a fault in a file is
- * found although a flag hides it. A list belongs whole to the source that began it.
+ * found although a flag hides it. A list belongs whole to the source that began it. What is no list
+ * and given twice by one source with two values is a fault: either could be the one that was meant.
  *
  * Environment variables that are no option are ignored: a container platform sets some of its own
  * (FANFARE_PORT for a Kubernetes service of our name).
@@ -44,9 +45,9 @@ struct parse {
     unsigned line[OPTIONS_MAX];      /* in the file */
     const char *operands[OPERANDS_MAX];
     unsigned operand_count;
-    const char *config; /* path of the file, NULL: none */
-    char *config_text;  /* owned: values of the file point into it */
-    char *list_text;    /* owned: the list of an environment variable */
+    const char *config;           /* path of the file, NULL: none */
+    char *config_text;            /* owned: values of the file point into it */
+    char *list_text[OPTIONS_MAX]; /* owned: the list of an environment variable */
     char error[PARSE_ERROR_BYTES];
 };
 

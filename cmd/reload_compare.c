@@ -3,12 +3,20 @@
  * tests can have it. */
 #include "cmd/reload.h"
 
-static const char *said(const struct parse *parse, size_t index)
+enum { SAID_BYTES = 1024 }; /* a longer list is cut */
+
+static const char *said(const struct parse *parse, size_t index, char *list)
 {
     const struct option *option = &parse->command->options[index];
-    if (parse->given[index])
+    if (!parse->given[index])
+        return option->usual_said ? option->usual_said : "none";
+    if (option->list_max == 0)
         return parse->given[index];
-    return option->usual_said ? option->usual_said : "none";
+    size_t len = 0;
+    for (unsigned i = 0; i < value_count(option, parse->target) && len < SAID_BYTES; i++)
+        len += (size_t)snprintf(list + len, SAID_BYTES - len, "%s%s", i > 0 ? " " : "",
+                                value_item(option, parse->target, i));
+    return list;
 }
 
 unsigned reload_compare(const struct parse *now, struct parse *next,
@@ -16,13 +24,14 @@ unsigned reload_compare(const struct parse *now, struct parse *next,
                                      const char *is),
                         void *context)
 {
+    char was[SAID_BYTES], is[SAID_BYTES];
     unsigned changed = 0;
     for (size_t i = 0; i < now->command->option_count; i++) {
         const struct option *option = &now->command->options[i];
         /* Where nobody gave it the value may come from the machine, and is not a wish. */
         bool given = now->given[i] || next->given[i];
         if (given && !value_same(option, now->target, next->target)) {
-            each(context, option, said(now, i), said(next, i));
+            each(context, option, said(now, i, was), said(next, i, is));
             changed++;
         }
         if (!option->restart)

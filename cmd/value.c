@@ -356,7 +356,7 @@ static bool text_same(const char *text, const char *other)
     return text && other ? strcmp(text, other) == 0 : text == other;
 }
 
-static unsigned list_count(const struct option *option, const void *target)
+unsigned value_count(const struct option *option, const void *target)
 {
     unsigned count = 1;
     if (option->list_max > 0)
@@ -364,20 +364,22 @@ static unsigned list_count(const struct option *option, const void *target)
     return count;
 }
 
+const char *value_item(const struct option *option, const void *target, unsigned index)
+{
+    const char *text;
+    memcpy(&text, (const char *)target + option->offset + index * sizeof(text), sizeof(text));
+    return text;
+}
+
 bool value_same(const struct option *option, const void *target, const void *other)
 {
-    const char *member = (const char *)target + option->offset;
-    const char *others = (const char *)other + option->offset;
     if (!is_text(option))
-        return memcmp(member, others, option->size) == 0;
-    unsigned count = list_count(option, target);
-    bool same = count == list_count(option, other);
-    for (unsigned i = 0; i < count && same; i++) {
-        const char *a, *b;
-        memcpy(&a, member + i * sizeof(a), sizeof(a));
-        memcpy(&b, others + i * sizeof(b), sizeof(b));
-        same = text_same(a, b);
-    }
+        return memcmp((const char *)target + option->offset, (const char *)other + option->offset,
+                      option->size) == 0;
+    unsigned count = value_count(option, target);
+    bool same = count == value_count(option, other);
+    for (unsigned i = 0; i < count && same; i++)
+        same = text_same(value_item(option, target, i), value_item(option, other, i));
     return same;
 }
 

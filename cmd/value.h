@@ -70,5 +70,10 @@ void value_store(const struct option *option, const struct value *value, void *t
 
 /* True if the row's member, a whole list included, has the same value in both. */
 bool value_same(const struct option *option, const void *target, const void *other);
+/* How many values it has: of a list as many as were given, else 1. */
+unsigned value_count(const struct option *option, const void *target);
+/* One text of a list. */
+const char *value_item(const struct option *option, const void *target, unsigned index);
+
 /* Gives `target` the value that the row's member has in `other`. */
 void value_copy(const struct option *option, void *target, const void *other);

@@ -164,7 +164,7 @@ Test(options, compare_keeps_what_needs_a_restart)
                                "allow-origin = *\n"),
                  4);
     cr_expect_str_eq(differences,
-                     "listen: a:1 -> b:2 (restart); "
+                     "listen: a:1 -> a:1 b:2 (restart); "
                      "feed: $XDG_RUNTIME_DIR/fanfare.sock, else /run/fanfare/feed.sock -> none "
                      "(restart); allow-origin: none -> *; workers: 3 -> 4 (restart)");
     cr_expect_eq(settings.hub.workers, 3);
@@ -210,6 +210,14 @@ Test(options, lists_are_repeated)
     cr_expect_str_eq(settings.server.listen[0], "127.0.0.1:0");
     cr_expect_str_eq(settings.server.listen[1], "[::1]:80");
     cr_expect_str_eq(settings.server.listen[2], "unix:/tmp/x");
+    parse_free(&parse);
+}
+
+Test(options, given_twice)
+{
+    cr_assert_eq(READ("--slow=skip", "--slow", "disconnect"), PARSE_FAULT);
+    expect_fault("--slow was given twice, as skip and as disconnect; give one of them");
+    cr_assert_eq(READ("--slow=skip", "--slow", "skip", "--check", "--check"), 0);
     parse_free(&parse);
 }
 
