@@ -31,11 +31,6 @@ static void wrap(FILE *out, const char *text, size_t at)
     fprintf(out, "\n");
 }
 
-static const char *unit_said(enum value_type type)
-{
-    return type == VALUE_SECONDS || type == VALUE_DURATION ? " seconds" : "";
-}
-
 static void option_print(FILE *out, const struct option *option)
 {
     char left[64], allowed[128], text[512];
@@ -52,9 +47,9 @@ static void option_print(FILE *out, const struct option *option)
         option->type == VALUE_SOCKET || option->max == UINT32_MAX)
         allowed[0] = '\0';
     const char *usual = option->usual ? option->usual : option->usual_said;
-    snprintf(text, sizeof(text), "%s%s%s%s%s%s%s%s", option->help, *allowed || usual ? " (" : "",
-             allowed, *allowed ? unit_said(option->type) : "", *allowed && usual ? "; " : "",
-             usual ? "default " : "", usual ? usual : "", *allowed || usual ? ")" : "");
+    snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", option->help, *allowed || usual ? " (" : "",
+             allowed, *allowed && usual ? "; " : "", usual ? "default " : "", usual ? usual : "",
+             *allowed || usual ? ")" : "");
     size_t at = strlen(left);
     fputs(left, out);
     if (at + 2 > LEFT) {

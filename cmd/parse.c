@@ -308,9 +308,11 @@ static int load_file(struct parse *parse, size_t *ret_len)
 
 static int read_file(struct parse *parse)
 {
-    size_t len;
+    size_t len = 0;
     int r = load_file(parse, &len);
     char *line = parse->config_text;
+    if (r == 0 && len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0)
+        line += 3; /* a byte order mark, which some editors write and nobody sees */
     for (unsigned number = 1; r == 0 && line; number++) {
         char *end = strchr(line, '\n');
         if (end)

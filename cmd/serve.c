@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
@@ -150,6 +151,30 @@ static void say_running(const struct serve_settings *settings, struct hub *hub,
     say_memory(settings, hub);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Docker and most service managers kill what has not stopped after so long, so --drain-timeout is
+ * for the whole stop: what the acceptors took of it, the slow clients have had too. A little is
+ * left in any case, so that whoever has everything gets the last chunk. */
+static void drain(struct hub *hub, struct server *server, const struct hub_options *options)
+{
+    enum { LEAST_MS = 500 };
+    struct hub_options rest = *options;
+    int64_t begun_ms = now_ms();
+    server_stop(server);
+    int64_t left_ms = options->drain_timeout_ms - (now_ms() - begun_ms);
+    uint32_t least_ms = options->drain_timeout_ms < LEAST_MS ? options->drain_timeout_ms : LEAST_MS;
+    rest.drain_timeout_ms = left_ms < least_ms ? least_ms : (uint32_t)left_ms;
+    if (hub_reload(hub, &rest) < 0)
+        log_warning("out of memory: slow clients may be waited for longer than drain-timeout");
+    hub_stop(hub);
+}
+
 /* Serving and draining. */
 static void serve_until_signal(struct hub *hub, struct server *server, struct reload *reload,
                                sigset_t *signals)
@@ -163,8 +188,7 @@ static void serve_until_signal(struct hub *hub, struct server *server, struct re
     log_info("%s: draining %" PRIu64 " subscribers; a second signal stops at once",
              number == SIGINT ? "SIGINT" : "SIGTERM", before.subscribers);
     impatience_start(signals);
-    server_stop(server);
-    hub_stop(hub);
+    drain(hub, server, &reload->settings->hub);
     hub_stats(hub, &after);
     log_info("stopped: %" PRIu64 " events published, %" PRIu64 " deliveries, %" PRIu64
              " subscribers cut by the drain timeout",

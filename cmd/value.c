@@ -233,8 +233,8 @@ bool value_parse(const struct option *option, const char *text, struct value *re
     value_allowed(option, allowed, sizeof(allowed));
     if (!number_read(option, text, &number)) {
         if (*text == '\0')
-            snprintf(error, error_size, "needs a value%s%s", *allowed ? "; allowed: " : "",
-                     allowed);
+            snprintf(error, error_size, "needs a value%s%s", *allowed ? "; allowed: " : ": ",
+                     *allowed ? allowed : option->shown);
         else
             snprintf(error, error_size, "\"%.200s\" is not %s%s%s", text,
                      option->type == VALUE_CHOICE ? "a choice" : type_name(option->type),
@@ -286,6 +286,16 @@ static void choices_say(const char *choices, char *out, size_t out_size)
     }
 }
 
+/* What the numbers count, where the name of the type does not say it. */
+static const char *unit_said(const struct option *option)
+{
+    if (option->type == VALUE_SIZE)
+        return " (bytes; K, M and G may follow)";
+    if (option->type == VALUE_SECONDS || option->type == VALUE_DURATION)
+        return " seconds";
+    return option->type == VALUE_COUNT && strcmp(option->shown, "MS") == 0 ? " milliseconds" : "";
+}
+
 void value_allowed(const struct option *option, char *out, size_t out_size)
 {
     char min[32], max[32];
@@ -294,7 +304,7 @@ void value_allowed(const struct option *option, char *out, size_t out_size)
         number_say(option, option->min, min, sizeof(min));
         number_say(option, option->max, max, sizeof(max));
         snprintf(out, out_size, "%s%s to %s%s", option->or_zero ? "0, or " : "", min, max,
-                 option->type == VALUE_SIZE ? " (bytes; K, M and G may follow)" : "");
+                 unit_said(option));
     } else if (option->type == VALUE_CHOICE) {
         choices_say(option->choices, out, out_size);
     } else if (option->type == VALUE_FLAG) {

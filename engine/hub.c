@@ -57,7 +57,7 @@ void hub_options_default(struct hub_options *options)
         .slow_after_ms = 1000,
         .slow_rate = 1u << 20,
         .slow = SLOW_DISCONNECT,
-        .drain_timeout_ms = 10000,
+        .drain_timeout_ms = 8000,
     };
 }
 

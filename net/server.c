@@ -31,7 +31,7 @@ void server_options_default(struct server_options *options)
         .target_bytes_max = TARGET_BYTES_MAX,
         .head_timeout_ms = 10000,
         .body_timeout_ms = 30000,
-        .keep_alive_timeout_ms = 60000,
+        .keep_alive_timeout_ms = 75000,
         .publish_wait_ms = 1000,
     };
 }

@@ -162,6 +162,38 @@ static void case_timeout(void)
     stream_close(&stream);
 }
 
+/* A client that does not read its answers costs the acceptors 3 s, and they are of the same time:
+ * the whole stop takes what --drain-timeout says. */
+static void case_whole(void)
+{
+    static char body[100000];
+    struct stream stream;
+    struct client client, deaf;
+    int small = 4096;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--drain-timeout", "3.5", "--slow-after",
+                                         "60", "--write-timeout", "0"));
+    memset(body, 'b', sizeof(body) - 1);
+    stream_init(&stream, connect_tcp(&server, 0), NULL, NULL);
+    setsockopt(stream.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    stream_send_request(&stream, "/events/whole", NULL);
+    stream_await_head(&stream);
+    client_open(&deaf, &server);
+    setsockopt(deaf.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    for (int i = 0; i < 2000 && client_say(&deaf, "GET / HTTP/1.1\r\nHost: t\r\n\r\n"); i++)
+        continue;
+    client_open(&client, &server);
+    for (int i = 0; i < 100; i++)
+        publish(&client, "whole", body, NULL);
+    client_close(&client);
+    int64_t start = check_now_ms();
+    server_stop(&server);
+    int64_t took = check_now_ms() - start;
+    EXPECT(took < 6000, "%lld ms", (long long)took); /* 3.5 s and not 6.5 */
+    stream_close(&stream);
+    client_close(&deaf);
+}
+
 /* Idle streams and connections of every kind do not hold it up. */
 static void case_idle(void)
 {
@@ -208,6 +240,7 @@ int main(int argc, char **argv)
     check_case("busy", case_busy);
     check_case("behind", case_behind);
     check_case("timeout", case_timeout);
+    check_case("whole", case_whole);
     check_case("idle", case_idle);
     return check_end();
 }

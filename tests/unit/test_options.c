@@ -70,7 +70,7 @@ Test(options, defaults)
     cr_expect_eq(settings.hub.slow, SLOW_DISCONNECT);
     cr_expect_eq(settings.hub.slow_after_ms, 1000);
     cr_expect_eq(settings.hub.slow_rate, 1u << 20);
-    cr_expect_eq(settings.hub.drain_timeout_ms, 10000);
+    cr_expect_eq(settings.hub.drain_timeout_ms, 8000);
     cr_expect_eq(settings.server.publish_wait_ms, 1000);
     cr_expect_eq(settings.server.body_max, DATA_BYTES_DEFAULT);
     cr_expect_eq(settings.server.head_bytes_max, HEAD_BYTES_MAX);
@@ -100,7 +100,8 @@ Test(options, zero_besides_a_range)
     expect_fault("--memory-max: 1000K is out of range; allowed: 0, or 1M to 1024G (bytes; K, M and "
                  "G may follow)");
     cr_expect_eq(READ("--write-timeout=0.001"), PARSE_FAULT);
-    expect_fault("--write-timeout: 0.001 is out of range; allowed: 0, or 0.01 to 604800");
+    expect_fault("--write-timeout: 0.001 is out of range; allowed: 0, or 0.01 to 604800 "
+                 "seconds");
 }
 
 /* --- reading again --------------------------------------------------------------------------- */
@@ -252,13 +253,14 @@ Test(options, faults_name_the_flag_and_what_is_allowed)
                            "G may follow)"},
         {"--body-max=1MB", "--body-max: \"1MB\" is not a size; allowed: 1K to 16M (bytes; K, M "
                            "and G may follow)"},
-        {"--slow-after=0", "--slow-after: 0 is out of range; allowed: 0.01 to 3600"},
+        {"--allow-origin=", "--allow-origin: needs a value: ORIGIN"},
+        {"--slow-after=0", "--slow-after: 0 is out of range; allowed: 0.01 to 3600 seconds"},
         {"--slow-after=0.0005", "--slow-after: \"0.0005\" is not a number of seconds; allowed: "
-                                "0.01 to 3600"},
+                                "0.01 to 3600 seconds"},
         {"--slow-after=1.", "--slow-after: \"1.\" is not a number of seconds; allowed: 0.01 to "
-                            "3600"},
+                            "3600 seconds"},
         {"--heartbeat=1.5", "--heartbeat: \"1.5\" is not a whole number of seconds; allowed: 0 to "
-                            "3600"},
+                            "3600 seconds"},
         {"--feed-mode=888", "--feed-mode: \"888\" is not an octal file mode; allowed: 0000 to "
                             "0777"},
         {"--feed-mode=1777", "--feed-mode: 1777 is out of range; allowed: 0000 to 0777"},
@@ -285,6 +287,13 @@ Test(options, faults_name_the_flag_and_what_is_allowed)
         cr_expect_eq(r, cases[i].sentence ? PARSE_FAULT : 0, "%s", cases[i].argument);
         expect_fault(cases[i].sentence ? cases[i].sentence : "");
     }
+}
+
+Test(options, faults_say_the_unit)
+{
+    cr_assert_eq(READ("--retry=99999999999"), PARSE_FAULT);
+    cr_expect_not_null(strstr(parse.error, " milliseconds"), "%s", parse.error);
+    parse_free(&parse);
 }
 
 Test(options, one_option_may_bound_another)
@@ -364,6 +373,16 @@ Test(options, faults_name_file_and_line)
         parse_free(&parse);
         config_remove();
     }
+}
+
+Test(options, byte_order_mark)
+{
+    config_write("\xef\xbb\xbfretry = 100\r\nheartbeat = 3\n");
+    cr_assert_eq(READ_NONE(), 0, "%s", parse.error);
+    cr_expect_eq(settings.hub.retry_ms, 100);
+    cr_expect_eq(settings.hub.heartbeat_s, 3);
+    parse_free(&parse);
+    config_remove();
 }
 
 Test(options, unreadable_file)
