@@ -5,11 +5,13 @@
  *
  * Frames have a place that counts up for ever (begin <= place < end), so that places stay valid
  * while older frames go. Frames before `returned` have been given back to flow control by this
- * worker. When to evict is the channel's decision (channel.h); the history only carries it out and
- * remembers: evicted_through   the newest sequence let go; a resume point before it has a gap
- *   remembered        the sequences of the last EVICTED_REMEMBERED evicted events, so that a gap
- * after `remembered_after` can be counted exactly ids               publisher-given ids of retained
- * frames, only where such ids are used One owner: the worker. One reference per frame.
+ * worker. When to evict is decided elsewhere (worker/evict.c); the history only carries it out and
+ * remembers:
+ *   evicted_through  the newest sequence let go; a resume point before it has a gap
+ *   remembered       the sequences of the last EVICTED_REMEMBERED evicted events, so that a gap
+ *                    after `remembered_after` can be counted exactly
+ *   ids              publisher-given ids of retained frames, only where such ids are used
+ * One owner: the worker. One reference per frame.
  */
 #pragma once
 

@@ -5,12 +5,14 @@
  * Events: a ring of slots indexed by sequence. The hub claims a sequence once for all workers, so
  * each slot has exactly one writer, and order is decided before anything is stored: a later event
  * can be stored first, but never taken first. A slot is NULL (not stored yet) or holds one
- * reference. taken      next sequence the worker takes; slots below it are free again put any
- * publisher, only for a sequence it claimed while inbox_has_room said so take       the worker
- * alone, in sequence, up to the first slot that is not stored Messages (hand-offs and orders): a
- * stack that producers push and the worker empties whole, in the order of pushing. Parking: see
- * inbox_park; the eventfd that wakes the worker belongs to its io. The memory ordering is argued
- * line by line in docs/architecture.md.
+ * reference.
+ *   taken  next sequence the worker takes; slots below it are free again
+ *   put    any publisher, only for a sequence it claimed while inbox_has_room said so
+ *   take   the worker alone, in sequence, up to the first slot that is not stored
+ * Messages (hand-offs and orders): a stack that producers push and the worker empties whole, in the
+ * order of pushing. Parking: see inbox_park; the eventfd that wakes the worker belongs to its io.
+ *
+ * The memory ordering is argued line by line in docs/architecture.md.
  */
 #pragma once
 
