@@ -2,17 +2,17 @@
 /*
  * Flow control: how much is published and not yet swept, per channel, and who waits for room.
  *
- * A frame is in flight from its claim until the last worker has swept it (worker.h says when that
- * is); it counts its bytes, at least FLOW_FRAME_BYTES_MIN. The counters live in a small table found
- * by the channel's hash. A publisher always does: flow_admits, flow_add, claim; a failed claim
+ * A frame is in flight from its claim until the last worker has swept it (worker/release.h); it
+ * counts its bytes, at least FLOW_FRAME_BYTES_MIN. The counters live in a small table found by the
+ * channel's hash. A publisher always does: flow_admits, flow_add, claim; a failed claim
  * flow_subtracts. Since it looks before it adds, each publisher may overshoot a bound by one
  * request.
  *
  * Memory is bounded here too: `memory_max` (0: no bound) over the published frames that are alive
  * and over what net holds for connections and subscribers. Workers keep their histories within it
- * (sweep.c, worker_relieve); where they cannot, publishers and new subscribers find it full.
+ * (worker/evict.c); where they cannot, publishers and new subscribers find it full.
  *
- * Waiting for room: hub_waiter in hub.h. Any thread may call any function here.
+ * Waiting for room: see hub.h. Any thread may call any function here.
  */
 #pragma once
 
@@ -21,8 +21,8 @@
 #include <stdbool.h>
 
 #include "engine/frame.h"
-#include "engine/hub.h"
 #include "engine/limits.h"
+#include "engine/waiter.h"
 
 struct flow {
     unsigned workers; /* that must sweep a frame; constant */

@@ -7,7 +7,6 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
-#include "engine/worker/by_hand.h"
 #include "engine/flow.h"
 #include "engine/io/io.h"
 #include "engine/limits.h"
@@ -31,7 +30,7 @@ struct hub {
     struct worker *workers;
     unsigned worker_count;
     bool started;
-    bool by_hand;
+    bool threadless;
     struct stats final; /* of the workers, once they are gone */
     char io_name[96];
 };
@@ -112,11 +111,12 @@ static uint32_t worker_sockets(const struct hub *hub, bool use_uring)
     return sockets ? (uint32_t)sockets : 1;
 }
 
-int hub_start_by_hand(struct hub *hub,
-                      int (*open)(void *context, unsigned index, struct io **ret_io), void *context)
+int hub_start_threadless(struct hub *hub,
+                         int (*open)(void *context, unsigned index, struct io **ret_io),
+                         void *context)
 {
     hub->options.sockets = hub->options.hub.worker_subscribers;
-    hub->started = hub->by_hand = true;
+    hub->started = hub->threadless = true;
     for (unsigned i = 0; i < hub->worker_count; i++) {
         int r = worker_init(&hub->workers[i], &hub->options, &hub->flow);
         if (r == 0)
@@ -239,7 +239,7 @@ void hub_stop(struct hub *hub)
     hub_close(hub);
     if (!hub->started)
         return;
-    if (!hub->by_hand)
+    if (!hub->threadless)
         stop_workers(hub, hub->worker_count, hub_next_sequence(hub));
     sum_counters(hub, &hub->final);
     hub->started = false;
@@ -437,7 +437,7 @@ int hub_subscribe(struct hub *hub, const struct subscribe_request *request)
         atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
         return -ENOMEM;
     }
-    inbox_post(&worker->inbox, handoff_message(handoff));
+    inbox_post(&worker->inbox, &handoff->message);
     atomic_thread_fence(memory_order_seq_cst);
     worker_wake(worker);
     return 0;

@@ -15,30 +15,10 @@
 
 #include "engine/base/base.h"
 #include "engine/frame.h"
+#include "engine/handoff.h"
+#include "engine/options.h"
 #include "engine/stats.h"
-
-enum io_choice { IO_AUTO, IO_URING, IO_EPOLL };
-enum slow_policy { SLOW_DISCONNECT, SLOW_SKIP };
-
-struct hub_options {
-    unsigned workers; /* 1 to WORKERS_MAX */
-    enum io_choice io;
-    uint32_t
-        worker_subscribers;    /* the most one worker takes; lowered to what RLIMIT_NOFILE allows */
-    uint32_t history_events;   /* per channel */
-    uint64_t history_bytes;    /* per channel */
-    uint32_t history_age_s;    /* per channel */
-    uint32_t heartbeat_s;      /* 0: none */
-    uint32_t retry_ms;         /* what `retry:` tells a client */
-    uint32_t write_timeout_ms; /* a subscriber that took nothing for so long is closed; 0: never */
-    uint32_t idle_timeout_ms;  /* a response without an event for so long is ended; 0: never */
-    uint32_t lifetime_ms;      /* a response is ended at 80 to 100 percent of it; 0: never */
-    uint32_t slow_after_ms;
-    uint64_t slow_rate; /* bytes per second */
-    enum slow_policy slow;
-    uint32_t drain_timeout_ms;
-    uint64_t memory_max; /* bytes for events, subscribers and connections; 0: no bound */
-};
+#include "engine/waiter.h"
 
 /* Sensible values for all of them; `workers` is one per core this process may use. */
 void hub_options_default(struct hub_options *options);
@@ -93,12 +73,6 @@ MUST_USE int hub_publish(struct hub *hub, struct frame *const *frames, unsigned 
  * the hub adds 1 to the eventfd as soon as there may be room again, or when it is closed, and
  * disarms. `eventfd` is borrowed until hub_waiter_remove.
  */
-struct hub_waiter {
-    int eventfd;
-    _Atomic bool armed; /* pairs: the waiter's fence after arming with hub_wake_waiters' fence */
-    struct hub_waiter *next;
-};
-
 void hub_waiter_add(struct hub *hub, struct hub_waiter *waiter, int eventfd);
 void hub_waiter_arm(struct hub *hub, struct hub_waiter *waiter);
 void hub_waiter_remove(struct hub *hub, struct hub_waiter *waiter);
@@ -108,19 +82,6 @@ void hub_waiter_remove(struct hub *hub, struct hub_waiter *waiter);
 /* The next sequence that will be claimed: the B of a subscribe request. */
 uint64_t hub_next_sequence(const struct hub *hub);
 uint64_t hub_epoch(const struct hub *hub);
-
-struct subscribe_request {
-    int fd;                      /* connected, non-blocking, in no epoll set */
-    uint64_t before;             /* hub_next_sequence when the request head was complete */
-    const struct text *channels; /* decoded, checked by frame_check_channel, no two alike */
-    unsigned channel_count;      /* 1 to SUBSCRIBER_CHANNELS_MAX */
-    bool has_resume;
-    struct text resume; /* the last id as the client gave it, valid or not */
-    uint32_t limit;     /* end after so many events; 0: never */
-    uint32_t last;      /* without a resume point: so many of the newest first */
-    bool plain;         /* HTTP/1.0: no chunks */
-    struct text head;   /* response head lines of the caller's, each ended by CRLF */
-};
 
 /*
  * Hands a socket to a worker, which answers with the response head and owns it from then on. 0: the
@@ -134,6 +95,25 @@ MUST_USE int hub_subscribe(struct hub *hub, const struct subscribe_request *requ
 /* What the caller holds for connections counts against memory_max too: more (or less) of it. */
 void hub_count_memory(struct hub *hub, int64_t bytes);
 bool hub_memory_is_full(const struct hub *hub);
+
+/* --- without threads ------------------------------------------------------------------------ */
+
+struct io;
+struct worker;
+
+/*
+ * For simulations, unit tests and benches alone: instead of hub_start, with an io backend for each
+ * worker that `open` supplies, and no thread; the caller makes the workers turn (worker_turn) in
+ * whatever order it wants. Everything else is the same code as in a hub with threads. 0 or the
+ * negative errno of `open`.
+ *
+ * Leaving: hub_close, worker_drain on each worker, worker_turn until worker->stopped, the backends'
+ * close, then hub_stop and hub_free.
+ */
+MUST_USE int hub_start_threadless(struct hub *hub,
+                                  int (*open)(void *context, unsigned index, struct io **ret_io),
+                                  void *context);
+struct worker *hub_worker(struct hub *hub, unsigned index);
 
 /* --- looking ------------------------------------------------------------------------------- */
 

@@ -30,7 +30,7 @@ void stage_init(struct stage *stage, const struct stage_options *options)
     *stage = (struct stage){.workers = options->workers, .next_fd = FD_FIRST};
     int r = hub_new(&hub_options, &stage->hub);
     CHECK(r == 0);
-    r = hub_start_by_hand(stage->hub, open_io, stage);
+    r = hub_start_threadless(stage->hub, open_io, stage);
     CHECK(r == 0);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stage: a hub by hand (engine/worker/by_hand.h) whose workers write to null sockets, with the
+ * A stage: a hub without threads (engine/hub.h) whose workers write to null sockets, with the
  * few things every bench does on it. One thread does everything, so publishing and sweeping can be
  * timed, or counted, apart from each other.
  *
@@ -13,7 +13,9 @@
 #pragma once
 
 #include "bench/micro/io_null.h"
-#include "engine/worker/by_hand.h"
+#include "engine/hub.h"
+#include "engine/worker/turn.h"
+#include "engine/worker/worker.h"
 #include "engine/limits.h"
 
 /* A channel's share of the budget, for frames that count the least. */

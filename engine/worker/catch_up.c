@@ -1,14 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A subscriber's own send, for whoever cannot share a sweep's run: the rest of a begun frame, a gap
- * notice, retained frames of one or many channels merged by sequence, and the end of the response,
- * in the order in which a client must get them.
+ * Catching up: a subscriber's own send, for whoever cannot share a sweep's run: the rest of a begun
+ * frame, a gap notice, retained frames of one or many channels merged by sequence, and the end of
+ * the response, in the order in which a client must get them.
  */
-#include "engine/worker/worker.h"
+#include "engine/worker/catch_up.h"
 
-/* What send_own gathers before it queues: items lie in the scratch arena. */
-struct own {
-    struct item *items;
+#include "engine/worker/arena.h"
+#include "engine/worker/batch.h"
+#include "engine/worker/gap.h"
+#include "engine/worker/subscriber.h"
+
+int catch_up_init(struct worker *worker)
+{
+    return arena_init(&worker->catch_up.arena, SCRATCH_BYTES, SCRATCH_FRAMES);
+}
+
+void catch_up_deinit(struct worker *worker)
+{
+    arena_deinit(&worker->catch_up.arena);
+}
+
+/* What catch_up_send gathers before it queues: parts lie in the arena. */
+struct gathered {
+    struct run_part *parts;
     uint32_t count;
     uint32_t len;
     uint32_t skip;
@@ -19,17 +34,18 @@ struct own {
     bool plain;
 };
 
-static void own_add(struct own *own, struct frame *frame)
+static void gathered_add(struct gathered *gathered, struct frame *frame)
 {
-    bool plain = own->plain && frame->kind == FRAME_EVENT;
-    own->len += (uint32_t)frame_view(frame, plain).len - (own->count == 0 ? own->skip : 0);
-    own->items[own->count++] = (struct item){.frame = frame, .end = own->len};
+    bool plain = gathered->plain && frame->kind == FRAME_EVENT;
+    gathered->len +=
+        (uint32_t)frame_view(frame, plain).len - (gathered->count == 0 ? gathered->skip : 0);
+    gathered->parts[gathered->count++] = (struct run_part){.frame = frame, .end = gathered->len};
     if (frame->kind == FRAME_EVENT || frame->kind == FRAME_GAP)
-        own->cursor = frame->sequence;
+        gathered->cursor = frame->sequence;
     if (frame->kind == FRAME_EVENT)
-        own->events++;
+        gathered->events++;
     if (frame->kind == FRAME_LAST)
-        own->ends = true;
+        gathered->ends = true;
 }
 
 /* Of the frames after the cursor the one that comes first, over all channels; NULL: none. `places`
@@ -54,27 +70,27 @@ static struct frame *next_frame(const struct membership *memberships, uint32_t c
     return first;
 }
 
-static bool own_has_room(const struct own *own, const struct subscriber *subscriber)
+static bool gathered_has_room(const struct gathered *gathered, const struct subscriber *subscriber)
 {
-    if (own->count + 2 > CATCH_UP_FRAMES || own->len >= CATCH_UP_BYTES)
+    if (gathered->count + 2 > CATCH_UP_FRAMES || gathered->len >= CATCH_UP_BYTES)
         return false;
-    return !(subscriber->flags & SUBSCRIBER_LIMITED) || own->events < subscriber->events_left;
+    return !(subscriber->flags & SUBSCRIBER_LIMITED) || gathered->events < subscriber->events_left;
 }
 
 /* True if it gathered everything there is. */
-static bool own_add_retained(struct own *own, struct subscriber *subscriber)
+static bool gathered_add_retained(struct gathered *gathered, struct subscriber *subscriber)
 {
     struct membership single;
     uint32_t count;
     struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
     uint64_t places[SUBSCRIBER_CHANNELS_MAX];
     for (uint32_t i = 0; i < count; i++)
-        places[i] = history_after(&memberships[i].channel->history, own->cursor);
-    while (own_has_room(own, subscriber)) {
+        places[i] = history_after(&memberships[i].channel->history, gathered->cursor);
+    while (gathered_has_room(gathered, subscriber)) {
         struct frame *frame = next_frame(memberships, count, places);
         if (!frame)
             return true;
-        own_add(own, frame);
+        gathered_add(gathered, frame);
     }
     return false;
 }
@@ -83,8 +99,8 @@ static bool own_add_retained(struct own *own, struct subscriber *subscriber)
  * do not all come back in the same millisecond, and the last chunk. */
 static struct frame *goodbye_frame(struct worker *worker, bool plain)
 {
-    uint32_t spread_ms = 1000 + worker->subscriber_count / 10;
-    uint32_t slot = worker->drain_slot++;
+    uint32_t spread_ms = 1000 + worker->records.live / 10;
+    uint32_t slot = worker->drain.slot++;
     /* Slots are dealt by a multiplicative step, so that neighbours are far apart. */
     uint32_t retry_ms = worker->limits.retry_ms + slot * 2654435761u % spread_ms;
     char text[64], bytes[128];
@@ -94,93 +110,96 @@ static struct frame *goodbye_frame(struct worker *worker, bool plain)
     return frame_new_private(FRAME_LAST, bytes, (size_t)len);
 }
 
-/* Gathers in the order a client must get it. The items' references stay where they are: in history,
- * in subscriber->begun, in own->gap. False if memory ran out. */
-static bool own_gather(struct worker *worker, struct subscriber *subscriber, struct own *own)
+/* Gathers in the order a client must get it. The parts' references stay where they are: in history,
+ * in subscriber->begun, in gathered->gap. False if memory ran out. */
+static bool gather(struct worker *worker, struct subscriber *subscriber, struct gathered *gathered)
 {
     if (subscriber->begun) {
-        own->skip = subscriber->begun_offset;
-        own_add(own, subscriber->begun);
-        if (own->ends)
+        gathered->skip = subscriber->begun_offset;
+        gathered_add(gathered, subscriber->begun);
+        if (gathered->ends)
             return true;
     }
-    if (gap_is_due(subscriber, own->cursor)) {
+    if (gap_is_due(subscriber, gathered->cursor)) {
         char from[ID_LEN];
-        id_format(from, worker->options->epoch, own->cursor);
+        id_format(from, worker->options->epoch, gathered->cursor);
         struct gap gap = {.reason = "slow",
-                          .plain = own->plain,
+                          .plain = gathered->plain,
                           .from = {from, sizeof(from)},
-                          .sequence = own->cursor};
-        own->gap = gap_frame(worker, subscriber, &gap);
-        if (!own->gap)
+                          .sequence = gathered->cursor};
+        gathered->gap = gap_frame(worker, subscriber, &gap);
+        if (!gathered->gap)
             return false;
-        own_add(own, own->gap);
+        gathered_add(gathered, gathered->gap);
         COUNT(worker, skipped, 1);
     }
-    bool everything = own_add_retained(own, subscriber);
-    if ((subscriber->flags & SUBSCRIBER_LIMITED) && own->events == subscriber->events_left) {
-        own->ends = true;
-        if (!own->plain)
-            own_add(own, worker->last_chunk);
-    } else if (everything && subscriber_is_ending(worker, subscriber) && !own->gap) {
-        own->gap = goodbye_frame(worker, own->plain);
-        own->ends = true; /* without memory for a goodbye the response just ends */
-        if (own->gap)
-            own_add(own, own->gap);
+    bool everything = gathered_add_retained(gathered, subscriber);
+    if ((subscriber->flags & SUBSCRIBER_LIMITED) && gathered->events == subscriber->events_left) {
+        gathered->ends = true;
+        if (!gathered->plain)
+            gathered_add(gathered, worker->last_chunk);
+    } else if (everything && subscriber_is_ending(worker, subscriber) && !gathered->gap) {
+        gathered->gap = goodbye_frame(worker, gathered->plain);
+        gathered->ends = true; /* without memory for a goodbye the response just ends */
+        if (gathered->gap)
+            gathered_add(gathered, gathered->gap);
     }
     return true;
 }
 
 /* The gathered bytes as one piece: a lone frame is sent from where it lies, more are copied. */
-static const char *own_bytes(struct worker *worker, const struct own *own)
+static const char *gathered_bytes(struct worker *worker, const struct gathered *gathered)
 {
-    const struct frame *frame = own->items[0].frame;
-    bool plain = own->plain && frame->kind == FRAME_EVENT;
-    const char *first = frame_view(frame, plain).at + own->skip;
-    if (own->count == 1)
+    const struct frame *frame = gathered->parts[0].frame;
+    bool plain = gathered->plain && frame->kind == FRAME_EVENT;
+    const char *first = frame_view(frame, plain).at + gathered->skip;
+    if (gathered->count == 1)
         return first;
-    char *bytes = worker->scratch.bytes + worker->scratch.bytes_used;
-    memcpy(bytes, first, own->items[0].end);
-    for (uint32_t i = 1; i < own->count; i++) {
+    char *bytes = worker->catch_up.arena.bytes + worker->catch_up.arena.bytes_used;
+    memcpy(bytes, first, gathered->parts[0].end);
+    for (uint32_t i = 1; i < gathered->count; i++) {
         struct text view =
-            frame_view(own->items[i].frame, own->plain && own->items[i].frame->kind == FRAME_EVENT);
-        memcpy(bytes + own->items[i - 1].end, view.at, view.len);
+            frame_view(gathered->parts[i].frame,
+                       gathered->plain && gathered->parts[i].frame->kind == FRAME_EVENT);
+        memcpy(bytes + gathered->parts[i - 1].end, view.at, view.len);
     }
-    worker->scratch.bytes_used += own->len;
+    worker->catch_up.arena.bytes_used += gathered->len;
     return bytes;
 }
 
 /* A frame that is too large to be copied with others goes alone; the rest comes with the next send.
  */
-static void own_cut(struct worker *worker, struct own *own)
+static void gathered_cut(struct worker *worker, struct gathered *gathered)
 {
-    uint32_t room = worker->scratch.bytes_size - worker->scratch.bytes_used;
-    while (own->count > 1 && own->len > room) {
-        struct frame *frame = own->items[--own->count].frame;
-        own->len = own->items[own->count - 1].end;
-        own->events -= frame->kind == FRAME_EVENT;
-        own->ends = false;
-        if (frame == own->gap)
-            own->gap = frame_unref(own->gap);
+    uint32_t room = worker->catch_up.arena.bytes_size - worker->catch_up.arena.bytes_used;
+    while (gathered->count > 1 && gathered->len > room) {
+        struct frame *frame = gathered->parts[--gathered->count].frame;
+        gathered->len = gathered->parts[gathered->count - 1].end;
+        gathered->events -= frame->kind == FRAME_EVENT;
+        gathered->ends = false;
+        if (frame == gathered->gap)
+            gathered->gap = frame_unref(gathered->gap);
     }
 }
 
-static void own_queue(struct worker *worker, struct subscriber *subscriber, struct own *own)
+static void gathered_queue(struct worker *worker, struct subscriber *subscriber,
+                           struct gathered *gathered)
 {
-    own_cut(worker, own);
-    struct send *send = send_queue(worker, subscriber, own_bytes(worker, own), own->len);
-    worker->scratch.items_used += own->count;
-    send->items = own->items;
-    send->count = own->count;
-    send->skip = own->skip;
-    send->events = own->events;
-    send->own = true;
-    send->ends = own->ends;
+    gathered_cut(worker, gathered);
+    struct batch_send *send =
+        batch_queue(worker, subscriber, gathered_bytes(worker, gathered), gathered->len);
+    worker->catch_up.arena.parts_used += gathered->count;
+    send->parts = gathered->parts;
+    send->count = gathered->count;
+    send->skip = gathered->skip;
+    send->events = gathered->events;
+    send->catches_up = true;
+    send->ends = gathered->ends;
     send->kept = TAKE(subscriber->begun);
-    send->kept_gap = TAKE(own->gap);
-    worker->batch_events += own->events;
-    for (uint32_t i = 0; i < own->count; i++) {
-        const struct frame *frame = own->items[i].frame;
+    send->kept_gap = TAKE(gathered->gap);
+    worker->batch.events += gathered->events;
+    for (uint32_t i = 0; i < gathered->count; i++) {
+        const struct frame *frame = gathered->parts[i].frame;
         if (frame->kind == FRAME_EVENT || frame->kind == FRAME_GAP)
             subscriber->cursor = frame->sequence;
         if (frame->kind == FRAME_EVENT && (subscriber->flags & SUBSCRIBER_LIMITED))
@@ -188,31 +207,48 @@ static void own_queue(struct worker *worker, struct subscriber *subscriber, stru
     }
 }
 
-uint32_t send_own(struct worker *worker, struct subscriber *subscriber)
+uint32_t catch_up_send(struct worker *worker, struct subscriber *subscriber)
 {
-    if (worker->send_count == SEND_BATCH ||
-        worker->scratch.bytes_size - worker->scratch.bytes_used < 2 * CATCH_UP_BYTES ||
-        worker->scratch.items_size - worker->scratch.items_used < CATCH_UP_FRAMES)
-        worker_flush(worker);
+    if (worker->batch.count == SEND_BATCH ||
+        !arena_has_room(&worker->catch_up.arena, 2 * CATCH_UP_BYTES, CATCH_UP_FRAMES))
+        batch_flush(worker);
     if (subscriber->state != SUBSCRIBER_BEHIND && subscriber->state != SUBSCRIBER_BLOCKED)
         return 0; /* the flush changed it */
-    struct own own = {.items = worker->scratch.items + worker->scratch.items_used,
-                      .cursor = subscriber->cursor,
-                      .plain = subscriber->flags & SUBSCRIBER_PLAIN};
-    if (!own_gather(worker, subscriber, &own)) {
+    struct gathered gathered = {.parts = worker->catch_up.arena.parts +
+                                         worker->catch_up.arena.parts_used,
+                                .cursor = subscriber->cursor,
+                                .plain = subscriber->flags & SUBSCRIBER_PLAIN};
+    if (!gather(worker, subscriber, &gathered)) {
         subscriber_close(worker, subscriber, CLOSE_ERROR);
         return 0;
     }
-    if (own.len) {
-        own_queue(worker, subscriber, &own);
-        return own.len;
+    if (gathered.len) {
+        gathered_queue(worker, subscriber, &gathered);
+        return gathered.len;
     }
-    frame_unref(own.gap);
-    if (own.ends) { /* a plain response ends with the connection */
+    frame_unref(gathered.gap);
+    if (gathered.ends) { /* a plain response ends with the connection */
         subscriber_close(worker, subscriber, subscriber_end_reason(worker, subscriber));
     } else {
-        lag_ended(worker, subscriber);
+        subscriber_caught_up(worker, subscriber);
         subscriber_set_state(worker, subscriber, SUBSCRIBER_CURRENT);
     }
     return 0;
+}
+
+bool catch_up_some(struct worker *worker)
+{
+    uint32_t turns =
+        worker->catch_up.count < CATCH_UP_SENDS ? worker->catch_up.count : CATCH_UP_SENDS;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < turns && bytes < CATCH_UP_TURN_BYTES; i++) {
+        struct subscriber *subscriber =
+            &worker->subscribers[worker->catch_up.ring[worker->catch_up.first]];
+        worker->catch_up.first = (worker->catch_up.first + 1) % worker->options->sockets;
+        worker->catch_up.count--;
+        subscriber_clear(subscriber, SUBSCRIBER_QUEUED);
+        if (subscriber->state == SUBSCRIBER_BEHIND)
+            bytes += catch_up_send(worker, subscriber);
+    }
+    return turns > 0;
 }

@@ -4,70 +4,34 @@
  * every member has had it or is slow; by age; and because of the memory ceiling. With it the bytes
  * in flight are given back, the slow policy is applied, and empty records are dropped.
  */
-#include "engine/worker/worker.h"
+#include "engine/worker/evict.h"
 
 #include "engine/mutation.h"
+#include "engine/worker/batch.h"
+#include "engine/worker/gap.h"
+#include "engine/worker/release.h"
+#include "engine/worker/subscriber.h"
 
-void worker_release(struct worker *worker, struct frame *frame)
-{
-    bool published = frame && frame->kind == FRAME_EVENT;
-    uint32_t bytes = frame_release(frame);
-    if (published)
-        worker->freed_bytes += bytes;
-}
-
-void worker_give_back(struct worker *worker, struct frame *frame)
-{
-    if (!flow_swept(worker->flow, frame) || MUTATION(flow_kept))
-        return;
-    flow_subtract(worker->flow, &frame, 1);
-    worker->freed_room = true;
-}
-
-/* Everything up to the last finished sweep and before `place`, summed so that it costs few atomic
- * operations. */
-static void give_back_swept(struct worker *worker, struct channel *channel, uint64_t place)
-{
-    struct history *history = &channel->history;
-    struct frame *frames[128];
-    unsigned count = 0;
-    for (; history->returned < history->end && history->returned < place; history->returned++) {
-        struct frame *frame = history_at(history, history->returned);
-        if (frame->sequence > channel->swept)
-            break;
-        if (!flow_swept(worker->flow, frame))
-            continue;
-        frames[count++] = frame;
-        if (count == sizeof(frames) / sizeof(frames[0])) {
-            flow_subtract(worker->flow, frames, count);
-            count = 0;
-        }
-        worker->freed_room = true;
-    }
-    if (count)
-        flow_subtract(worker->flow, frames, count);
-}
-
-void worker_evict(struct worker *worker, struct channel *channel)
+void evict_oldest(struct worker *worker, struct channel *channel)
 {
     struct history *history = &channel->history;
     struct frame *frame = history_evict(history, &worker->options->key);
     if (history->returned < history->begin) {
         history->returned = history->begin;
-        worker_give_back(worker, frame);
+        release_flow(worker, frame);
     }
     COUNT(worker, evicted, 1);
     COUNT(worker, history_events, -1);
     COUNT(worker, history_bytes, -(uint64_t)frame->len);
-    worker->kept_bytes -= frame_memory(frame);
-    worker_release(worker, frame);
+    worker->memory.kept_bytes -= frame_memory(frame);
+    release_frame(worker, frame);
 }
 
 /* The record goes, with everything that points to it. */
-void worker_discard(struct worker *worker, struct channel *channel)
+void evict_record(struct worker *worker, struct channel *channel)
 {
-    if (worker->run.channel == channel)
-        worker->run.channel = NULL;
+    if (worker->sweep.run.channel == channel)
+        worker->sweep.run.channel = NULL;
     channels_drop(&worker->channels, channel);
     COUNT(worker, channels_dropped, 1);
     COUNT(worker, channels, -1);
@@ -136,9 +100,9 @@ static uint64_t place_for_reader(const struct worker *worker, const struct histo
     return history_after(history, cursor) + room;
 }
 
-bool channel_trim(struct worker *worker, struct channel *channel)
+bool evict_trim(struct worker *worker, struct channel *channel)
 {
-    DCHECK(worker->send_count == 0);
+    DCHECK(worker->batch.count == 0);
     struct history *history = &channel->history;
     uint64_t reader = channel->behind_count ? slowest_reader(worker, channel) : UINT64_MAX;
     uint64_t place = history->end;
@@ -149,14 +113,14 @@ bool channel_trim(struct worker *worker, struct channel *channel)
         uint64_t limit = needed ? reader : channel->swept;
         uint64_t begin = history->begin;
         while (is_over(worker, history) && history_at(history, history->begin)->sequence <= limit)
-            worker_evict(worker, channel);
+            evict_oldest(worker, channel);
         if (is_over(worker, history) &&
             history_at(history, history->begin)->sequence <= channel->swept)
             place = history->begin; /* a reader needs what is over the limits */
         if (history->begin != begin && channel->behind_count)
             apply_slow_policy(worker, channel);
     }
-    give_back_swept(worker, channel, place);
+    release_swept(worker, channel, place);
     bool held = history->returned < history->end &&
                 history_at(history, history->returned)->sequence <= channel->swept;
     set_held(worker, channel, held);
@@ -165,7 +129,7 @@ bool channel_trim(struct worker *worker, struct channel *channel)
     channels_untouch(&worker->channels, channel);
     if (channel->member_count || channel->dirty || channel->finishing)
         return false;
-    worker_discard(worker, channel);
+    evict_record(worker, channel);
     return true;
 }
 
@@ -181,12 +145,12 @@ static uint32_t relieve_channel(struct worker *worker, struct channel *channel, 
     struct history *history = &channel->history;
     uint64_t reader = channel->behind_count ? slowest_reader(worker, channel) : UINT64_MAX;
     uint64_t limit = reader < channel->swept ? reader : channel->swept;
-    uint64_t before = worker->kept_bytes;
+    uint64_t before = worker->memory.kept_bytes;
     uint64_t most = history_count(history) / RELIEVE_PART + 1;
     uint32_t count = 0;
-    while (count < most && before - worker->kept_bytes < too_much && history_count(history) &&
-           history_at(history, history->begin)->sequence <= limit) {
-        worker_evict(worker, channel);
+    while (count < most && before - worker->memory.kept_bytes < too_much &&
+           history_count(history) && history_at(history, history->begin)->sequence <= limit) {
+        evict_oldest(worker, channel);
         count++;
     }
     COUNT(worker, evicted_memory, count);
@@ -200,8 +164,8 @@ static uint32_t relieve_channel(struct worker *worker, struct channel *channel, 
 static bool close_furthest(struct worker *worker)
 {
     struct subscriber *furthest = NULL;
-    for (uint32_t i = 0; i < worker->lagging_count; i++) {
-        struct subscriber *subscriber = &worker->subscribers[worker->lagging[i]];
+    for (uint32_t i = 0; i < worker->lag.listed; i++) {
+        struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
         if ((subscriber->flags & (SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW)) == SUBSCRIBER_LAGGING &&
             (!furthest || subscriber->cursor < furthest->cursor))
             furthest = subscriber;
@@ -225,34 +189,34 @@ static uint64_t too_much(struct worker *worker, uint64_t max)
 {
     uint64_t all = flow_memory(worker->flow);
     uint64_t other = atomic_load_explicit(&worker->flow->other_bytes, memory_order_relaxed);
-    uint64_t own = worker->kept_bytes + other;
+    uint64_t own = worker->memory.kept_bytes + other;
     uint64_t bound = max - max / (all > max - max / 16 ? 4 : 8);
     uint64_t excess = own > bound ? own - bound : 0;
     bool full = all >= max && excess == 0;
-    worker->relieve_turns = full ? worker->relieve_turns + 1 : 0;
-    if (full && worker->relieve_turns % RELIEVE_TURNS == 0)
+    worker->memory.full_turns = full ? worker->memory.full_turns + 1 : 0;
+    if (full && worker->memory.full_turns % RELIEVE_TURNS == 0)
         excess = max / 16 + 1;
-    return excess < worker->kept_bytes ? excess : worker->kept_bytes;
+    return excess < worker->memory.kept_bytes ? excess : worker->memory.kept_bytes;
 }
 
 /* The channels published to longest ago go first, each with a part of what it has, round by round.
  */
-bool worker_relieve(struct worker *worker)
+bool evict_relieve(struct worker *worker)
 {
     uint64_t max = worker->limits.memory_max;
-    uint64_t excess = max && worker->kept_bytes ? too_much(worker, max) : 0;
+    uint64_t excess = max && worker->memory.kept_bytes ? too_much(worker, max) : 0;
     if (excess == 0)
-        return max && worker->kept_bytes && worker->relieve_turns > 0;
-    worker_flush(worker);
-    uint64_t target = worker->kept_bytes - excess;
+        return max && worker->memory.kept_bytes && worker->memory.full_turns > 0;
+    batch_flush(worker);
+    uint64_t target = worker->memory.kept_bytes - excess;
     uint32_t count = 0, before = 0;
     struct channel *channel = worker->channels.oldest;
     for (int looks = 0; channel && looks < 1000 && count < RELIEVE_BATCH; looks++) {
         struct channel *newer = channel->newer;
-        if (worker->kept_bytes <= target)
+        if (worker->memory.kept_bytes <= target)
             break;
-        count += relieve_channel(worker, channel, worker->kept_bytes - target);
-        channel_trim(worker, channel); /* gives back, and drops the record if nothing is left */
+        count += relieve_channel(worker, channel, worker->memory.kept_bytes - target);
+        evict_trim(worker, channel); /* gives back, and drops the record if nothing is left */
         channel = newer;
         if (!channel && count > before) {
             channel = worker->channels.oldest;
@@ -265,7 +229,7 @@ bool worker_relieve(struct worker *worker)
 }
 
 /* By age, for channels that nobody publishes to any more. */
-void worker_expire(struct worker *worker)
+void evict_expired(struct worker *worker)
 {
     struct channel *channel = worker->channels.oldest;
     for (int looks = 0; channel && looks < 1000; looks++) {
@@ -274,7 +238,7 @@ void worker_expire(struct worker *worker)
         const struct frame *latest = history_at(history, history->end - 1);
         if (worker->now_ns - latest->born_ns <= (int64_t)worker->limits.history_age_s * 1000000000)
             return; /* all others were published to later */
-        channel_trim(worker, channel);
+        evict_trim(worker, channel);
         channel = newer;
     }
 }

@@ -4,11 +4,12 @@
  * get any more. Gaps come before any retained frame, one event per channel that lost something;
  * only the last has an id, so that a client cut off before it is told again.
  */
-#include "engine/worker/worker.h"
+#include "engine/worker/gap.h"
 
 #include <stdarg.h>
 
 #include "engine/mutation.h"
+#include "engine/worker/subscriber.h"
 
 /* Of one gap event: the channel and `from` escaped (two bytes for each one), and about 250 more. */
 #define GAP_EVENT_BYTES_MAX (2 * CHANNEL_BYTES_MAX + 2 * EVENT_ID_BYTES_MAX + 320)

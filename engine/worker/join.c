@@ -9,74 +9,19 @@
  * The response head, the preface (`retry:` and an `id:` without data, which a client stores
  * although no event is dispatched, WHATWG HTML 9.2.6) and gap notices are one private frame.
  */
-#include "engine/worker/worker.h"
+#include "engine/worker/join.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "engine/mutation.h"
-
-/* Comes over the inbox with everything copied behind it. */
-struct handoff {
-    struct message message;
-    struct handoff *next; /* waiting for the worker's position */
-    int fd;
-    uint64_t before;
-    bool has_resume, plain;
-    uint32_t limit, last;
-    unsigned channel_count;
-    uint64_t hashes[SUBSCRIBER_CHANNELS_MAX];
-    struct text channels[SUBSCRIBER_CHANNELS_MAX];
-    struct text resume, head;
-    char bytes[];
-};
-
-static struct text copy_text(char **at, struct text text)
-{
-    if (text.len)
-        memcpy(*at, text.at, text.len);
-    struct text copy = {*at, text.len};
-    *at += text.len;
-    return copy;
-}
-
-struct handoff *handoff_new(const struct subscribe_request *request, const struct hash_key *key)
-{
-    CHECK(request->channel_count >= 1 && request->channel_count <= SUBSCRIBER_CHANNELS_MAX);
-    size_t bytes = request->resume.len + request->head.len;
-    for (unsigned i = 0; i < request->channel_count; i++)
-        bytes += request->channels[i].len;
-    struct handoff *handoff = malloc(sizeof(*handoff) + bytes);
-    if (!handoff)
-        return NULL;
-    *handoff = (struct handoff){.fd = request->fd,
-                                .before = request->before,
-                                .has_resume = request->has_resume,
-                                .plain = request->plain,
-                                .limit = request->limit,
-                                .last = request->last,
-                                .channel_count = request->channel_count};
-    char *at = handoff->bytes;
-    for (unsigned i = 0; i < request->channel_count; i++) {
-        handoff->channels[i] = copy_text(&at, request->channels[i]);
-        handoff->hashes[i] = hash_text(key, request->channels[i]);
-    }
-    handoff->resume = copy_text(&at, request->resume);
-    handoff->head = copy_text(&at, request->head);
-    return handoff;
-}
-
-struct message *handoff_message(struct handoff *handoff)
-{
-    return &handoff->message;
-}
-
-struct handoff *handoff_free(struct handoff *handoff)
-{
-    free(handoff);
-    return NULL;
-}
+#include "engine/worker/batch.h"
+#include "engine/worker/dirty.h"
+#include "engine/worker/evict.h"
+#include "engine/worker/gap.h"
+#include "engine/worker/intake.h"
+#include "engine/worker/subscriber.h"
 
 /* --- where to begin ------------------------------------------------------------------------ */
 
@@ -287,15 +232,15 @@ static int find_channels(struct worker *worker, const struct handoff *handoff,
         if (channel && (handoff->has_resume || handoff->last) &&
             channel->trimmed_ns != worker->now_ns) {
             channel->trimmed_ns = worker->now_ns; /* once a turn is enough for a storm of them */
-            channel_trim(worker, channel);        /* which may drop it */
+            evict_trim(worker, channel);          /* which may drop it */
         }
     }
     for (unsigned i = 0; i < handoff->channel_count; i++) {
-        channels[i] = worker_channel(worker, handoff->hashes[i], handoff->channels[i]);
+        channels[i] = intake_channel(worker, handoff->hashes[i], handoff->channels[i]);
         if (!channels[i])
             return -ENOMEM;
         /* Until there is a member, only the dirty mark keeps an empty record. */
-        channel_mark_dirty(worker, channels[i]);
+        dirty_add(worker, channels[i]);
     }
     return 0;
 }
@@ -327,23 +272,22 @@ static void adopt(struct worker *worker, struct handoff *handoff)
         return;
     }
     subscriber->handle = r;
-    worker->subscriber_count++;
+    worker->records.live++;
     atomic_fetch_add_explicit(&worker->flow->other_bytes, SUBSCRIBER_MEMORY, memory_order_relaxed);
     COUNT(worker, subscribers, 1);
     COUNT(worker, joined, 1);
     COUNT(worker, resumed, handoff->has_resume);
-    catch_up_add(worker, subscriber);
+    subscriber_queue(worker, subscriber);
 }
 
-void worker_take_handoff(struct worker *worker, struct message *message)
+void join_take(struct worker *worker, struct handoff *handoff)
 {
-    struct handoff *handoff = (struct handoff *)(void *)message;
     handoff->next = NULL;
-    if (worker->waiting_last)
-        worker->waiting_last->next = handoff;
+    if (worker->arrivals.last)
+        worker->arrivals.last->next = handoff;
     else
-        worker->waiting_first = handoff;
-    worker->waiting_last = handoff;
+        worker->arrivals.first = handoff;
+    worker->arrivals.last = handoff;
 }
 
 /* Everything published before the request is taken, and where history is asked for it is swept too,
@@ -366,14 +310,13 @@ static bool is_ready(const struct worker *worker, const struct handoff *handoff)
     return true;
 }
 
-/* Adopts those that are ready; the others keep their places. */
-bool worker_adopt(struct worker *worker)
+bool join_ready(struct worker *worker)
 {
-    if (!worker->waiting_first)
+    if (!worker->arrivals.first)
         return false;
-    worker_flush(worker); /* limits are applied, and that needs settled sends */
+    batch_flush(worker); /* limits are applied, and that needs settled sends */
     struct handoff *last_kept = NULL;
-    struct handoff *handoff = worker->waiting_first;
+    struct handoff *handoff = worker->arrivals.first;
     bool any = false;
     for (int i = 0; i < HANDOFF_BATCH && handoff; i++) {
         struct handoff *next = handoff->next;
@@ -381,9 +324,9 @@ bool worker_adopt(struct worker *worker)
             if (last_kept)
                 last_kept->next = next;
             else
-                worker->waiting_first = next;
+                worker->arrivals.first = next;
             if (!next)
-                worker->waiting_last = last_kept;
+                worker->arrivals.last = last_kept;
             adopt(worker, handoff);
             handoff_free(handoff);
             any = true;
@@ -395,14 +338,14 @@ bool worker_adopt(struct worker *worker)
     return any;
 }
 
-void worker_refuse_waiting(struct worker *worker)
+void join_refuse_waiting(struct worker *worker)
 {
-    while (worker->waiting_first) {
-        struct handoff *handoff = worker->waiting_first;
-        worker->waiting_first = handoff->next;
+    while (worker->arrivals.first) {
+        struct handoff *handoff = worker->arrivals.first;
+        worker->arrivals.first = handoff->next;
         COUNT(worker, closed_cut, 1);
         refuse(worker, handoff->fd, "the server is stopping");
         handoff_free(handoff);
     }
-    worker->waiting_last = NULL;
+    worker->arrivals.last = NULL;
 }

@@ -12,9 +12,11 @@
  * who is far behind the others counts as slow, and at least a small part of slow_rate, so that
  * clients that stand still never stop a channel.
  */
-#include "engine/worker/worker.h"
+#include "engine/worker/lag.h"
 
-#include "engine/mutation.h"
+#include "engine/worker/batch.h"
+#include "engine/worker/catch_up.h"
+#include "engine/worker/subscriber.h"
 
 /* Parts of the average, and of slow_rate, that are required when most readers lag; picked by hand.
  */
@@ -28,50 +30,6 @@
 static int64_t window_ns(const struct worker *worker)
 {
     return (int64_t)worker->limits.slow_after_ms * 1000000;
-}
-
-void lag_blocked(struct worker *worker, struct subscriber *subscriber, bool took_any)
-{
-    if (!(subscriber->flags & SUBSCRIBER_LAGGING)) {
-        subscriber->flags |= SUBSCRIBER_LAGGING;
-        subscriber->window_ms = worker_ms(worker);
-        subscriber->window_bytes = 0;
-        worker->lagging_live++;
-        COUNT(worker, subscribers_lagging, 1);
-        if (!(subscriber->flags & SUBSCRIBER_LISTED)) {
-            subscriber->flags |= SUBSCRIBER_LISTED;
-            worker->lagging[worker->lagging_count++] = subscriber_index(worker, subscriber);
-        }
-        int64_t due = worker->now_ns + window_ns(worker);
-        if (due < worker->lag_due_ns)
-            worker->lag_due_ns = due;
-        if (due < worker->lag_round_due_ns)
-            worker->lag_round_due_ns = due;
-    }
-    subscriber_set_state(worker, subscriber, SUBSCRIBER_BLOCKED);
-    /* Refused although the kernel has just said writable: it is short of memory, not the socket of
-     * room, and would say so again at once. The end of the window tries again. */
-    bool promised = subscriber->flags & SUBSCRIBER_PROMISED;
-    subscriber->flags &= (uint16_t)~SUBSCRIBER_PROMISED;
-    if ((took_any || !promised) && !MUTATION(writable_unawaited))
-        worker->io->operations->await_writable(worker->io, subscriber->handle);
-}
-
-static void subscriber_is_fast(struct worker *worker)
-{
-    worker->slow_live--;
-    COUNT(worker, subscribers_slow, -1);
-}
-
-void lag_ended(struct worker *worker, struct subscriber *subscriber)
-{
-    if (subscriber->flags & SUBSCRIBER_LAGGING) {
-        worker->lagging_live--;
-        COUNT(worker, subscribers_lagging, -1);
-    }
-    if (subscriber->flags & SUBSCRIBER_SLOW)
-        subscriber_is_fast(worker);
-    subscriber->flags &= (uint8_t) ~(SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW);
 }
 
 static bool window_over(const struct worker *worker, const struct subscriber *subscriber)
@@ -91,13 +49,13 @@ static struct demand demand_now(const struct worker *worker)
 {
     uint64_t slow_rate = worker->limits.slow_rate;
     uint32_t slow_after_ms = worker->limits.slow_after_ms;
-    uint32_t readers = worker->subscriber_count - worker->slow_live;
-    uint32_t laggards = worker->lagging_live - worker->slow_live;
+    uint32_t readers = worker->records.live - worker->lag.slow;
+    uint32_t laggards = worker->lag.live - worker->lag.slow;
     if (laggards <= readers / 2 || laggards < CROWD_MIN)
         return (struct demand){slow_rate, slow_after_ms};
     uint64_t bytes = 0, time_ms = 0;
-    for (uint32_t i = 0; i < worker->lagging_count; i++) {
-        const struct subscriber *subscriber = &worker->subscribers[worker->lagging[i]];
+    for (uint32_t i = 0; i < worker->lag.listed; i++) {
+        const struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
         if (!(subscriber->flags & SUBSCRIBER_LAGGING) || (subscriber->flags & SUBSCRIBER_SLOW))
             continue;
         bytes += subscriber->window_bytes;
@@ -115,14 +73,14 @@ static struct demand demand_now(const struct worker *worker)
 static void list_clean(struct worker *worker)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < worker->lagging_count; i++) {
-        struct subscriber *subscriber = &worker->subscribers[worker->lagging[i]];
+    for (uint32_t i = 0; i < worker->lag.listed; i++) {
+        struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
         if (subscriber->flags & SUBSCRIBER_LAGGING)
-            worker->lagging[kept++] = worker->lagging[i];
+            worker->lag.list[kept++] = worker->lag.list[i];
         else
-            subscriber->flags &= (uint16_t)~SUBSCRIBER_LISTED;
+            subscriber_clear(subscriber, SUBSCRIBER_LISTED);
     }
-    worker->lagging_count = kept;
+    worker->lag.listed = kept;
 }
 
 static void judge(struct worker *worker, struct subscriber *subscriber)
@@ -130,12 +88,12 @@ static void judge(struct worker *worker, struct subscriber *subscriber)
     if (subscriber->state != SUBSCRIBER_BLOCKED)
         return; /* its socket takes more: it waits for us, and its window goes on */
     bool lacks = !(subscriber->flags & SUBSCRIBER_SLOW) &&
-                 !took_enough(worker, subscriber, worker->demand.rate);
-    if (lacks && worker_ms(worker) - subscriber->window_ms < worker->demand.window_ms)
+                 !took_enough(worker, subscriber, worker->lag.demand.rate);
+    if (lacks && worker_ms(worker) - subscriber->window_ms < worker->lag.demand.window_ms)
         return; /* it has longer than one */
     if (lacks) {
         subscriber->flags |= SUBSCRIBER_SLOW;
-        worker->slow_live++;
+        worker->lag.slow++;
         COUNT(worker, became_slow, 1);
         COUNT(worker, subscribers_slow, 1);
         /* It holds nobody from here on: its held channels look again. */
@@ -166,17 +124,17 @@ static uint32_t look_at(struct worker *worker, uint32_t first, uint32_t last)
 {
     uint64_t bytes = 0;
     for (uint32_t i = first; i < last; i++) {
-        struct subscriber *subscriber = &worker->subscribers[worker->lagging[i]];
+        struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
         if ((subscriber->flags & SUBSCRIBER_LAGGING) && subscriber->state == SUBSCRIBER_BLOCKED &&
             window_over(worker, subscriber) &&
             !took_enough(worker, subscriber, worker->limits.slow_rate))
-            bytes += send_own(worker, subscriber);
+            bytes += catch_up_send(worker, subscriber);
         if (bytes >= CATCH_UP_TURN_BYTES)
             last = i + 1;
     }
-    worker_flush(worker);
+    batch_flush(worker);
     for (uint32_t i = first; i < last; i++) {
-        struct subscriber *subscriber = &worker->subscribers[worker->lagging[i]];
+        struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
         if (!(subscriber->flags & SUBSCRIBER_LAGGING))
             continue;
         if (is_stuck(worker, subscriber)) {
@@ -186,30 +144,30 @@ static uint32_t look_at(struct worker *worker, uint32_t first, uint32_t last)
         if (window_over(worker, subscriber))
             judge(worker, subscriber);
         int64_t due = next_look(worker, subscriber);
-        if (due < worker->lag_round_due_ns)
-            worker->lag_round_due_ns = due;
+        if (due < worker->lag.round_due_ns)
+            worker->lag.round_due_ns = due;
     }
     return last;
 }
 
 bool lag_check(struct worker *worker)
 {
-    if (worker->now_ns < worker->lag_due_ns)
+    if (worker->now_ns < worker->lag.due_ns)
         return false;
-    if (worker->lag_next == 0) {
+    if (worker->lag.next == 0) {
         list_clean(worker);
-        worker->demand = demand_now(worker);
-        worker->lag_round_due_ns = INT64_MAX;
+        worker->lag.demand = demand_now(worker);
+        worker->lag.round_due_ns = INT64_MAX;
     }
-    uint32_t last = worker->lag_next + LAG_BATCH;
-    if (last > worker->lagging_count)
-        last = worker->lagging_count;
-    last = look_at(worker, worker->lag_next, last);
-    if (last < worker->lagging_count) {
-        worker->lag_next = last;
+    uint32_t last = worker->lag.next + LAG_BATCH;
+    if (last > worker->lag.listed)
+        last = worker->lag.listed;
+    last = look_at(worker, worker->lag.next, last);
+    if (last < worker->lag.listed) {
+        worker->lag.next = last;
         return true;
     }
-    worker->lag_next = 0;
-    worker->lag_due_ns = worker->lag_round_due_ns;
+    worker->lag.next = 0;
+    worker->lag.due_ns = worker->lag.round_due_ns;
     return false;
 }

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 
-#include "engine/worker/worker.h"
+#include "engine/mutation.h"
+#include "engine/worker/dirty.h"
+#include "engine/worker/release.h"
 
 #define NO_RECORD UINT32_MAX
 
@@ -13,11 +15,11 @@
 
 struct subscriber *subscriber_new(struct worker *worker)
 {
-    uint32_t index = worker->subscribers_free;
+    uint32_t index = worker->records.free;
     if (index != NO_RECORD)
-        worker->subscribers_free = worker->subscribers[index].position;
-    else if (worker->subscribers_used < worker->options->sockets)
-        index = worker->subscribers_used++;
+        worker->records.free = worker->subscribers[index].position;
+    else if (worker->records.used < worker->options->sockets)
+        index = worker->records.used++;
     else
         return NULL;
     struct subscriber *subscriber = &worker->subscribers[index];
@@ -30,18 +32,18 @@ void subscriber_release(struct worker *worker, struct subscriber *subscriber)
 {
     subscriber->state = SUBSCRIBER_FREE;
     subscriber->flags &= FLAGS_OF_INDEX;
-    subscriber->position = worker->graveyard;
-    worker->graveyard = subscriber_index(worker, subscriber);
+    subscriber->position = worker->records.graveyard;
+    worker->records.graveyard = subscriber_index(worker, subscriber);
 }
 
 /* After a flush no queued send names the dead any more: their records may be used again. */
-void subscribers_bury(struct worker *worker)
+void subscriber_bury(struct worker *worker)
 {
-    while (worker->graveyard != NO_RECORD) {
-        uint32_t index = worker->graveyard;
-        worker->graveyard = worker->subscribers[index].position;
-        worker->subscribers[index].position = worker->subscribers_free;
-        worker->subscribers_free = index;
+    while (worker->records.graveyard != NO_RECORD) {
+        uint32_t index = worker->records.graveyard;
+        worker->records.graveyard = worker->subscribers[index].position;
+        worker->subscribers[index].position = worker->records.free;
+        worker->records.free = index;
     }
 }
 
@@ -83,12 +85,12 @@ static void leave(struct worker *worker, struct subscriber *subscriber, uint32_t
             channel->behind_count--;
         channel_remove_member(channel, memberships[i].position, on_moved, worker);
         if (channel->held || channel->member_count == 0)
-            channel_mark_dirty(worker, channel);
+            dirty_add(worker, channel);
     }
     if (subscriber->flags & SUBSCRIBER_MANY)
         free(subscriber->set);
     subscriber->set = NULL;
-    subscriber->flags &= (uint16_t)~SUBSCRIBER_MANY;
+    subscriber_clear(subscriber, SUBSCRIBER_MANY);
 }
 
 int subscriber_join(struct worker *worker, struct subscriber *subscriber,
@@ -138,26 +140,80 @@ void subscriber_set_state(struct worker *worker, struct subscriber *subscriber,
         if (!was_current && is_current)
             channel->behind_count--;
         if (channel->held)
-            channel_mark_dirty(worker, channel);
+            dirty_add(worker, channel);
     }
 }
+
+/* --- who catches up, and who lags ------------------------------------------------------------ */
+
+void subscriber_queue(struct worker *worker, struct subscriber *subscriber)
+{
+    if (subscriber->flags & SUBSCRIBER_QUEUED)
+        return;
+    subscriber->flags |= SUBSCRIBER_QUEUED;
+    uint32_t size = worker->options->sockets;
+    uint32_t at = (worker->catch_up.first + worker->catch_up.count++) % size;
+    worker->catch_up.ring[at] = subscriber_index(worker, subscriber);
+}
+
+void subscriber_block(struct worker *worker, struct subscriber *subscriber, bool took_any)
+{
+    if (!(subscriber->flags & SUBSCRIBER_LAGGING)) {
+        subscriber->flags |= SUBSCRIBER_LAGGING;
+        subscriber->window_ms = worker_ms(worker);
+        subscriber->window_bytes = 0;
+        worker->lag.live++;
+        COUNT(worker, subscribers_lagging, 1);
+        if (!(subscriber->flags & SUBSCRIBER_LISTED)) {
+            subscriber->flags |= SUBSCRIBER_LISTED;
+            worker->lag.list[worker->lag.listed++] = subscriber_index(worker, subscriber);
+        }
+        int64_t due = worker->now_ns + (int64_t)worker->limits.slow_after_ms * 1000000;
+        if (due < worker->lag.due_ns)
+            worker->lag.due_ns = due;
+        if (due < worker->lag.round_due_ns)
+            worker->lag.round_due_ns = due;
+    }
+    subscriber_set_state(worker, subscriber, SUBSCRIBER_BLOCKED);
+    /* Refused although the kernel has just said writable: it is short of memory, not the socket of
+     * room, and would say so again at once. The end of the window tries again. */
+    bool promised = subscriber->flags & SUBSCRIBER_PROMISED;
+    subscriber_clear(subscriber, SUBSCRIBER_PROMISED);
+    if ((took_any || !promised) && !MUTATION(writable_unawaited))
+        worker->io->operations->await_writable(worker->io, subscriber->handle);
+}
+
+void subscriber_caught_up(struct worker *worker, struct subscriber *subscriber)
+{
+    if (subscriber->flags & SUBSCRIBER_LAGGING) {
+        worker->lag.live--;
+        COUNT(worker, subscribers_lagging, -1);
+    }
+    if (subscriber->flags & SUBSCRIBER_SLOW) {
+        worker->lag.slow--;
+        COUNT(worker, subscribers_slow, -1);
+    }
+    subscriber_clear(subscriber, SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW);
+}
+
+/* --- its end --------------------------------------------------------------------------------- */
 
 void subscriber_abandon(struct worker *worker, struct subscriber *subscriber)
 {
     leave(worker, subscriber, subscriber->flags & SUBSCRIBER_MANY ? subscriber->set->count : 1);
-    worker_release(worker, TAKE(subscriber->begun));
+    release_frame(worker, TAKE(subscriber->begun));
     subscriber_release(worker, subscriber);
 }
 
 bool subscriber_is_ending(const struct worker *worker, const struct subscriber *subscriber)
 {
-    return worker->draining || (subscriber->flags & SUBSCRIBER_ENDING);
+    return worker->drain.under_way || (subscriber->flags & SUBSCRIBER_ENDING);
 }
 
 enum close_reason subscriber_end_reason(const struct worker *worker,
                                         const struct subscriber *subscriber)
 {
-    if (worker->draining)
+    if (worker->drain.under_way)
         return CLOSE_DRAIN;
     if (subscriber->flags & SUBSCRIBER_AGED)
         return CLOSE_AGE;
@@ -204,10 +260,10 @@ void subscriber_close(struct worker *worker, struct subscriber *subscriber,
                       enum close_reason reason)
 {
     DCHECK(subscriber->state != SUBSCRIBER_FREE);
-    lag_ended(worker, subscriber);
+    subscriber_caught_up(worker, subscriber);
     worker->io->operations->remove(worker->io, subscriber->handle);
     subscriber_abandon(worker, subscriber);
-    worker->subscriber_count--;
+    worker->records.live--;
     atomic_fetch_sub_explicit(&worker->flow->other_bytes, SUBSCRIBER_MEMORY, memory_order_relaxed);
     COUNT(worker, subscribers, -1);
     count_closed(worker, reason);

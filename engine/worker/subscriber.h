@@ -3,21 +3,24 @@
  * A subscriber: one open response. One cache line, so that a sweep touches one line per send.
  *
  * States:
- *   SUBSCRIBER_FREE       the record is in the free list, or waits there for the end of a flush
- *   SUBSCRIBER_CURRENT    has everything up to the last sweep; sweeps write to it
- *   SUBSCRIBER_BEHIND     can take bytes and lacks some (replay, or writable again): in the
- * worker's catch-up list, which sends it its own bytes turn by turn SUBSCRIBER_BLOCKED    its
- * socket was full; waits for writability `cursor` is the newest sequence it had whole. At most one
- * frame is begun: `begun` holds a reference, `begun_offset` says how much of it is written. It lags
- * from its first short send until it has everything (flag LAGGING), and is slow when it took less
- * than the slow rate over a window (flag SLOW): see engine/lag.c. Owner: the worker.
+ *   SUBSCRIBER_FREE     the record is in the free list, or waits there for the end of a flush
+ *   SUBSCRIBER_CURRENT  has everything up to the last sweep; sweeps write to it
+ *   SUBSCRIBER_BEHIND   can take bytes and lacks some (replay, or writable again): in the worker's
+ *                       catch-up ring, which sends it its own bytes turn by turn
+ *   SUBSCRIBER_BLOCKED  its socket was full; waits for writability
+ * `cursor` is the newest sequence it had whole. At most one frame is begun: `begun` holds a
+ * reference, `begun_offset` says how much of it is written. It lags from its first short send until
+ * it has everything (flag LAGGING), and is slow when it took less than the slow rate over a window
+ * (flag SLOW): see lag.c. Owner: the worker.
+ *
+ * This file has the records and their changes of state, with the counts that belong to them. It
+ * sends nothing and decides nothing: who is slow, what goes out, and when, is said by others.
  */
 #pragma once
 
 #include <stdalign.h>
 
-#include "engine/frame.h"
-#include "engine/limits.h"
+#include "engine/worker/state.h"
 
 enum subscriber_state {
     SUBSCRIBER_FREE,
@@ -42,8 +45,6 @@ enum subscriber_flag {
 /* Never swept with a shared run: it needs bytes of its own. */
 #define SUBSCRIBER_ENDING  (SUBSCRIBER_IDLE | SUBSCRIBER_AGED)
 #define SUBSCRIBER_SPECIAL (SUBSCRIBER_MANY | SUBSCRIBER_PLAIN | SUBSCRIBER_LIMITED)
-
-struct channel;
 
 struct membership {
     struct channel *channel;
@@ -78,3 +79,63 @@ struct subscriber {
 };
 
 static_assert(sizeof(struct subscriber) == 64, "one cache line");
+
+enum close_reason {
+    CLOSE_GONE,
+    CLOSE_SLOW,
+    CLOSE_LIMIT,
+    CLOSE_ERROR,
+    CLOSE_DRAIN,
+    CLOSE_CUT,
+    CLOSE_STUCK,
+    CLOSE_IDLE,
+    CLOSE_AGE,
+    CLOSE_MEMORY,
+};
+
+static inline uint32_t subscriber_index(const struct worker *worker,
+                                        const struct subscriber *subscriber)
+{
+    return (uint32_t)(subscriber - worker->subscribers);
+}
+
+/* The one place where flags go out, since a mask that is too narrow would take others with it. */
+static inline void subscriber_clear(struct subscriber *subscriber, unsigned flags)
+{
+    subscriber->flags = (uint16_t)(subscriber->flags & ~flags);
+}
+
+/* --- records and channels -------------------------------------------------------------------- */
+
+/* NULL: all are in use. */
+struct subscriber *subscriber_new(struct worker *worker);
+MUST_USE int subscriber_join(struct worker *worker, struct subscriber *subscriber,
+                             struct channel *const *channels, unsigned count);
+struct membership *subscriber_memberships(struct subscriber *subscriber, struct membership *single,
+                                          uint32_t *ret_count);
+/* After a flush no queued send names the dead any more: their records may be used again. */
+void subscriber_bury(struct worker *worker);
+
+/* --- states ---------------------------------------------------------------------------------- */
+
+void subscriber_set_state(struct worker *worker, struct subscriber *subscriber,
+                          enum subscriber_state state);
+/* Has it wait in the catch-up ring, if it does not already. */
+void subscriber_queue(struct worker *worker, struct subscriber *subscriber);
+/* Its socket is full: it lags from now on. */
+void subscriber_block(struct worker *worker, struct subscriber *subscriber, bool took_any);
+/* It lags no more, and is not slow. */
+void subscriber_caught_up(struct worker *worker, struct subscriber *subscriber);
+
+/* --- its end --------------------------------------------------------------------------------- */
+
+/* To be ended in order as soon as it has everything; and what counts as the reason when a response
+ * has ended in order. */
+bool subscriber_is_ending(const struct worker *worker, const struct subscriber *subscriber);
+enum close_reason subscriber_end_reason(const struct worker *worker,
+                                        const struct subscriber *subscriber);
+void subscriber_close(struct worker *worker, struct subscriber *subscriber,
+                      enum close_reason reason);
+/* Gives up a record without a socket: one that has joined, and one that has not. */
+void subscriber_abandon(struct worker *worker, struct subscriber *subscriber);
+void subscriber_release(struct worker *worker, struct subscriber *subscriber);

@@ -1,107 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the inbox to the subscribers: frames into history, sweeps that bring every current
- * subscriber of a channel to the same place with one send each, and afterwards eviction and giving
- * back.
- *
- * A sweep's bytes, its run, are laid end to end once and sent to all. Under load events coalesce by
- * themselves: while a sweep runs the next events gather, and the next sweep carries them all.
+ * Sweeps. A sweep's bytes, its run, are laid end to end once and sent to all. Under load events
+ * coalesce by themselves: while a sweep runs the next events gather, and the next sweep carries all
+ * of them.
  */
-#include "engine/worker/worker.h"
+#include "engine/worker/sweep.h"
 
 #include "engine/mutation.h"
+#include "engine/worker/arena.h"
+#include "engine/worker/batch.h"
+#include "engine/worker/dirty.h"
+#include "engine/worker/subscriber.h"
 
-/* --- into history -------------------------------------------------------------------------- */
-
-void channel_mark_dirty(struct worker *worker, struct channel *channel)
+int sweep_init(struct worker *worker)
 {
-    if (channel->dirty)
-        return;
-    channel->dirty = true;
-    channel->next_dirty = NULL;
-    if (worker->dirty_last)
-        worker->dirty_last->next_dirty = channel;
-    else
-        worker->dirty_first = channel;
-    worker->dirty_last = channel;
+    /* As small as it may be where its reuse is tested, or it would hardly ever be full there. */
+    return MUTATION_BUILD ? arena_init(&worker->sweep.arena, RUN_BYTES, RUN_FRAMES)
+                          : arena_init(&worker->sweep.arena, SCRATCH_BYTES, SCRATCH_FRAMES);
 }
 
-/* CHANNELS_MAX is reached, or memory ran out: the channel published to longest ago that nobody
- * listens to and nothing is under way on gives up its history. */
-static bool drop_some_channel(struct worker *worker)
+void sweep_deinit(struct worker *worker)
 {
-    struct channel *channel = worker->channels.oldest;
-    for (int looks = 0; channel && looks < 1000; looks++, channel = channel->newer) {
-        if (channel->member_count || channel->dirty || channel->finishing)
-            continue;
-        while (history_count(&channel->history))
-            worker_evict(worker, channel);
-        worker_discard(worker, channel);
-        return true;
-    }
-    return false;
+    arena_deinit(&worker->sweep.arena);
 }
-
-struct channel *worker_channel(struct worker *worker, uint64_t hash, struct text name)
-{
-    struct channel *channel = channels_find(&worker->channels, hash, name);
-    if (channel)
-        return channel;
-    if (worker->channels.count >= CHANNELS_MAX && !drop_some_channel(worker))
-        return NULL;
-    channel = channels_make(&worker->channels, hash, name);
-    if (!channel)
-        return NULL;
-    channel->visited = channel->swept = worker->position - 1;
-    COUNT(worker, channels, 1);
-    return channel;
-}
-
-/* The frame cannot be kept: everything up to it counts as evicted, and whoever lacks it is told. */
-static void lose_frame(struct worker *worker, struct channel *channel, struct frame *frame)
-{
-    worker_give_back(worker, frame);
-    if (!channel) {
-        channels_note_lost(&worker->channels, frame->channel_hash, frame->sequence);
-    } else {
-        if (worker->run.channel == channel)
-            worker->run.channel = NULL;
-        while (history_count(&channel->history))
-            worker_evict(worker, channel);
-        channels_untouch(&worker->channels, channel);
-        channel_mark_dirty(worker, channel); /* or nobody would ever drop the record */
-        channel->history.evicted_through = frame->sequence;
-        channel->history.remembered_after = frame->sequence;
-        for (uint32_t i = 0; i < channel->member_count; i++) {
-            struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
-            if (subscriber->state != SUBSCRIBER_CURRENT)
-                continue;
-            subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
-            catch_up_add(worker, subscriber);
-        }
-    }
-    COUNT(worker, evicted, 1);
-    worker_release(worker, frame);
-}
-
-/* Keeps a frame that was taken from the inbox. */
-void worker_append(struct worker *worker, struct frame *frame)
-{
-    DCHECK(frame->sequence == worker->position);
-    struct channel *channel = worker_channel(worker, frame->channel_hash, frame_channel(frame));
-    worker->position = frame->sequence + 1;
-    if (!channel || history_add(&channel->history, &worker->options->key, frame) < 0) {
-        lose_frame(worker, channel, frame);
-        return;
-    }
-    COUNT(worker, history_events, 1);
-    COUNT(worker, history_bytes, frame->len);
-    worker->kept_bytes += frame_memory(frame);
-    channels_touch(&worker->channels, channel);
-    channel_mark_dirty(worker, channel);
-}
-
-/* --- the sweep ----------------------------------------------------------------------------- */
 
 /* What a slice may still do. */
 struct budget {
@@ -140,19 +61,18 @@ static uint64_t run_target(const struct channel *channel, uint32_t *ret_bytes, u
 /* Lays the frames of the sweep under way end to end. May flush first. */
 static void run_build(struct worker *worker, struct channel *channel)
 {
-    struct arena *arena = &worker->run_arena;
+    struct arena *arena = &worker->sweep.arena;
     uint32_t bytes, count;
     uint64_t target = run_target(channel, &bytes, &count);
     DCHECK(target >= channel->sweep_target && count);
     bool copied = count > 1;
     if ((copied && arena->bytes_size - arena->bytes_used < bytes) ||
-        arena->items_size - arena->items_used < count) {
+        arena->parts_size - arena->parts_used < count) {
         if (!MUTATION(arena_reused))
-            worker_flush(worker); /* queued sends may lie in the arena */
-        arena->bytes_used = 0;
-        arena->items_used = 0;
+            batch_flush(worker); /* queued sends may lie in the arena */
+        arena_empty(arena);
     }
-    struct item *items = arena->items + arena->items_used;
+    struct run_part *parts = arena->parts + arena->parts_used;
     char *at = arena->bytes + arena->bytes_used;
     uint64_t place = history_after(&channel->history, channel->visited);
     uint32_t len = 0, made = 0;
@@ -163,26 +83,26 @@ static void run_build(struct worker *worker, struct channel *channel)
         if (copied)
             memcpy(at + len, frame->bytes, frame->len);
         len += frame->len;
-        items[made++] = (struct item){.frame = frame, .end = len};
+        parts[made++] = (struct run_part){.frame = frame, .end = len};
     }
-    worker->run = (struct run){.channel = channel,
-                               .bytes = copied ? at : items[0].frame->bytes,
-                               .items = items,
-                               .count = made,
-                               .last = channel->sweep_target};
-    arena->items_used += made;
+    worker->sweep.run = (struct run){.channel = channel,
+                                     .bytes = copied ? at : parts[0].frame->bytes,
+                                     .parts = parts,
+                                     .count = made,
+                                     .last = channel->sweep_target};
+    arena->parts_used += made;
     arena->bytes_used += copied ? len : 0;
 }
 
-/* The first item of the run after the cursor: nearly always the first of all. */
+/* The first part of the run after the cursor: nearly always the first of all. */
 static uint32_t run_after(const struct run *run, uint64_t cursor)
 {
-    if (cursor < run->items[0].frame->sequence)
+    if (cursor < run->parts[0].frame->sequence)
         return 0;
     uint32_t low = 0, high = run->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (run->items[middle].frame->sequence <= cursor)
+        if (run->parts[middle].frame->sequence <= cursor)
             low = middle + 1;
         else
             high = middle;
@@ -192,17 +112,17 @@ static uint32_t run_after(const struct run *run, uint64_t cursor)
 
 static void run_send(struct worker *worker, struct subscriber *subscriber, struct budget *budget)
 {
-    const struct run *run = &worker->run;
+    const struct run *run = &worker->sweep.run;
     uint32_t first = run_after(run, subscriber->cursor);
-    uint32_t start = first ? run->items[first - 1].end : 0;
-    uint32_t len = run->items[run->count - 1].end - start;
-    struct send *send = send_queue(worker, subscriber, run->bytes + start, len);
-    send->items = run->items;
+    uint32_t start = first ? run->parts[first - 1].end : 0;
+    uint32_t len = run->parts[run->count - 1].end - start;
+    struct batch_send *send = batch_queue(worker, subscriber, run->bytes + start, len);
+    send->parts = run->parts;
     send->first = first;
     send->count = run->count;
     send->start = start;
     send->events = run->count - first;
-    worker->batch_events += send->events;
+    worker->batch.events += send->events;
     subscriber->cursor = run->last + MUTATION(cursor_too_far);
     budget->sends--;
     budget->bytes -= len < budget->bytes ? len : budget->bytes;
@@ -214,7 +134,7 @@ static void prefetch_next(const struct worker *worker, const struct channel *cha
 {
     if (channel->sweep_next < channel->member_count)
         __builtin_prefetch(&worker->subscribers[channel->members[channel->sweep_next]], 1);
-    const char *send = (const char *)&worker->sends[worker->send_count + 1];
+    const char *send = (const char *)&worker->batch.sends[worker->batch.count + 1];
     __builtin_prefetch(send, 1);
     __builtin_prefetch(send + 64, 1);
 }
@@ -232,18 +152,19 @@ static bool sweep_members(struct worker *worker, struct channel *channel, struct
         }
         if (subscriber->flags & SUBSCRIBER_SPECIAL) {
             subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
-            catch_up_add(worker, subscriber);
+            subscriber_queue(worker, subscriber);
             channel->sweep_next++;
             continue;
         }
         if (budget_is_spent(worker, budget))
             return false;
         /* Both may flush, and a flush may close members or end an earlier sweep: look again. */
-        if (worker->send_count == SEND_BATCH) {
-            worker_flush(worker);
+        if (worker->batch.count == SEND_BATCH) {
+            batch_flush(worker);
             continue;
         }
-        if (worker->run.channel != channel || worker->run.last != channel->sweep_target) {
+        if (worker->sweep.run.channel != channel ||
+            worker->sweep.run.last != channel->sweep_target) {
             run_build(worker, channel);
             continue;
         }
@@ -260,15 +181,15 @@ static bool sweep_channel(struct worker *worker, struct channel *channel, struct
     if (channel->sweep_target == 0) {
         /* The last sweep's sends must be settled: never two sends to one socket in a batch. */
         if (channel->finishing && !MUTATION(two_sends_in_flush))
-            worker_flush(worker);
+            batch_flush(worker);
         uint32_t bytes, count;
         uint64_t target = run_target(channel, &bytes, &count);
         if (channel->member_count == 0 && count)
             target = history_at(&channel->history, channel->history.end - 1)->sequence;
         channel->sweep_target = target;
         channel->sweep_next = count && channel->member_count ? 0 : channel->member_count;
-        if (worker->run.channel == channel)
-            worker->run.channel = NULL;
+        if (worker->sweep.run.channel == channel)
+            worker->sweep.run.channel = NULL;
     }
     if (!sweep_members(worker, channel, budget))
         return false;
@@ -281,7 +202,7 @@ static bool sweep_channel(struct worker *worker, struct channel *channel, struct
 static void dirty_append(struct worker *worker, struct channel *channel)
 {
     channel->dirty = false;
-    channel_mark_dirty(worker, channel);
+    dirty_add(worker, channel);
 }
 
 /* A channel's share of what the turn has left. */
@@ -294,18 +215,15 @@ static struct budget next_slice(struct worker *worker, uint64_t sends, uint64_t 
                            .due_ns = slice_due_ns < due_ns ? slice_due_ns : due_ns};
 }
 
-bool worker_sweep(struct worker *worker)
+bool sweep_channels(struct worker *worker)
 {
-    if (!worker->dirty_first)
+    if (!worker->dirty.first)
         return false;
     int64_t due_ns = worker->io->operations->now_ns(worker->io) + TURN_NS;
     uint64_t sends = TURN_SENDS, bytes = TURN_SWEEP_BYTES;
     /* Channels without members cost no sends: bound their number too. */
-    for (uint32_t visits = 0; worker->dirty_first && visits < TAKE_BATCH; visits++) {
-        struct channel *channel = worker->dirty_first;
-        worker->dirty_first = channel->next_dirty;
-        if (!worker->dirty_first)
-            worker->dirty_last = NULL;
+    for (uint32_t visits = 0; worker->dirty.first && visits < TAKE_BATCH; visits++) {
+        struct channel *channel = dirty_take(worker);
         struct budget slice = next_slice(worker, sends, bytes, due_ns);
         struct budget before = slice;
         bool over = sweep_channel(worker, channel, &slice);
@@ -315,8 +233,8 @@ bool worker_sweep(struct worker *worker)
         bool more = history_after(history, channel->visited) != history->end;
         if (over && !channel->finishing) {
             channel->finishing = true;
-            channel->next_finishing = worker->finishing;
-            worker->finishing = channel;
+            channel->next_finishing = worker->sweep.finishing;
+            worker->sweep.finishing = channel;
         }
         if (!over || more)
             dirty_append(worker, channel);

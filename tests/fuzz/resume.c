@@ -14,7 +14,9 @@
 #include <jansson.h>
 #include <sys/random.h>
 
-#include "engine/worker/by_hand.h"
+#include "engine/hub.h"
+#include "engine/worker/turn.h"
+#include "engine/worker/worker.h"
 #include "tests/sim/io_sim.h"
 #include "net/http/parser.h"
 #include "net/http/route.h"
@@ -307,7 +309,7 @@ static void world_start(void)
     world.sim.calm = true;
     world.sim.on_open = world.sim.on_close = on_socket;
     CHECK(hub_new(&options, &world.hub) == 0);
-    CHECK(hub_start_by_hand(world.hub, open_io, &world.sim) == 0);
+    CHECK(hub_start_threadless(world.hub, open_io, &world.sim) == 0);
     world.worker = hub_worker(world.hub, 0);
     world.served = 0;
     publish_all(world.hub, world.worker);

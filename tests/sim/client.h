@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "engine/worker/worker.h"
+#include "engine/worker/subscriber.h"
 #include "tests/sim/model.h"
 #include "tests/sim/reader.h"
 

@@ -113,7 +113,7 @@ static struct census count_all(void)
     struct census census = {0};
     for (unsigned w = 0; w < world->worker_count; w++) {
         const struct worker *worker = world->workers[w].worker;
-        for (uint32_t i = 0; i < worker->subscribers_used; i++) {
+        for (uint32_t i = 0; i < worker->records.used; i++) {
             const struct subscriber *subscriber = &worker->subscribers[i];
             if (subscriber->state == SUBSCRIBER_FREE)
                 continue;
@@ -201,9 +201,9 @@ void inspect_rest(void)
         const struct worker *worker = world->workers[i].worker;
         expect_equal("a worker's position at rest", worker->position,
                      hub_next_sequence(world->hub));
-        expect_equal("lagging subscribers at rest", worker->lagging_live, 0);
+        expect_equal("lagging subscribers at rest", worker->lag.live, 0);
         expect_equal("subscribers with a reservation", atomic_load(&worker->reserved),
-                     worker->subscriber_count);
+                     worker->records.live);
     }
     for (unsigned i = 0; i < world->client_count; i++) {
         const struct client *client = world->clients[i];

@@ -101,7 +101,7 @@ void world_init(uint64_t seed)
     model_init(&world->model, world->random);
     int r = hub_new(&world->options, &world->hub);
     if (r == 0)
-        r = hub_start_by_hand(world->hub, open_io, NULL);
+        r = hub_start_threadless(world->hub, open_io, NULL);
     CHECK(r == 0);
     world->worker_count = world->options.workers;
     for (unsigned i = 0; i < world->worker_count; i++) {

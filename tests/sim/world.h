@@ -17,7 +17,9 @@
  */
 #pragma once
 
-#include "engine/worker/by_hand.h"
+#include "engine/hub.h"
+#include "engine/worker/turn.h"
+#include "engine/worker/worker.h"
 #include "tests/sim/io_sim.h"
 #include "tests/sim/client.h"
 #include "tests/sim/model.h"

@@ -6,7 +6,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "engine/worker/by_hand.h"
+#include "engine/hub.h"
+#include "engine/worker/turn.h"
+#include "engine/worker/worker.h"
 #include "engine/flow.h"
 #include "engine_frames.h"
 
@@ -177,7 +179,7 @@ static struct hub *hub_make(void)
     options.workers = 1;
     options.worker_subscribers = 16;
     cr_assert_eq(hub_new(&options, &hub), 0);
-    cr_assert_eq(hub_start_by_hand(hub, open_io, NULL), 0);
+    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
     return hub;
 }
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Copies a request into one piece of memory: see handoff.h. */
+#include "engine/handoff.h"
+
+static struct text copy_text(char **at, struct text text)
+{
+    if (text.len)
+        memcpy(*at, text.at, text.len);
+    struct text copy = {*at, text.len};
+    *at += text.len;
+    return copy;
+}
+
+struct handoff *handoff_new(const struct subscribe_request *request, const struct hash_key *key)
+{
+    CHECK(request->channel_count >= 1 && request->channel_count <= SUBSCRIBER_CHANNELS_MAX);
+    size_t bytes = request->resume.len + request->head.len;
+    for (unsigned i = 0; i < request->channel_count; i++)
+        bytes += request->channels[i].len;
+    struct handoff *handoff = malloc(sizeof(*handoff) + bytes);
+    if (!handoff)
+        return NULL;
+    *handoff = (struct handoff){.message.kind = MESSAGE_HANDOFF,
+                                .fd = request->fd,
+                                .before = request->before,
+                                .has_resume = request->has_resume,
+                                .plain = request->plain,
+                                .limit = request->limit,
+                                .last = request->last,
+                                .channel_count = request->channel_count};
+    char *at = handoff->bytes;
+    for (unsigned i = 0; i < request->channel_count; i++) {
+        handoff->channels[i] = copy_text(&at, request->channels[i]);
+        handoff->hashes[i] = hash_text(key, request->channels[i]);
+    }
+    handoff->resume = copy_text(&at, request->resume);
+    handoff->head = copy_text(&at, request->head);
+    return handoff;
+}
+
+struct handoff *handoff_free(struct handoff *handoff)
+{
+    free(handoff);
+    return NULL;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hand-off: a subscribe request on its way to a worker, with everything it names copied behind
+ * it, so that whoever asked may forget it at once.
+ *
+ * It is made by the thread that asks (hub_subscribe), travels as a message of the worker's inbox,
+ * and is the worker's from then on, which frees it when the subscriber has joined or was refused.
+ * The descriptor in it belongs to whoever holds the hand-off; freeing it does not close that.
+ */
+#pragma once
+
+#include "engine/base/base.h"
+#include "engine/base/hash.h"
+#include "engine/inbox.h"
+#include "engine/limits.h"
+
+struct subscribe_request {
+    int fd;                      /* connected, non-blocking, in no epoll set */
+    uint64_t before;             /* hub_next_sequence when the request head was complete */
+    const struct text *channels; /* decoded, checked by frame_check_channel, no two alike */
+    unsigned channel_count;      /* 1 to SUBSCRIBER_CHANNELS_MAX */
+    bool has_resume;
+    struct text resume; /* the last id as the client gave it, valid or not */
+    uint32_t limit;     /* end after so many events; 0: never */
+    uint32_t last;      /* without a resume point: so many of the newest first */
+    bool plain;         /* HTTP/1.0: no chunks */
+    struct text head;   /* response head lines of the caller's, each ended by CRLF */
+};
+
+struct handoff {
+    struct message message;
+    struct handoff *next; /* waiting for the worker's position */
+    int fd;
+    uint64_t before;
+    bool has_resume, plain;
+    uint32_t limit, last;
+    unsigned channel_count;
+    uint64_t hashes[SUBSCRIBER_CHANNELS_MAX];
+    struct text channels[SUBSCRIBER_CHANNELS_MAX];
+    struct text resume, head;
+    char bytes[];
+};
+
+/* NULL: out of memory. */
+MUST_USE struct handoff *handoff_new(const struct subscribe_request *request,
+                                     const struct hash_key *key);
+/* Takes NULL; returns NULL. */
+struct handoff *handoff_free(struct handoff *handoff);

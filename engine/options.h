@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a hub is made with: the choices of whoever embeds it, which each worker keeps a copy of.
+ *
+ * Plain data. hub_options_default fills it, hub_new checks it, hub_reload changes what may change
+ * while the hub runs.
+ */
+#pragma once
+
+#include <stdint.h>
+
+enum io_choice { IO_AUTO, IO_URING, IO_EPOLL };
+enum slow_policy { SLOW_DISCONNECT, SLOW_SKIP };
+
+struct hub_options {
+    unsigned workers; /* 1 to WORKERS_MAX */
+    enum io_choice io;
+    uint32_t
+        worker_subscribers;    /* the most one worker takes; lowered to what RLIMIT_NOFILE allows */
+    uint32_t history_events;   /* per channel */
+    uint64_t history_bytes;    /* per channel */
+    uint32_t history_age_s;    /* per channel */
+    uint32_t heartbeat_s;      /* 0: none */
+    uint32_t retry_ms;         /* what `retry:` tells a client */
+    uint32_t write_timeout_ms; /* a subscriber that took nothing for so long is closed; 0: never */
+    uint32_t idle_timeout_ms;  /* a response without an event for so long is ended; 0: never */
+    uint32_t lifetime_ms;      /* a response is ended at 80 to 100 percent of it; 0: never */
+    uint32_t slow_after_ms;
+    uint64_t slow_rate; /* bytes per second */
+    enum slow_policy slow;
+    uint32_t drain_timeout_ms;
+    uint64_t memory_max; /* bytes for events, subscribers and connections; 0: no bound */
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes out of history again: over the limits, by age, because of the memory ceiling, and with
+ * it the slow policy and the records that nothing is left of.
+ *
+ * Not while sends are queued, which may point to what goes. The worker's thread alone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct channel;
+struct worker;
+
+/* Evicts what the limits and the readers allow; drops the record if nothing is left of it (then the
+ * pointer is gone and the answer true). */
+bool evict_trim(struct worker *worker, struct channel *channel);
+/* Keeps the worker's histories within memory_max: a bounded piece, true if there is more to do. */
+bool evict_relieve(struct worker *worker);
+/* By age, for channels that nobody publishes to any more. */
+void evict_expired(struct worker *worker);
+/* The channel's oldest frame goes, whoever needs it. */
+void evict_oldest(struct worker *worker, struct channel *channel);
+/* The record goes; it has no members and no frames. */
+void evict_record(struct worker *worker, struct channel *channel);

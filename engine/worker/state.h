@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a worker is: its data, one struct per concern, each changed by the file it is named after.
+ *
+ * A worker is one thread that owns subscribers and writes to them; worker.h makes and runs it,
+ * turn.h says what it does. This header knows no function of theirs, so that all of them can know
+ * it. Invariants:
+ *   - everything but `inbox`, `reserved` and `counters` belongs to the worker's thread;
+ *   - a frame is taken in sequence, so all channels together are complete up to `position`;
+ *   - between two flushes nothing that a queued send points to is freed, moved or evicted: records
+ *     freed meanwhile rest in `records.graveyard`, frames in the sends' `kept`;
+ *   - memory is allocated when subscribers or channels come and when a history grows, not when
+ *     events are delivered.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "engine/channel.h"
+#include "engine/flow.h"
+#include "engine/handoff.h"
+#include "engine/inbox.h"
+#include "engine/io/io.h"
+#include "engine/options.h"
+#include "engine/stats.h"
+
+struct batch_send; /* batch.h */
+struct subscriber; /* subscriber.h */
+
+/* A message of the hub's; hand-offs are the other kind. */
+struct order {
+    struct message message; /* MESSAGE_ORDER */
+    bool drain;
+    uint64_t final;            /* of a drain */
+    struct hub_options limits; /* of a reload */
+};
+
+/* What a run's bytes are made of: frame i ends at `end`, counted from the run's first byte. */
+struct run_part {
+    struct frame *frame;
+    uint32_t end;
+};
+
+/* Bytes and parts that live until the arena is emptied. */
+struct arena {
+    char *bytes;
+    struct run_part *parts;
+    uint32_t bytes_used, bytes_size;
+    uint32_t parts_used, parts_size;
+};
+
+/* Some of a channel's frames laid end to end, shared by all subscribers that need them. */
+struct run {
+    struct channel *channel; /* NULL: none */
+    const char *bytes;
+    const struct run_part *parts;
+    uint32_t count;
+    uint64_t last; /* sequence of the last */
+};
+
+/* subscriber.c: which of the records are in use. */
+struct records {
+    uint32_t used;      /* ever */
+    uint32_t free;      /* first free one, UINT32_MAX: none */
+    uint32_t graveyard; /* freed since the last flush, same links */
+    uint32_t live;
+};
+
+/* dirty.h: the channels that are to be swept, in the order in which they became so. */
+struct dirty {
+    struct channel *first, *last;
+};
+
+/* sweep.c */
+struct sweep {
+    struct channel *finishing; /* visited; the next flush ends their sweeps */
+    struct run run;
+    struct arena arena; /* of runs */
+};
+
+/* batch.c: the sends queued since the last flush, and what is counted for them. */
+struct batch {
+    struct batch_send *sends; /* SEND_BATCH */
+    uint32_t count;
+    uint64_t events, bytes;
+};
+
+/* catch_up.c, and subscriber.c, which puts them there: who is to get what it lacks. */
+struct catch_up {
+    uint32_t *ring; /* of subscriber indices, options->sockets */
+    uint32_t first, count;
+    struct arena arena; /* of the private sends of one flush */
+};
+
+/* What is asked of a laggard: see lag.c. */
+struct demand {
+    uint64_t rate; /* bytes per second */
+    uint32_t window_ms;
+};
+
+/* lag.c, and subscriber.c, which keeps the list and the two counts with the flags. */
+struct lag {
+    uint32_t *list;  /* subscriber indices, options->sockets */
+    uint32_t listed; /* those that lag, and some that did */
+    uint32_t live;   /* of them, those that lag */
+    uint32_t slow;   /* of those, the slow ones */
+    int64_t due_ns;  /* earliest end of a window; INT64_MAX: none */
+    uint32_t next;   /* in `list`: where the round under way goes on */
+    int64_t round_due_ns;
+    struct demand demand; /* of that round */
+};
+
+/* visit.c: heartbeats and timeouts. */
+struct visits {
+    uint32_t next; /* record to look at */
+    uint64_t left; /* records that are due to be looked at */
+    int64_t planned_ns;
+};
+
+/* join.c: hand-offs ahead of `position`. */
+struct arrivals {
+    struct handoff *first, *last;
+};
+
+/* evict.c, for memory_max. */
+struct memory {
+    uint64_t kept_bytes; /* of the frames in this worker's histories */
+    uint32_t full_turns; /* for which the maximum was reached by others as well */
+};
+
+/* release.c: what this turn gave back so far. */
+struct release {
+    uint64_t bytes; /* of published frames that are free again */
+    bool any;       /* there may be room: waiters are woken at the turn's end */
+};
+
+/* drain.c */
+struct drain {
+    struct order *order; /* made early, so that leaving needs no memory */
+    uint64_t final;      /* the first sequence that will never be claimed; 0: no drain yet */
+    int64_t due_ns;
+    bool under_way; /* everything is taken: whoever has it all is ended */
+    uint32_t slot;  /* of the next goodbye */
+};
+
+struct worker_options {
+    struct hub_options hub;
+    struct hash_key key;
+    uint64_t epoch;
+    bool use_uring;
+    uint32_t sockets; /* the most subscribers */
+};
+
+struct worker {
+    /* Shared: see inbox.h; `reserved` counts hand-offs and subscribers, by hub and worker. */
+    struct inbox inbox;
+    _Atomic uint32_t reserved;
+    struct {
+#define X(name, kind, help) _Atomic uint64_t name;
+        STATS_TABLE(X)
+#undef X
+    } counters; /* written by the worker alone, relaxed */
+
+    /* Constant after start. */
+    const struct worker_options *options;
+    struct flow *flow;
+    pthread_t thread;
+    struct io *io;
+
+    /* The worker's own. */
+    struct hub_options limits; /* its own copy, which hub_reload changes */
+    int64_t now_ns;            /* of this turn */
+    int64_t tick_due_ns;       /* turn.c */
+    uint64_t position;         /* everything before it is taken */
+    struct channels channels;
+    struct subscriber *subscribers; /* reserved address space for options->sockets records */
+    struct records records;
+    struct dirty dirty;
+    struct sweep sweep;
+    struct batch batch;
+    struct catch_up catch_up;
+    struct lag lag;
+    struct visits visits;
+    struct arrivals arrivals;
+    struct memory memory;
+    struct release release;
+    struct drain drain;
+    struct run_part heartbeats[2]; /* chunked and plain */
+    struct frame *last_chunk;
+    bool stopped;
+};
+
+#define NO_TIME INT64_MAX
+
+#define COUNT(worker, name, amount)                                                                \
+    atomic_store_explicit(&(worker)->counters.name,                                                \
+                          atomic_load_explicit(&(worker)->counters.name, memory_order_relaxed) +   \
+                              (amount),                                                            \
+                          memory_order_relaxed)
+
+static inline uint32_t worker_ms(const struct worker *worker)
+{
+    return (uint32_t)(worker->now_ns / 1000000);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of a turn in their order: see turn.h. */
+#include "engine/worker/turn.h"
+
+#include "engine/worker/batch.h"
+#include "engine/worker/catch_up.h"
+#include "engine/worker/drain.h"
+#include "engine/worker/evict.h"
+#include "engine/worker/intake.h"
+#include "engine/worker/join.h"
+#include "engine/worker/lag.h"
+#include "engine/worker/release.h"
+#include "engine/worker/subscriber.h"
+#include "engine/worker/sweep.h"
+#include "engine/worker/visit.h"
+
+#define TICK_NS 250000000
+
+static void take_order(struct worker *worker, struct order *order)
+{
+    if (!order->drain) {
+        worker->limits = order->limits;
+        free(order);
+        return;
+    }
+    drain_begin(worker, order->final);
+}
+
+static bool take_messages(struct worker *worker)
+{
+    struct message *message = inbox_take_messages(&worker->inbox);
+    bool any = message != NULL;
+    while (message) {
+        struct message *next = message->next;
+        if (message->kind == MESSAGE_ORDER)
+            take_order(worker, (struct order *)(void *)message);
+        else
+            join_take(worker, (struct handoff *)(void *)message);
+        message = next;
+    }
+    return any;
+}
+
+static void tick(struct worker *worker)
+{
+    if (worker->now_ns < worker->tick_due_ns)
+        return;
+    batch_flush(worker);
+    visits_plan(worker);
+    evict_expired(worker);
+    worker->tick_due_ns = NO_TIME;
+}
+
+int64_t worker_due_ns(const struct worker *worker)
+{
+    int64_t due = worker->lag.live ? worker->lag.due_ns : NO_TIME;
+    if (worker->tick_due_ns < due)
+        due = worker->tick_due_ns;
+    if (worker->drain.under_way && worker->drain.due_ns < due)
+        due = worker->drain.due_ns;
+    return due;
+}
+
+bool worker_turn(struct worker *worker)
+{
+    struct io *io = worker->io;
+    worker->now_ns = io->operations->now_ns(io);
+    bool busy = take_messages(worker);
+    busy |= intake_events(worker);
+    busy |= join_ready(worker);
+    busy |= sweep_channels(worker);
+    busy |= catch_up_some(worker);
+    batch_flush(worker);
+    busy |= batch_events(worker);
+    if (busy) { /* else the wait before this turn has just looked */
+        int r = io->operations->wait(io, 0);
+        CHECK(r == 0);
+        batch_events(worker);
+    }
+    bool more = lag_check(worker);
+    tick(worker);
+    more |= visits_make(worker);
+    more |= evict_relieve(worker);
+    if (worker->tick_due_ns == NO_TIME && worker->channels.count)
+        worker->tick_due_ns = worker->now_ns + TICK_NS;
+    drain_step(worker);
+    subscriber_bury(worker);
+    release_settle(worker);
+    /* Whatever the last steps queued is the next turn's work. */
+    return busy || more || worker->dirty.first || worker->catch_up.count || worker->sweep.finishing;
+}
