@@ -87,8 +87,7 @@ void help_command(FILE *out, const struct command *command)
 
 static void commands_print(FILE *out)
 {
-    const struct command *const commands[] = {&command_serve, &command_pub, &command_sub};
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  fanfare %-7s %s\n", commands[i]->name, commands[i]->summary);
 }
 

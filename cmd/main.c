@@ -7,8 +7,10 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/environment.h"
 #include "cmd/help.h"
 #include "cmd/log.h"
 
@@ -34,6 +36,11 @@ static int help_print(const char *name)
     return EXIT_DONE;
 }
 
+static void warn(void *command, const char *sentence)
+{
+    log_complain(command, "%s", sentence);
+}
+
 /* Reads the options of one command into its settings and calls it. */
 static int command_run(const struct command *command, int count, char **arguments)
 {
@@ -45,8 +52,12 @@ static int command_run(const struct command *command, int count, char **argument
                    : command == &command_pub ? (void *)&pub
                                              : (void *)&sub;
     int r = parse_run(&parse, command, count, arguments, target);
-    if (r == 0 && command == &command_serve)
-        r = serve_settings_finish(&serve, &parse);
+    if (r == 0)
+        r = command == &command_serve ? serve_settings_finish(&serve, &parse)
+            : command == &command_pub ? pub_settings_finish(&pub, &parse)
+                                      : sub_settings_finish(&sub, &parse);
+    if (r != PARSE_HELP)
+        environment_check(environ, warn, (void *)(uintptr_t)command->name);
     int status = EXIT_USAGE;
     if (r == PARSE_HELP) {
         help_command(stdout, command);

@@ -7,10 +7,11 @@
 
 #include <sched.h>
 
+const struct command *const commands[COMMAND_COUNT] = {&command_serve, &command_pub, &command_sub};
+
 const struct command *command_find(const char *name)
 {
-    static const struct command *const commands[] = {&command_serve, &command_pub, &command_sub};
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;
@@ -26,6 +27,23 @@ static unsigned cores(void)
     return count < 1 ? 1 : (unsigned)count;
 }
 
+/* What was said for a feed that was then taken away says that one of both is a mistake, unless the
+ * stronger source takes it away: a flag over a file. */
+static int feed_fits(const struct serve_settings *settings, struct parse *parse)
+{
+    static const char *const names[] = {"feed-mode", "feed-uid", "feed-gid"};
+    if (!settings->feed || strcmp(settings->feed, "none") != 0)
+        return 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (parse_was_given(parse, names[i]) &&
+            parse_source(parse, names[i]) >= parse_source(parse, "feed"))
+            return parse_fault(parse,
+                               "%s was given, but the feed is none; give --feed PATH, or leave %s "
+                               "out",
+                               names[i], names[i]);
+    return 0;
+}
+
 int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
 {
     unsigned count = cores();
@@ -37,13 +55,11 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
     }
     uint32_t workers = settings->hub.workers;
     settings->hub.worker_subscribers = (settings->server.subscribers_max + workers - 1) / workers;
-    if (settings->server.target_bytes_max > settings->server.head_bytes_max) {
-        snprintf(parse->error, sizeof(parse->error),
-                 "target-max: %u bytes do not fit into a head of %u; allowed: head-max at most",
-                 settings->server.target_bytes_max, settings->server.head_bytes_max);
-        return PARSE_FAULT;
-    }
-    return 0;
+    if (settings->server.target_bytes_max > settings->server.head_bytes_max)
+        return parse_fault(
+            parse, "target-max: %u bytes do not fit into a head of %u; allowed: head-max at most",
+            settings->server.target_bytes_max, settings->server.head_bytes_max);
+    return feed_fits(settings, parse);
 }
 
 static void source_print(const struct parse *parse, size_t index)

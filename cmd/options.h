@@ -45,12 +45,19 @@ struct sub_settings {
 
 extern const struct command command_serve, command_pub, command_sub;
 
+#define COMMAND_COUNT 3
+extern const struct command *const commands[COMMAND_COUNT];
+
 /* The command of that name, or NULL. */
 const struct command *command_find(const char *name);
 
 /* Fills what has no constant default (threads by core) and checks what one row cannot. 0, or
  * PARSE_FAULT with a sentence in parse->error. After parse_run. */
 MUST_USE int serve_settings_finish(struct serve_settings *settings, struct parse *parse);
+
+/* What their rows cannot say alone; results as above. */
+MUST_USE int pub_settings_finish(const struct pub_settings *settings, struct parse *parse);
+MUST_USE int sub_settings_finish(const struct sub_settings *settings, struct parse *parse);
 
 /* Prints the settings that hold as a configuration file, each with the place it comes from. */
 void serve_settings_print(const struct parse *parse);

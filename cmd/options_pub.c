@@ -61,3 +61,11 @@ const struct command command_pub = {
     .operands_min = 1,
     .operands_max = 2,
 };
+
+int pub_settings_finish(const struct pub_settings *settings, struct parse *parse)
+{
+    /* FANFARE_FEED may stand for all; --url alone is then an exception to it. */
+    if (settings->url && parse_source(parse, "feed") == SOURCE_FLAG)
+        return parse_fault(parse, "--feed and --url are two ways to a server; give one of them");
+    return 0;
+}

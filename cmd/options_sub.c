@@ -2,6 +2,8 @@
 /* The table of `sub`; what a row is, cmd/options_serve.c says. */
 #include "cmd/options.h"
 
+#include "cmd/event_writer.h"
+
 #define SUB(member)                                                                                \
     .offset = offsetof(struct sub_settings, member),                                               \
     .size = sizeof(((struct sub_settings *)0)->member)
@@ -60,3 +62,16 @@ const struct command command_sub = {
     .operands_min = 1,
     .operands_max = SUBSCRIBER_CHANNELS_MAX,
 };
+
+int sub_settings_finish(const struct sub_settings *settings, struct parse *parse)
+{
+    if (settings->json && settings->raw)
+        return parse_fault(parse, "--json and --raw exclude each other; give one of them");
+    if (settings->since && parse_was_given(parse, "last"))
+        return parse_fault(parse, "--last and --since both say where to start; give one of them");
+    if (settings->since &&
+        (!event_field_fits(settings->since) || strlen(settings->since) > EVENT_ID_BYTES_MAX))
+        return parse_fault(parse, "--since is not an id; allowed: one line of at most %d bytes",
+                           EVENT_ID_BYTES_MAX);
+    return 0;
+}

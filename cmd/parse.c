@@ -15,7 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-__attribute__((format(printf, 2, 3))) static int fault(struct parse *parse, const char *format, ...)
+#include "cmd/guess.h"
+
+int parse_fault(struct parse *parse, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -34,40 +36,14 @@ static int option_find(const struct command *command, const char *name, size_t l
     return -1;
 }
 
-/* Letters to change, add or drop to make one name the other; names are short. */
-static size_t distance(const char *a, size_t a_len, const char *b)
-{
-    size_t row[64], b_len = strlen(b);
-    if (a_len >= 63 || b_len >= 63)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            size_t best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-            row[j] = change < best ? change : best;
-        }
-    }
-    return row[b_len];
-}
-
-/* The option somebody most likely meant, or NULL. A third of the letters may be wrong. */
+/* The option somebody most likely meant, or NULL. */
 static const char *option_guess(const struct command *command, const char *name, size_t len)
 {
-    const char *best = NULL;
-    size_t least = len / 3 + 1;
-    for (size_t i = 0; i < command->option_count; i++) {
-        size_t wrong = distance(name, len, command->options[i].name);
-        if (wrong < least || (wrong == least && !best && len > 2)) {
-            least = wrong;
-            best = command->options[i].name;
-        }
-    }
-    return best;
+    struct guess guess;
+    guess_begin(&guess, name, len);
+    for (size_t i = 0; i < command->option_count; i++)
+        guess_offer(&guess, command->options[i].name);
+    return guess.best;
 }
 
 static int fault_unknown(struct parse *parse, const char *where, const char *dashes,
@@ -76,10 +52,10 @@ static int fault_unknown(struct parse *parse, const char *where, const char *das
     const char *guess = option_guess(parse->command, name, len);
     const char *what = *dashes ? "option" : "key";
     if (guess)
-        return fault(parse, "%sunknown %s %s%.*s; did you mean %s%s?", where, what, dashes,
-                     (int)len, name, dashes, guess);
-    return fault(parse, "%sunknown %s %s%.*s; `fanfare help %s` lists them all", where, what,
-                 dashes, (int)len, name, parse->command->name);
+        return parse_fault(parse, "%sunknown %s %s%.*s; did you mean %s%s?", where, what, dashes,
+                           (int)len, name, dashes, guess);
+    return parse_fault(parse, "%sunknown %s %s%.*s; `fanfare help %s` lists them all", where, what,
+                       dashes, (int)len, name, parse->command->name);
 }
 
 void parse_variable(const struct option *option, char *out, size_t out_size)
@@ -89,11 +65,16 @@ void parse_variable(const struct option *option, char *out, size_t out_size)
         *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
 }
 
-bool parse_was_given(const struct parse *parse, const char *name)
+enum source parse_source(const struct parse *parse, const char *name)
 {
     int index = option_find(parse->command, name, strlen(name));
     CHECK(index >= 0);
-    return parse->source[index] > SOURCE_DEFAULT;
+    return parse->source[index];
+}
+
+bool parse_was_given(const struct parse *parse, const char *name)
+{
+    return parse_source(parse, name) > SOURCE_DEFAULT;
 }
 
 /* Checks one value and keeps it if no stronger source has spoken. `where` names it in a fault. */
@@ -104,20 +85,20 @@ static int take(struct parse *parse, int index, const char *text, enum source so
     struct value value;
     char error[512];
     if (!value_parse(option, text, &value, error, sizeof(error)))
-        return fault(parse, "%s: %s", where, error);
+        return parse_fault(parse, "%s: %s", where, error);
     if (parse->source[index] > source)
         return 0;
     if (parse->source[index] == source && option->list_max == 0) {
         if (strcmp(parse->given[index], text) == 0)
             return 0;
-        return fault(parse, "%s was given twice, as %.100s and as %.100s; give one of them", where,
-                     parse->given[index], text);
+        return parse_fault(parse, "%s was given twice, as %.100s and as %.100s; give one of them",
+                           where, parse->given[index], text);
     }
     if (option->list_max > 0) {
         unsigned count;
         memcpy(&count, (char *)parse->target + option->count_offset, sizeof(count));
         if (count == option->list_max)
-            return fault(parse, "%s: given more than %zu times", where, option->list_max);
+            return parse_fault(parse, "%s: given more than %zu times", where, option->list_max);
     }
     value_store(option, &value, parse->target);
     parse->source[index] = source;
@@ -135,10 +116,11 @@ static int read_letters(struct parse *parse, const char *argument)
         while (i < count && parse->command->options[i].letter != *letter)
             i++;
         if (i == count)
-            return fault(parse,
-                         "unknown option -%c; `fanfare help %s` lists them all, and -- stands "
-                         "before words that begin with a dash",
-                         isprint((unsigned char)*letter) ? *letter : '?', parse->command->name);
+            return parse_fault(
+                parse,
+                "unknown option -%c; `fanfare help %s` lists them all, and -- stands "
+                "before words that begin with a dash",
+                isprint((unsigned char)*letter) ? *letter : '?', parse->command->name);
         int r = take(parse, (int)i, "yes", SOURCE_FLAG, 0, argument);
         if (r != 0)
             return r;
@@ -181,8 +163,8 @@ static int read_arguments(struct parse *parse, int count, char **arguments)
         } else if (!words && argument[0] == '-' && argument[1] != '\0') {
             r = read_letters(parse, argument);
         } else if (parse->operand_count == command->operands_max) {
-            r = fault(parse, "\"%.200s\" is one argument too many; usage: fanfare %s %s", argument,
-                      command->name, command->synopsis);
+            r = parse_fault(parse, "\"%.200s\" is one argument too many; usage: fanfare %s %s",
+                            argument, command->name, command->synopsis);
         } else {
             parse->operands[parse->operand_count++] = argument;
         }
@@ -197,10 +179,10 @@ static int read_list(struct parse *parse, int index, const char *text, const cha
 {
     char *rest = NULL;
     if (strlen(text) >= ENVIRONMENT_LIST_MAX)
-        return fault(parse, "%s: longer than %d bytes", where, ENVIRONMENT_LIST_MAX);
+        return parse_fault(parse, "%s: longer than %d bytes", where, ENVIRONMENT_LIST_MAX);
     parse->list_text[index] = strdup(text);
     if (!parse->list_text[index])
-        return fault(parse, "%s: out of memory", where);
+        return parse_fault(parse, "%s: out of memory", where);
     for (char *word = strtok_r(parse->list_text[index], ", ", &rest); word;
          word = strtok_r(NULL, ", ", &rest)) {
         int r = take(parse, index, word, SOURCE_ENVIRONMENT, 0, where);
@@ -255,7 +237,8 @@ static int read_line(struct parse *parse, char *line, unsigned number)
     snprintf(where, sizeof(where), "%.300s:%u: ", parse->config, number);
     char *equals = strchr(line, '=');
     if (!equals)
-        return fault(parse, "%s\"%.100s\" is not a line of the form `key = value`", where, line);
+        return parse_fault(parse, "%s\"%.100s\" is not a line of the form `key = value`", where,
+                           line);
     *equals = '\0';
     char *key = trimmed(line), *text = trimmed(equals + 1);
     int index = option_find(parse->command, key, strlen(key));
@@ -263,10 +246,10 @@ static int read_line(struct parse *parse, char *line, unsigned number)
         return fault_unknown(parse, where, "", key, strnlen(key, 100));
     const struct option *option = &parse->command->options[index];
     if (!(option->from & FROM_FILE))
-        return fault(parse, "%s%s is only for the command line", where, option->name);
+        return parse_fault(parse, "%s%s is only for the command line", where, option->name);
     if (parse->line[index] > 0 && option->list_max == 0)
-        return fault(parse, "%s%s was set already on line %u", where, option->name,
-                     parse->line[index]);
+        return parse_fault(parse, "%s%s was set already on line %u", where, option->name,
+                           parse->line[index]);
     snprintf(where, sizeof(where), "%.300s:%u: %s", parse->config, number, option->name);
     int r = take(parse, index, text, SOURCE_FILE, number, where);
     parse->line[index] = number;
@@ -279,8 +262,8 @@ static int load_file(struct parse *parse, size_t *ret_len)
     struct stat status;
     int fd = open(parse->config, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &status) < 0) {
-        int r = fault(parse, "cannot read the configuration file %.300s: %s", parse->config,
-                      strerror(errno));
+        int r = parse_fault(parse, "cannot read the configuration file %.300s: %s", parse->config,
+                            strerror(errno));
         if (fd >= 0)
             close(fd);
         return r;
@@ -295,12 +278,13 @@ static int load_file(struct parse *parse, size_t *ret_len)
     int error = errno;
     close(fd);
     if (got < 0 || !parse->config_text)
-        return fault(parse, "cannot read the configuration file %.300s: %s", parse->config,
-                     strerror(error));
+        return parse_fault(parse, "cannot read the configuration file %.300s: %s", parse->config,
+                           strerror(error));
     if (len > CONFIG_BYTES_MAX)
-        return fault(parse, "the configuration file %.300s is larger than 1 MiB", parse->config);
+        return parse_fault(parse, "the configuration file %.300s is larger than 1 MiB",
+                           parse->config);
     if (memchr(parse->config_text, '\0', len))
-        return fault(parse, "the configuration file %.300s is not text", parse->config);
+        return parse_fault(parse, "the configuration file %.300s is not text", parse->config);
     parse->config_text[len] = '\0';
     *ret_len = len;
     return 0;
@@ -355,8 +339,8 @@ int parse_run(struct parse *parse, const struct command *command, int count, cha
     if (r == 0)
         r = read_defaults(parse);
     if (r == 0 && parse->operand_count < command->operands_min)
-        r = fault(parse, "an argument is missing; usage: fanfare %s %s", command->name,
-                  command->synopsis);
+        r = parse_fault(parse, "an argument is missing; usage: fanfare %s %s", command->name,
+                        command->synopsis);
     return r;
 }
 

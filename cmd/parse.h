@@ -7,8 +7,7 @@
  * found although a flag hides it. A list belongs whole to the source that began it. What is no list
  * and given twice by one source with two values is a fault: either could be the one that was meant.
  *
- * Environment variables that are no option are ignored: a container platform sets some of its own
- * (FANFARE_PORT for a Kubernetes service of our name).
+ * Environment variables that are no option are ignored here; cmd/environment.h names them.
  *
  * Main thread only. Nothing is printed and nothing exits here.
  */
@@ -62,8 +61,13 @@ MUST_USE int parse_run(struct parse *parse, const struct command *command, int c
                        char **arguments, void *target);
 void parse_free(struct parse *parse);
 
+/* For what a row cannot say: writes the sentence into parse->error and returns PARSE_FAULT. */
+__attribute__((format(printf, 2, 3))) int parse_fault(struct parse *parse, const char *format, ...);
+
 /* The name of an option's environment variable. */
 void parse_variable(const struct option *option, char *out, size_t out_size);
 
+/* Who spoke for an option. */
+enum source parse_source(const struct parse *parse, const char *name);
 /* True if an option was given by flag, environment or file. */
 bool parse_was_given(const struct parse *parse, const char *name);

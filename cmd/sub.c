@@ -269,25 +269,8 @@ static int signals_open(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static bool settings_fit(const struct sub_settings *settings)
-{
-    if (settings->json && settings->raw) {
-        log_complain(NAME, "--json and --raw exclude each other; give one of them");
-        return false;
-    }
-    if (settings->since &&
-        (!event_field_fits(settings->since) || strlen(settings->since) > EVENT_ID_BYTES_MAX)) {
-        log_complain(NAME, "--since is not an id; allowed: one line of at most %d bytes",
-                     EVENT_ID_BYTES_MAX);
-        return false;
-    }
-    return true;
-}
-
 int sub_run(const struct parse *parse, const struct sub_settings *settings)
 {
-    if (!settings_fit(settings))
-        return EXIT_USAGE;
     struct sub_run run = {
         .settings = settings,
         .parse = parse,

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <unistd.h>
 
+#include "cmd/environment.h"
 #include "cmd/help.h"
 #include "cmd/reload.h"
 
@@ -305,6 +306,64 @@ Test(options, one_option_may_bound_another)
     parse_free(&parse);
 }
 
+static void note_sentence(void *context, const char *sentence)
+{
+    (void)context;
+    size_t len = strlen(differences);
+    snprintf(differences + len, sizeof(differences) - len, "%s\n", sentence);
+}
+
+Test(options, variables_that_mean_nothing)
+{
+    static const char *const variables[] = {"FANFARE_HEARTBEET=5",
+                                            "FANFARE_HEARTBEAT=5",
+                                            "FANFARE_URL=http://x",
+                                            "FANFARE_PORT=tcp://10.0.0.1:80",
+                                            "FANFARE_PORT_80_TCP_ADDR=10.0.0.1",
+                                            "FANFARE_SERVICE_HOST=10.0.0.1",
+                                            "FANFARE_CHECK=yes",
+                                            "FANFAREX=1",
+                                            NULL};
+    environment_check((char *const *)variables, note_sentence, NULL);
+    cr_expect_str_eq(differences,
+                     "the environment variable FANFARE_HEARTBEET means nothing here and is "
+                     "ignored; did you mean FANFARE_HEARTBEAT?\n"
+                     "the environment variable FANFARE_CHECK means nothing here and is "
+                     "ignored; `fanfare help serve` lists the options\n");
+}
+
+Test(options, a_feed_that_is_none_has_no_owner)
+{
+    cr_assert_eq(READ("--feed", "none", "--feed-uid=any"), PARSE_FAULT);
+    expect_fault("feed-uid was given, but the feed is none; give --feed PATH, or leave feed-uid "
+                 "out");
+    config_write("feed-gid = any\n");
+    cr_expect_eq(READ("--feed", "none"), 0, "a flag overrides a file: %s", parse.error);
+    parse_free(&parse);
+    config_remove();
+}
+
+Test(options, two_places_for_one)
+{
+    struct pub_settings pub = {.retry_ms = -1};
+    struct sub_settings sub = {0};
+    const char *words[] = {"news", "--feed=/tmp/x", "--url=http://x", NULL};
+    char **arguments = (char **)words;
+    setenv("FANFARE_FEED", "/tmp/y", 1);
+    cr_assert_eq(parse_run(&parse, &command_pub, 3, arguments, &pub), 0);
+    cr_assert_eq(pub_settings_finish(&pub, &parse), PARSE_FAULT);
+    expect_fault("--feed and --url are two ways to a server; give one of them");
+    words[1] = "-v";
+    cr_assert_eq(parse_run(&parse, &command_pub, 3, arguments, &pub), 0);
+    cr_expect_eq(pub_settings_finish(&pub, &parse), 0);
+    parse_free(&parse);
+    words[1] = "--last=1";
+    words[2] = "--since=1-1";
+    cr_assert_eq(parse_run(&parse, &command_sub, 3, arguments, &sub), 0);
+    cr_assert_eq(sub_settings_finish(&sub, &parse), PARSE_FAULT);
+    expect_fault("--last and --since both say where to start; give one of them");
+}
+
 Test(options, flag_beats_environment_beats_file_beats_default)
 {
     config_write("# a comment\n\nworkers = 3\nhistory-age=60 # and one here\r\n"
@@ -399,8 +458,7 @@ Test(options, help_wins_and_every_option_is_in_it)
 {
     cr_expect_eq(READ("--help"), PARSE_HELP);
     cr_expect_eq(READ("-h"), PARSE_HELP);
-    const struct command *const commands[] = {&command_serve, &command_pub, &command_sub};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char *text = NULL, *rest = NULL, name[80];
         size_t len;
         FILE *out = open_memstream(&text, &len);
