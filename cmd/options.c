@@ -5,7 +5,7 @@
  */
 #include "cmd/options.h"
 
-#include <sched.h>
+#include "engine/base/machine.h"
 
 const struct command *const commands[COMMAND_COUNT] = {&command_serve, &command_pub, &command_sub};
 
@@ -15,16 +15,6 @@ const struct command *command_find(const char *name)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;
-}
-
-/* Cores this process may use, which a container or taskset makes fewer than the machine's. */
-static unsigned cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) < 0)
-        return 1; /* more than 1,024 cores: no guess, the option is there */
-    int count = CPU_COUNT(&set);
-    return count < 1 ? 1 : (unsigned)count;
 }
 
 /* What was said for a feed that was then taken away says that one of both is a mistake, unless the
@@ -46,13 +36,15 @@ static int feed_fits(const struct serve_settings *settings, struct parse *parse)
 
 int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
 {
-    unsigned count = cores();
+    struct machine machine;
+    machine_read("", &machine);
     if (settings->hub.workers == 0)
-        settings->hub.workers = count < WORKERS_MAX ? count : WORKERS_MAX;
-    if (settings->server.acceptors == 0) {
-        unsigned acceptors = (count + 3) / 4;
-        settings->server.acceptors = acceptors < ACCEPTORS_MAX ? acceptors : ACCEPTORS_MAX;
-    }
+        settings->hub.workers = machine_threads(&machine, 1, WORKERS_MAX);
+    if (settings->server.acceptors == 0)
+        settings->server.acceptors = machine_threads(&machine, 4, ACCEPTORS_MAX);
+    settings->memory_usual = !parse_was_given(parse, "memory-max");
+    if (settings->memory_usual)
+        settings->hub.memory_max = machine_memory_share(&machine);
     uint32_t workers = settings->hub.workers;
     settings->hub.worker_subscribers = (settings->server.subscribers_max + workers - 1) / workers;
     if (settings->server.target_bytes_max > settings->server.head_bytes_max)

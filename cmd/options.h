@@ -23,6 +23,7 @@ struct serve_settings {
     const char *config;
     const char *log; /* a file to append to, NULL: standard error */
     bool check;
+    bool memory_usual; /* hub.memory_max comes from the machine */
 };
 
 struct pub_settings {

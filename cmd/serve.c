@@ -136,6 +136,16 @@ static void say_memory(const struct serve_settings *settings, struct hub *hub)
            (uint64_t)limit.rlim_cur >> 10, settings->hub.workers, need >> 10, hub_io_name(hub));
 }
 
+static void say_bound(const struct serve_settings *settings)
+{
+    const char *whence =
+        settings->memory_usual ? ", half of what the machine or cgroup allows (--memory-max)" : "";
+    if (settings->hub.memory_max)
+        printf("memory: at most %" PRIu64 " MiB%s\n", settings->hub.memory_max >> 20, whence);
+    else
+        printf("memory: no bound\n");
+}
+
 static void say_running(const struct serve_settings *settings, struct hub *hub,
                         struct server *server, rlim_t descriptors)
 {
@@ -145,6 +155,7 @@ static void say_running(const struct serve_settings *settings, struct hub *hub,
         printf("feed at %s\n", settings->server.feed);
     else
         printf("feed: none\n");
+    say_bound(settings);
     printf("workers: %u, io: %s, room for %" PRIu64 " subscribers\n", settings->hub.workers,
            hub_io_name(hub), subscriber_room(settings, hub));
     say_descriptors(settings, hub, descriptors);

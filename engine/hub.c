@@ -3,10 +3,10 @@
 #include "engine/hub.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include "engine/base/machine.h"
 #include "engine/flow.h"
 #include "engine/io/io.h"
 #include "engine/limits.h"
@@ -39,12 +39,10 @@ struct hub {
 
 void hub_options_default(struct hub_options *options)
 {
-    cpu_set_t cores;
-    int count = sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
+    struct machine machine;
+    machine_read("", &machine);
     *options = (struct hub_options){
-        .workers = (unsigned)(count < 1             ? 1
-                              : count > WORKERS_MAX ? WORKERS_MAX
-                                                    : count),
+        .workers = machine_threads(&machine, 1, WORKERS_MAX),
         .io = IO_AUTO,
         .worker_subscribers = 1u << 20,
         .history_events = 10000,
@@ -57,6 +55,7 @@ void hub_options_default(struct hub_options *options)
         .slow_rate = 1u << 20,
         .slow = SLOW_DISCONNECT,
         .drain_timeout_ms = 8000,
+        .memory_max = machine_memory_share(&machine),
     };
 }
 

@@ -20,7 +20,8 @@
 #include "engine/stats.h"
 #include "engine/waiter.h"
 
-/* Sensible values for all of them; `workers` is one per core this process may use. */
+/* Sensible values for all of them: `workers` is one per core that this process may use, and
+ * `memory_max` half of the memory (engine/base/machine.h). */
 void hub_options_default(struct hub_options *options);
 
 struct hub;

@@ -13,17 +13,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/machine.h"
 #include "net/acceptor.h"
 
 void server_options_default(struct server_options *options)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned acceptors = cores > 4 ? (unsigned)(cores + 3) / 4 : 1;
+    struct machine machine;
+    machine_read("", &machine);
     *options = (struct server_options){
         .feed_mode = 0660,
         .feed_uid = -1,
         .feed_gid = -1,
-        .acceptors = acceptors < ACCEPTORS_MAX ? acceptors : ACCEPTORS_MAX,
+        .acceptors = machine_threads(&machine, 4, ACCEPTORS_MAX),
         .connections_max = CONNECTIONS_DEFAULT,
         .subscribers_max = SUBSCRIBERS_DEFAULT,
         .body_max = DATA_BYTES_DEFAULT,

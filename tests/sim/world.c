@@ -66,6 +66,7 @@ static void choose_options(void)
 {
     hub_options_default(&world->options);
     struct hub_options *options = &world->options;
+    options->memory_max = 0; /* of this machine: a seed is the same everywhere */
     options->workers = (unsigned)sim_random_between(world->random, 1, WORLD_WORKERS_MAX);
     options->worker_subscribers = (uint32_t)ONE_OF(2, 8, 200);
     options->history_events = (uint32_t)ONE_OF(1, 2, 5, 20, 100, 100, 10000);
