@@ -134,41 +134,63 @@ const char *frame_fault_text(enum frame_fault fault)
 
 /* --- building ------------------------------------------------------------------------------ */
 
-/* The first line end (LF, CR or CRLF) at or after `from`; *ret_next is behind it. */
-static size_t line_end(struct text data, size_t from, size_t *ret_next)
+/*
+ * The lines of a text, one after the other. Where the next LF and the next CR are is remembered,
+ * and each is looked for again only when it was passed: so every byte is looked at once for either,
+ * whatever the lines are. A search for both at every line would be quadratic.
+ */
+struct lines {
+    struct text text;
+    size_t from;   /* where the next line begins */
+    size_t lf, cr; /* the first of its kind at or after `from`, or the text's length */
+};
+
+static size_t find(struct text text, size_t from, char byte)
 {
-    const char *lf = memchr(data.at + from, '\n', data.len - from);
-    size_t end = lf ? (size_t)(lf - data.at) : data.len;
-    const char *cr = memchr(data.at + from, '\r', end - from);
-    if (cr) {
-        size_t at = (size_t)(cr - data.at);
-        *ret_next = at + 1 + (at + 1 == end && lf != NULL);
-        return at;
-    }
-    *ret_next = end + 1;
-    return end;
+    const char *found = from < text.len ? memchr(text.at + from, byte, text.len - from) : NULL;
+    return found ? (size_t)(found - text.at) : text.len;
 }
 
-/* One `data: ` line per line of the data; with a NULL `out` only counts. Data that ends in a line
- * end has an empty last line, so that a client gets exactly the text. */
-static size_t put_data(char *out, struct text data)
+static struct lines lines_of(struct text text)
 {
+    return (struct lines){.text = text, .lf = find(text, 0, '\n'), .cr = find(text, 0, '\r')};
+}
+
+/* The next line without its end (LF, CR or CRLF), or the rest; false once that was given. A text
+ * that ends in a line end has an empty last line, and the empty text one line. */
+static bool lines_next(struct lines *lines, struct text *ret_line)
+{
+    const struct text text = lines->text;
+    const size_t from = lines->from;
+    if (from > text.len)
+        return false;
+    size_t end = lines->lf < lines->cr ? lines->lf : lines->cr;
+    *ret_line = (struct text){text.at + from, end - from};
+    bool crlf = lines->cr == end && lines->lf == end + 1 && lines->lf < text.len;
+    lines->from = end + 1 + crlf;
+    if (lines->lf < lines->from)
+        lines->lf = find(text, lines->from, '\n');
+    if (lines->cr < lines->from)
+        lines->cr = find(text, lines->from, '\r');
+    return true;
+}
+
+/* One `data: ` line for each, so that a client gets exactly the text. With a NULL `out` it only
+ * counts. */
+static size_t put_lines(char *out, struct lines lines)
+{
+    struct text line;
     size_t len = 0;
-    for (size_t from = 0;;) {
-        size_t next = 0;
-        size_t end = data.len ? line_end(data, from, &next) : 0;
-        size_t line = end - from;
+    while (lines_next(&lines, &line)) {
         if (out) {
             memcpy(out + len, "data: ", 6);
-            if (line)
-                memcpy(out + len + 6, data.at + from, line);
-            out[len + 6 + line] = '\n';
+            if (line.len)
+                memcpy(out + len + 6, line.at, line.len);
+            out[len + 6 + line.len] = '\n';
         }
-        len += 6 + line + 1;
-        if (end == data.len)
-            return len;
-        from = next;
+        len += 6 + line.len + 1;
     }
+    return len;
 }
 
 static void put_hex(char *out, int digits, uint64_t value)
@@ -211,7 +233,9 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
         retry_len = snprintf(retry, sizeof(retry), "retry: %lld\n", (long long)event->retry_ms);
     size_t id_len = event->id.len ? event->id.len : ID_LEN;
     size_t type_len = event->type.len ? 7 + event->type.len + 1 : 0;
-    size_t data_len = put_data(NULL, event->data);
+    const struct lines lines = lines_of(event->data);
+    bool one_line = lines.lf == lines.cr; /* nearly always: there is neither */
+    size_t data_len = one_line ? 6 + event->data.len + 1 : put_lines(NULL, lines);
     size_t text_len = type_len + data_len + (size_t)retry_len + 4 + id_len + 2;
     size_t head_len = hex_digits_of(text_len) + 2;
     size_t len = head_len + text_len + 2;
@@ -233,12 +257,12 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
         at = put(at, event->type.at, event->type.len);
         at = put(at, "\n", 1);
     }
-    if (data_len == 6 + event->data.len + 1) { /* one line, as nearly always: no second search */
+    if (one_line) {
         at = put(at, "data: ", 6);
         at = put(at, event->data.at, event->data.len);
         at = put(at, "\n", 1);
     } else {
-        at += put_data(at, event->data);
+        at += put_lines(at, lines);
     }
     at = put(at, retry, (size_t)retry_len);
     at = put(at, "id: ", 4);
