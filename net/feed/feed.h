@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A feed: a unix stream connection that publishes event-stream text (design section 5, "Feed").
+ * A feed: a unix stream connection that publishes event-stream text (docs/formats.md).
  *
  * A turn is: publish what is gathered -> read once if nothing is left to parse -> parse up to
  * TURN_EVENTS or TURN_BYTES -> publish them in one step -> write the answers. Everything is

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Routing: a method and a request target in, what is wanted out (design section 5, "HTTP").
+ * Routing: a method and a request target in, what is wanted out (the tables of README.md).
  *
  * The path is matched as it was sent and percent-decoded after that, once. Query names and values
  * are decoded likewise, and there, and only there, `+` is a space. Unknown parameters are ignored;

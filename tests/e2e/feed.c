@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The feed's grammar and manners (design section 5, "Feed"): what is refused and how it is said,
+ * The feed's grammar and manners (docs/formats.md): what is refused and how it is said,
  * the order of answers, ends of input, large events, and many feeds at once.
  */
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Resuming: cut off anywhere and resumed with the last id, a client has every event exactly once,
- * across channels and workers; and where that cannot be, it is told (design sections 3 and 5).
+ * across channels and workers; and where that cannot be, it is told (docs/formats.md).
  *
  * Two servers: one with room for everything, one whose history is 10 events.
  */

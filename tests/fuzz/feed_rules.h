@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The feed's grammar (design section 5, "Feed") a second time: of a whole text, line by line, with
+ * The feed's grammar (docs/formats.md) a second time: of a whole text, line by line, with
  * none of the cutting, borrowing and bounding that net/feed/event_text.c is made of.
  *
  * Pure; called by the fuzz targets `feed` and `body`.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules of design section 5 for text, ids and events, a second time: written for the tests, as
+ * The rules of docs/formats.md for text, ids and events, a second time: written for the tests, as
  * plainly as can be, so that the engine's faster ones have something to be compared with.
  *
  * Pure; called by the fuzz targets only.

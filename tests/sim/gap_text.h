@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads the data of a `fanfare-gap` event, strictly: the fields of design.md section 5 in their
+ * Reads the data of a `fanfare-gap` event, strictly: the fields of docs/formats.md in their
  * order, as JSON. The strings' escapes are undone in place of their own (`texts`).
  */
 #pragma once

@@ -7,7 +7,7 @@
  *   sim --seed N [--trace]        one run, exactly as it was
  *
  * A seed decides everything: options, channels, events, clients, sockets, the order of steps and
- * what happens within them. Exit status 0: every run held what design.md section 3 promises; 1: the
+ * what happens within them. Exit status 0: every run held what docs/guarantees.md promises; 1: the
  * last line says which seed did not, and where.
  */
 #include <errno.h>

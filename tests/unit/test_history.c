@@ -68,7 +68,7 @@ Test(history, after_finds_the_first_later_frame)
     history_deinit(&history);
 }
 
-/* What the design promises of the first `evicted` events of a history that began at `from`. */
+/* What docs/formats.md promises of the first `evicted` events of a history that began at `from`. */
 static int64_t missed_by_hand(uint64_t from, uint64_t evicted, uint64_t sequence)
 {
     uint64_t exact_from = from;
