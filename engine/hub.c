@@ -8,7 +8,9 @@
 
 #include "engine/base/machine.h"
 #include "engine/flow.h"
+#include "engine/base/clock.h"
 #include "engine/io/io.h"
+#include "engine/io/probe.h"
 #include "engine/limits.h"
 #include "engine/worker/worker.h"
 
@@ -173,7 +175,7 @@ int hub_start(struct hub *hub)
     enum io_choice choice = hub->options.hub.io;
     int r = 0;
     if (choice != IO_EPOLL) {
-        r = io_uring_probe();
+        r = probe_io_uring();
         if (r == 0)
             r = start_workers(hub, true);
         if (r == 0)
@@ -290,7 +292,7 @@ static int claim(struct hub *hub, unsigned count, uint64_t *ret_first)
 
 static void prepare(struct frame *const *frames, unsigned count, uint32_t references)
 {
-    int64_t now_ns = io_clock_ns();
+    int64_t now_ns = clock_ns();
     for (unsigned i = 0; i < count; i++) {
         frames[i]->born_ns = now_ns;
         atomic_store_explicit(&frames[i]->references, references, memory_order_relaxed);

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "net/accept.h"
 #include "net/handlers/publish.h"
 #include "net/feed/feed.h"
@@ -15,13 +15,6 @@
 #define EVENTS_MAX 256 /* events of one round; the rest come in the next one; picked by hand */
 /* Passes over the waiters of one round while they make progress, so that the rest is served too. */
 #define WAITER_PASSES_MAX 64
-
-static int64_t clock_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
 
 /* --- life ---------------------------------------------------------------------------------- */
 
@@ -44,7 +37,7 @@ int acceptor_new(struct server *server, struct acceptor **ret_acceptor)
     acceptor->reloads = atomic_load_explicit(&server->reloads, memory_order_acquire);
     server_limits_copy(server, &acceptor->limits);
     acceptor->reserve_fd = -1;
-    acceptor->now_ns = clock_now_ns();
+    acceptor->now_ns = clock_ns();
     acceptor->subscribers_known_ns = INT64_MIN;
     list_init(&acceptor->connections);
     list_init(&acceptor->ready);
@@ -264,7 +257,7 @@ static int timeout_ms(const struct acceptor *acceptor)
     int64_t at = next_deadline_ns(acceptor);
     if (at == INT64_MAX)
         return -1;
-    int64_t left = at - clock_now_ns();
+    int64_t left = at - clock_ns();
     return left <= 0 ? 0 : (int)((left + 999999) / 1000000);
 }
 
@@ -462,7 +455,7 @@ void *acceptor_run(void *argument)
     for (;;) {
         int count = epoll_wait(acceptor->epoll_fd, events, EVENTS_MAX, timeout_ms(acceptor));
         CHECK(count >= 0 || errno == EINTR);
-        acceptor->now_ns = clock_now_ns();
+        acceptor->now_ns = clock_ns();
         follow_limits(acceptor);
         for (int i = 0; i < count; i++)
             serve_event(acceptor, &events[i]);

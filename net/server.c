@@ -10,9 +10,9 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/machine.h"
 #include "net/acceptor.h"
 
@@ -137,9 +137,7 @@ int server_new(struct hub *hub, const struct server_options *options, struct ser
         snprintf(error, error_size, "cannot start the server: out of memory");
         return -ENOMEM;
     }
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    server->started_ns = now.tv_sec * 1000000000ll + now.tv_nsec;
+    server->started_ns = clock_ns();
     server->hub = hub;
     server->options = *options;
     pthread_mutex_init(&server->lock, NULL);

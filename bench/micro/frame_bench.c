@@ -5,6 +5,7 @@
  * an allocation does not just get back what was freed a moment ago; freeing is not timed.
  */
 #include "bench/micro/benches.h"
+#include "engine/base/clock.h"
 #include "engine/frame.h"
 #include "engine/base/hash.h"
 #include "engine/io/io.h"
@@ -21,13 +22,13 @@ static int64_t build_ns(struct frame **frames, unsigned count, uint32_t data_byt
 {
     static const struct hash_key key;
     struct event event = {.channel = TEXT("bench"), .data = {data, data_bytes}, .retry_ms = -1};
-    int64_t begin_ns = io_clock_ns();
+    int64_t begin_ns = clock_ns();
     for (unsigned i = 0; i < count; i++) {
         int r = frame_new(&event, hash_text(&key, event.channel), &frames[i]);
         CHECK(r == 0);
         frame_stamp(frames[i], 0xabcdef, i + 1);
     }
-    return io_clock_ns() - begin_ns;
+    return clock_ns() - begin_ns;
 }
 
 static double frame_ns(uint32_t data_bytes)

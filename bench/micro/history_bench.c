@@ -5,6 +5,7 @@
  * they do when other channels are published to as well.
  */
 #include "bench/micro/benches.h"
+#include "engine/base/clock.h"
 #include "engine/history.h"
 #include "engine/io/io.h"
 #include "tests/sim/io_sim.h"
@@ -43,10 +44,10 @@ static uint64_t fill(struct history *history, bool with_ids)
 static double after_ns(const struct history *history, const uint64_t *sequences)
 {
     uint64_t places = 0;
-    int64_t begin_ns = io_clock_ns();
+    int64_t begin_ns = clock_ns();
     for (unsigned i = 0; i < LOOKUPS; i++)
         places += history_after(history, sequences[i]);
-    int64_t all_ns = io_clock_ns() - begin_ns;
+    int64_t all_ns = clock_ns() - begin_ns;
     CHECK(places > 0 && places <= (uint64_t)LOOKUPS * FRAMES);
     return (double)all_ns / LOOKUPS;
 }
@@ -54,12 +55,12 @@ static double after_ns(const struct history *history, const uint64_t *sequences)
 static double find_id_ns(const struct history *history, char (*ids)[16])
 {
     unsigned found = 0;
-    int64_t begin_ns = io_clock_ns();
+    int64_t begin_ns = clock_ns();
     for (unsigned i = 0; i < LOOKUPS; i++) {
         uint64_t sequence;
         found += history_find_id(history, &key, text_of(ids[i]), &sequence);
     }
-    int64_t all_ns = io_clock_ns() - begin_ns;
+    int64_t all_ns = clock_ns() - begin_ns;
     CHECK(found == LOOKUPS);
     return (double)all_ns / LOOKUPS;
 }

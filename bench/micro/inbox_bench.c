@@ -19,6 +19,7 @@
 
 #include "bench/micro/benches.h"
 #include "bench/micro/mutex_queue.h"
+#include "engine/base/clock.h"
 #include "engine/inbox.h"
 #include "engine/io/io.h"
 #include "engine/limits.h"
@@ -141,9 +142,9 @@ static double run(void *(*producer)(void *), void (*consume)(void))
         CHECK(r == 0);
     }
     pthread_barrier_wait(&job.start);
-    int64_t begin_ns = io_clock_ns();
+    int64_t begin_ns = clock_ns();
     consume();
-    int64_t all_ns = io_clock_ns() - begin_ns;
+    int64_t all_ns = clock_ns() - begin_ns;
     for (unsigned i = 0; i < job.producers; i++)
         pthread_join(threads[i], NULL);
     pthread_barrier_destroy(&job.start);

@@ -3,6 +3,7 @@
 #include "bench/micro/io_null.h"
 
 #include <errno.h>
+#include "engine/base/clock.h"
 
 static void null_close(struct io *io)
 {
@@ -55,7 +56,7 @@ static bool null_next(struct io *io, struct io_event *ret_event)
 
 static int64_t null_now_ns(struct io *base)
 {
-    return io_clock_ns() + ((struct io_null *)base)->ahead_ns;
+    return clock_ns() + ((struct io_null *)base)->ahead_ns;
 }
 
 static void null_wake(struct io *io)

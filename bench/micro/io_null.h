@@ -4,7 +4,7 @@
  * that what a bench measures above it is the worker's own cost and nothing of a kernel's.
  *
  * Sockets are made-up numbers. There are no events: nobody hangs up and no socket is ever full. The
- * clock is io_clock_ns with `ahead_ns` added, by which a bench lets time pass. It keeps none of the
+ * clock is clock_ns with `ahead_ns` added, by which a bench lets time pass. It keeps none of the
  * contract's promises beyond that; tests/sim/io_sim.c is the backend that checks the worker.
  *
  * Owner: the one thread of the bench.

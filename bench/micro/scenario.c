@@ -19,6 +19,7 @@
 #include <sys/random.h>
 
 #include "bench/micro/stage.h"
+#include "engine/base/clock.h"
 #include "engine/mutation.h"
 
 #define DATA_BYTES 128u
@@ -26,9 +27,9 @@
 
 /* --- what the engine takes from outside, wrapped by the linker ------------------------------- */
 
-int64_t __wrap_io_clock_ns(void);
+int64_t __wrap_clock_ns(void);
 /* An hour after boot, so that nothing in the hub was born before time began. */
-int64_t __wrap_io_clock_ns(void)
+int64_t __wrap_clock_ns(void)
 {
     return INT64_C(3600) * 1000000000;
 }

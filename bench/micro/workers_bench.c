@@ -10,6 +10,7 @@
  */
 #include "bench/micro/benches.h"
 #include "bench/micro/stage.h"
+#include "engine/base/clock.h"
 
 #define HISTORY_EVENTS 1000u
 #define DATA_BYTES     128u
@@ -28,11 +29,11 @@ static struct cost cost_of(struct stage *stage, unsigned call, unsigned batches)
     int64_t publish_ns = 0, work_ns = 0;
     for (unsigned i = 0; i < batches; i++) {
         stage_build(stage, TEXT("bench"), DATA_BYTES, frames, BATCH_EVENTS);
-        int64_t begin_ns = io_clock_ns();
+        int64_t begin_ns = clock_ns();
         stage_publish(stage, frames, BATCH_EVENTS, call);
-        int64_t middle_ns = io_clock_ns();
+        int64_t middle_ns = clock_ns();
         stage_settle(stage);
-        work_ns += io_clock_ns() - middle_ns;
+        work_ns += clock_ns() - middle_ns;
         publish_ns += middle_ns - begin_ns;
     }
     double events = (double)batches * BATCH_EVENTS;

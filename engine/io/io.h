@@ -60,17 +60,5 @@ struct io {
     const struct io_operations *operations;
 };
 
-/* Probes with the very flags the worker uses: a full, a short and a refused send on a socketpair,
- * and that a removed socket is closed. 0 if io_uring works here, else the negative errno that says
- * why not; -EOPNOTSUPP: the kernel is older than 6.13 and keeps removed sockets open. Any thread.
- */
-MUST_USE int io_uring_probe(void);
-
-/* On the thread that will use it. `sockets` is the most it will hold. */
-MUST_USE int io_uring_open(uint32_t sockets, struct io **ret_io);
-MUST_USE int io_epoll_open(uint32_t sockets, struct io **ret_io);
-
-/* The clock both real backends use, CLOCK_MONOTONIC in nanoseconds. */
-int64_t io_clock_ns(void);
 /* Reads and drops what has arrived on an open descriptor, without blocking. */
 void io_discard_input(int fd);

@@ -4,7 +4,7 @@
  * the descriptor. Each socket is registered once, edge-triggered, for hang-up and writability:
  * after a short or refused send the kernel reports the next free space by itself.
  */
-#include "engine/io/io.h"
+#include "engine/io/io_epoll.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/limits.h"
 
 #define EVENTS_PER_WAIT 256
@@ -45,7 +46,7 @@ struct io_epoll {
 static int64_t epoll_now_ns(struct io *io)
 {
     (void)io;
-    return io_clock_ns();
+    return clock_ns();
 }
 
 static void epoll_close_io(struct io *base)

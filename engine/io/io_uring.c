@@ -10,7 +10,7 @@
  * is it emptied and may be given out again, so no completion can name the wrong socket. The
  * generation in user_data is the second line of that defence.
  */
-#include "engine/io/io.h"
+#include "engine/io/io_uring.h"
 
 #include <errno.h>
 #include <liburing.h>
@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/limits.h"
 #include "engine/mutation.h"
 
@@ -323,7 +324,7 @@ static void ring_wake(struct io *base)
 static int64_t ring_now_ns(struct io *io)
 {
     (void)io;
-    return io_clock_ns();
+    return clock_ns();
 }
 
 /* --- open and close ------------------------------------------------------------------------ */

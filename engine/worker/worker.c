@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "engine/io/io_epoll.h"
+#include "engine/io/io_uring.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/catch_up.h"
 #include "engine/worker/subscriber.h"

@@ -3,7 +3,8 @@
 #include "net/handlers/operations.h"
 
 #include <jansson.h>
-#include <time.h>
+
+#include "engine/base/clock.h"
 
 #define COUNT_ROW(name, kind, help) +1
 enum { ENGINE_ROWS = 0 STATS_TABLE(COUNT_ROW), NET_ROWS = 0 NET_STATS_TABLE(COUNT_ROW) };
@@ -32,9 +33,7 @@ static void read_rows(const struct server *server, struct row rows[ENGINE_ROWS +
 
 static uint64_t uptime_s(const struct server *server)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)(now.tv_sec - server->started_ns / 1000000000);
+    return (uint64_t)((clock_ns() - server->started_ns) / 1000000000);
 }
 
 char *operations_stats(const struct server *server)

@@ -13,8 +13,8 @@ struct world *world;
 
 /* --- what the engine takes from outside, wrapped by the linker ------------------------------- */
 
-int64_t __wrap_io_clock_ns(void);
-int64_t __wrap_io_clock_ns(void)
+int64_t __wrap_clock_ns(void);
+int64_t __wrap_clock_ns(void)
 {
     return world->sim.now_ns;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/hub.h"
+#include "engine/io/io_epoll.h"
 #include "engine/worker/turn.h"
 #include "engine/worker/worker.h"
 #include "engine/flow.h"

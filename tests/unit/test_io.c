@@ -17,7 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/io/io.h"
+#include "engine/io/io_epoll.h"
+#include "engine/io/io_uring.h"
+#include "engine/io/probe.h"
 
 #define SECOND INT64_C(1000000000)
 /* Long enough for any machine; reached only by a broken backend. */
@@ -34,7 +36,7 @@ static void open_epoll(void)
 
 static void open_uring(void)
 {
-    int r = io_uring_probe();
+    int r = probe_io_uring();
     if (r == -ENOSYS || r == -EPERM || r == -EACCES)
         cr_skip_test("io_uring: %s", strerror(-r));
     cr_assert_eq(r, 0, "io_uring: %s", strerror(-r));

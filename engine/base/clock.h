@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The clock: CLOCK_MONOTONIC in nanoseconds, which never goes back and does not know the time of
+ * day. It is a function of its own, so that a simulation can put its own in the place of it.
+ */
+#pragma once
+
+#include <stdint.h>
+
+int64_t clock_ns(void);
