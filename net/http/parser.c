@@ -384,7 +384,7 @@ static size_t skip_ordinary(const struct http_parser *parser, const char *buffer
                             size_t to)
 {
     const unsigned char *bytes = (const unsigned char *)buffer;
-    size_t most = (size_t)parser->start + parser->limits.head_bytes_max;
+    size_t most = (size_t)parser->start + parser->limits.head_bytes_max - parser->empty;
     size_t target = (size_t)parser->token + parser->limits.target_bytes_max;
     to = to < most ? to : most;
     switch ((enum state)parser->state) {
@@ -408,12 +408,13 @@ static size_t skip_ordinary(const struct http_parser *parser, const char *buffer
 
 static enum http_result step_head(struct http_parser *parser, const char *buffer, uint32_t at)
 {
-    if (!parser->started) {
-        parser->started = true;
+    /* Until the request begins its bytes may lie anywhere: what was parsed need not be kept. */
+    if (parser->state <= STATE_START_LF)
         parser->start = at;
-    }
-    if (at - parser->start >= parser->limits.head_bytes_max)
+    if (at - parser->start >= parser->limits.head_bytes_max - parser->empty)
         return refuse(parser, 431, "the request head is too long");
+    if (parser->state == STATE_START_LF || (parser->state == STATE_START && buffer[at] == '\r'))
+        parser->empty++;
     if (parser->state < STATE_LINE)
         return step_request_line(parser, buffer, at);
     if (step_field(parser, (unsigned char)buffer[at]) == PARSE_REFUSED)

@@ -67,14 +67,14 @@ struct http_parser {
     int status;           /* of PARSE_REFUSED: 400, 413, 414, 431, 501 or 505 */
     const char *sentence; /* likewise: one plain sentence, static, without line end */
     /* The rest is http.c's own; offsets are into the caller's buffer. */
-    uint32_t start;      /* the request's first byte */
+    uint32_t start;      /* the request's first byte, once it has begun */
+    uint32_t empty;      /* bytes of empty lines before it, which count as part of the head */
     uint32_t token;      /* the method, target or version that is being read */
     uint32_t fields;     /* the first field line */
     uint32_t size_bytes; /* digits of the current chunk's size */
     uint32_t overhead;   /* chunk extensions and trailer fields so far */
     uint64_t left;       /* bytes of the identity body, or of the current chunk, still to come */
     uint8_t state;
-    bool started;  /* `start` is set */
     bool trailers; /* field lines belong to the end of a chunked body */
 };
 
@@ -82,12 +82,13 @@ struct http_parser {
 void http_parser_init(struct http_parser *parser, const struct http_limits *limits);
 /* Before every further request of the connection. */
 void http_parser_start(struct http_parser *parser);
-/* True once a byte of the request was seen that is not a line end: from here on 408 is due. */
+/* True once a byte of the request was seen that is not a line end: from here on 408 is due, and
+ * what was parsed must stay in the buffer. */
 bool http_parser_begun(const struct http_parser *parser);
 
 /*
- * Parses buffer[from, to). `from` is any offset at the first call of a request and *ret_next of the
- * call before at every later one; *ret_next is always written:
+ * Parses buffer[from, to). `from` is any offset until the request has begun and *ret_next of the
+ * call before from then on; *ret_next is always written:
  *
  * PARSE_MORE: everything was taken, and input now ends at *ret_next, which is below `to` when chunk
  * framing was squeezed out; read further bytes to there.

@@ -312,6 +312,8 @@ static bool parse_all(struct connection *connection, const struct text *whole)
             http_parser_start(parser);
         }
     } while (result == PARSE_HEAD || result == PARSE_DONE);
+    if (!http_parser_begun(parser) && result == PARSE_MORE)
+        connection->from = 0; /* of a request that has not begun nothing needs to be kept */
     connection->filled = connection->from;
     /* The framing of chunks is squeezed out: it cannot fill the buffer. */
     if (result == PARSE_MORE && connection->in_body)

@@ -79,7 +79,8 @@ static bool parse_piece(struct http_parser *parser, char *buffer, size_t *from, 
         cr_assert_leq(next, *to);
         switch (result) {
         case PARSE_MORE:
-            *from = *to = next;
+            /* Of a request that has not begun nothing needs to be kept. */
+            *from = *to = http_parser_begun(parser) ? next : 0;
             return true;
         case PARSE_HEAD:
             cr_assert(http_parser_begun(parser));
