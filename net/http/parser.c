@@ -228,6 +228,24 @@ static enum http_result step_field(struct http_parser *parser, unsigned char byt
 
 /* --- the head's meaning -------------------------------------------------------------------- */
 
+/* A coding that is not the one we understand: 501 if chunked still delimits the body (RFC 9112
+ * section 6.1), else 400, since then the end of the body is not known. */
+static enum http_result refuse_coding(struct http_parser *parser, struct text codings)
+{
+    static const char chunked[] = "chunked";
+    const size_t len = sizeof(chunked) - 1;
+    bool last = codings.len > len &&
+                http_equals_nocase((struct text){codings.at + codings.len - len, len}, chunked);
+    size_t at = codings.len - (last ? len : 0);
+    while (last && at > 0 && (codings.at[at - 1] == ' ' || codings.at[at - 1] == '\t'))
+        at--;
+    last = last && at > 1 && codings.at[at - 1] == ',';
+    /* Applied twice it would delimit something else. */
+    for (size_t i = 0; last && i + len <= at; i++)
+        last = !http_equals_nocase((struct text){codings.at + i, len}, chunked);
+    return refuse(parser, last ? 501 : 400, "the only transfer coding understood here is chunked");
+}
+
 static enum http_result read_framing(struct http_parser *parser, const char *buffer,
                                      const struct http_fields *fields)
 {
@@ -239,7 +257,7 @@ static enum http_result read_framing(struct http_parser *parser, const char *buf
         if (request->minor == 0)
             return refuse(parser, 400, "HTTP/1.0 has no Transfer-Encoding");
         if (!http_equals_nocase(coding, "chunked"))
-            return refuse(parser, 400, "the only transfer coding understood here is chunked");
+            return refuse_coding(parser, coding);
         request->chunked = request->has_body = true;
         return PARSE_HEAD;
     }
