@@ -52,6 +52,9 @@ static void signals_block(sigset_t *ret_set)
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGHUP, SIG_DFL);
+    /* Sent by scripts that mean another server; their default would end us without a drain. */
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, ret_set, NULL);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,6 +235,20 @@ static void case_idle(void)
     client_close(&feed);
 }
 
+/* SIGUSR1 and SIGUSR2 mean nothing here, so they must not end it. */
+static void case_other_signals(void)
+{
+    struct client client;
+
+    server_start(&server, NULL);
+    kill(server.pid, SIGUSR1);
+    kill(server.pid, SIGUSR2);
+    client_open(&client, &server);
+    publish(&client, "signals", "still here", NULL);
+    client_close(&client);
+    server_stop(&server);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -242,5 +257,6 @@ int main(int argc, char **argv)
     check_case("timeout", case_timeout);
     check_case("whole", case_whole);
     check_case("idle", case_idle);
+    check_case("other_signals", case_other_signals);
     return check_end();
 }
