@@ -89,11 +89,13 @@ static void retry_take(struct event_reader *reader, struct text value)
 {
     uint64_t ms = 0;
     for (size_t i = 0; i < value.len; i++) {
-        if (value.at[i] < '0' || value.at[i] > '9' || ms > EVENT_RETRY_MS_MAX)
+        if (value.at[i] < '0' || value.at[i] > '9')
             return;
         ms = ms * 10 + (uint64_t)(value.at[i] - '0');
+        if (ms > READER_RETRY_MS_MAX)
+            ms = READER_RETRY_MS_MAX;
     }
-    if (value.len > 0 && ms <= EVENT_RETRY_MS_MAX)
+    if (value.len > 0)
         reader->retry_ms = (uint32_t)ms;
 }
 

@@ -18,6 +18,8 @@
 
 /* What a server of ours can send in one line, and a little more. More: the stream is given up. */
 #define READER_BYTES_MAX (DATA_BYTES_MAX + 4096)
+/* A longer `retry:` is taken as this: a server's mistake must not silence a client for a day. */
+#define READER_RETRY_MS_MAX 3600000u
 
 struct read_event {
     struct text type; /* "message" if none was given */

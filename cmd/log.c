@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Log lines are put together in a buffer and written at once. A line break inside a text (it may
- * quote what a client sent) becomes a space, so that one call is one line.
+ * quote what a client or another server sent) becomes a space, so that one call is one line, and
+ * what would steer a terminal is escaped.
  */
 #include "cmd/log.h"
 
@@ -12,6 +13,8 @@
 #include <stdbool.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "cmd/terminal.h"
 
 enum { LINE_BYTES = 2048 }; /* longer is cut */
 
@@ -39,13 +42,16 @@ int log_open(const char *path)
 
 static void line_write(int fd, char *line, size_t head, const char *format, va_list arguments)
 {
-    int len = vsnprintf(line + head, LINE_BYTES - 1 - head, format, arguments);
-    size_t end = head + (len < 0 ? 0 : (size_t)len);
-    if (end > LINE_BYTES - 2)
-        end = LINE_BYTES - 2;
-    for (size_t i = head; i < end; i++)
-        if ((unsigned char)line[i] < ' ')
-            line[i] = ' ';
+    char said[LINE_BYTES];
+    int len = vsnprintf(said, sizeof(said), format, arguments);
+    size_t said_len = len < 0 ? 0 : (size_t)len;
+    if (said_len > sizeof(said) - 1)
+        said_len = sizeof(said) - 1;
+    for (size_t i = 0; i < said_len; i++)
+        if ((unsigned char)said[i] < ' ')
+            said[i] = ' ';
+    size_t end =
+        head + terminal_copy(line + head, LINE_BYTES - 1 - head, (struct text){said, said_len});
     line[end++] = '\n';
     if (write(fd, line, end) < 0)
         return; /* nobody is left to be told */

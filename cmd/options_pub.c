@@ -2,6 +2,8 @@
 /* The table of `pub`; what a row is, cmd/options_serve.c says. */
 #include "cmd/options.h"
 
+#include "cmd/address.h"
+
 #define PUB(member)                                                                                \
     .offset = offsetof(struct pub_settings, member),                                               \
     .size = sizeof(((struct pub_settings *)0)->member)
@@ -67,5 +69,8 @@ int pub_settings_finish(const struct pub_settings *settings, struct parse *parse
     /* FANFARE_FEED may stand for all; --url alone is then an exception to it. */
     if (settings->url && parse_source(parse, "feed") == SOURCE_FLAG)
         return parse_fault(parse, "--feed and --url are two ways to a server; give one of them");
+    char error[512];
+    if (settings->url && !address_fits(settings->url, error, sizeof(error)))
+        return parse_fault(parse, "--url: %s", error);
     return 0;
 }

@@ -2,6 +2,7 @@
 /* The table of `sub`; what a row is, cmd/options_serve.c says. */
 #include "cmd/options.h"
 
+#include "cmd/address.h"
 #include "cmd/event_writer.h"
 
 #define SUB(member)                                                                                \
@@ -73,5 +74,8 @@ int sub_settings_finish(const struct sub_settings *settings, struct parse *parse
         (!event_field_fits(settings->since) || strlen(settings->since) > EVENT_ID_BYTES_MAX))
         return parse_fault(parse, "--since is not an id; allowed: one line of at most %d bytes",
                            EVENT_ID_BYTES_MAX);
+    char error[512];
+    if (!address_fits(settings->url, error, sizeof(error)))
+        return parse_fault(parse, "--url: %s", error);
     return 0;
 }

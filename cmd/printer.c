@@ -6,24 +6,12 @@
 #include "cmd/printer.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "cmd/log.h"
-
-static void clean_print(struct text text)
-{
-    size_t from = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        if ((c >= ' ' && c != 0x7f) || c == '\t')
-            continue;
-        fwrite(text.at + from, 1, i - from, stdout);
-        printf("\\x%02x", c);
-        from = i + 1;
-    }
-    fwrite(text.at + from, 1, text.len - from, stdout);
-}
+#include "cmd/terminal.h"
 
 static void time_format(char *out, size_t out_size, const char *format)
 {
@@ -41,20 +29,41 @@ static void readable_print(const struct read_event *event)
     char now[80];
     time_format(now, sizeof(now), "%H:%M:%S");
     printf("%s  ", now);
-    clean_print(event->id);
+    terminal_write(stdout, event->id, false);
     printf("  ");
-    clean_print(event->type);
+    terminal_write(stdout, event->type, false);
     bool lines = event->data.len > 0 && memchr(event->data.at, '\n', event->data.len);
     const char *at = event->data.at, *end = at + event->data.len;
     for (;;) {
         const char *stop = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
         stop = stop ? stop : end;
         printf(lines ? "\n    " : "  ");
-        clean_print((struct text){at, (size_t)(stop - at)});
+        terminal_write(stdout, (struct text){at, (size_t)(stop - at)}, false);
         if (stop == end)
             break;
         at = stop + 1;
     }
+    printf("\n");
+}
+
+/* JSON may say any character as \uNNNN, so whoever parses it sees the same, and a terminal nothing
+ * that steers it. */
+static void json_line_print(struct text line)
+{
+    size_t from = 0, at = 0;
+    while (at < line.len) {
+        int32_t code;
+        bool escapes;
+        size_t len =
+            terminal_character((struct text){line.at + at, line.len - at}, &code, &escapes);
+        if (escapes && code >= 0x7f) {
+            fwrite(line.at + from, 1, at - from, stdout);
+            printf("\\u%04x", (unsigned)code);
+            from = at + len;
+        }
+        at += len;
+    }
+    fwrite(line.at + from, 1, line.len - from, stdout);
     printf("\n");
 }
 
@@ -69,9 +78,14 @@ static void json_print(const struct read_event *event)
         log_complain("sub", "an event is not valid UTF-8 and cannot be printed as JSON");
         return;
     }
-    json_dumpf(object, stdout, JSON_COMPACT);
-    printf("\n");
+    char *line = json_dumps(object, JSON_COMPACT);
     json_decref(object);
+    if (!line) {
+        log_complain("sub", "out of memory: an event is not printed");
+        return;
+    }
+    json_line_print(text_of(line));
+    free(line);
 }
 
 void print_event(const struct read_event *event, enum print_form form)
@@ -79,7 +93,10 @@ void print_event(const struct read_event *event, enum print_form form)
     if (form == PRINT_JSON) {
         json_print(event);
     } else if (form == PRINT_RAW) {
-        fwrite(event->data.at, 1, event->data.len, stdout);
+        if (isatty(STDOUT_FILENO))
+            terminal_write(stdout, event->data, true);
+        else
+            fwrite(event->data.at, 1, event->data.len, stdout);
         printf("\n");
     } else {
         readable_print(event);

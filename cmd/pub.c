@@ -10,6 +10,7 @@
 #include "cmd/commands.h"
 #include "cmd/feed_path.h"
 #include "cmd/log.h"
+#include "cmd/terminal.h"
 
 static const char NAME[] = "pub";
 
@@ -20,6 +21,12 @@ void pub_complain(const struct publication *publication, uint64_t number, struct
     else
         log_complain(NAME, "line %" PRIu64 " refused: %.*s", number, (int)sentence.len,
                      sentence.at);
+}
+
+void pub_print_id(struct text id)
+{
+    terminal_write(stdout, id, false);
+    printf("\n");
 }
 
 static bool fields_fit(const struct publication *publication)

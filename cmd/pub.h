@@ -20,5 +20,7 @@ struct publication {
 MUST_USE int pub_over_feed(const struct publication *publication, const char *path);
 MUST_USE int pub_over_http(const struct publication *publication);
 
+/* Prints the id of a published event, of which a server says what it likes. */
+void pub_print_id(struct text id);
 /* Complains about the event of that number (from 1), or of the line if there are lines. */
 void pub_complain(const struct publication *publication, uint64_t number, struct text sentence);

@@ -133,7 +133,7 @@ static void answer_take(struct feed_run *run, const char *at, size_t len)
         run->refused = true;
         pub_complain(run->publication, run->answered, error);
     } else if (run->publication->settings->verbose && id.len > 0) {
-        printf("%.*s\n", (int)id.len, id.at);
+        pub_print_id(id);
     }
 }
 

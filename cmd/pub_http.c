@@ -14,16 +14,15 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
 #include <jansson.h>
 
 #include "cmd/commands.h"
+#include "cmd/http.h"
 #include "cmd/log.h"
 #include "cmd/pub.h"
 
 enum {
     BATCH_BYTES = 256 * 1024, /* below any --body-max in use; a longer event is alone */
-    ANSWER_BYTES_MAX = 1 << 20,
     BUSY_TRIES = 10,
     BUSY_WAIT_MS_MAX = 10000,
 };
@@ -45,7 +44,7 @@ static size_t on_answer(char *bytes, size_t size, size_t count, void *context)
 {
     struct http_run *run = context;
     struct text text = {bytes, size * count};
-    return buffer_add(&run->answer, text, ANSWER_BYTES_MAX) == 0 ? text.len : 0;
+    return buffer_add(&run->answer, text, HTTP_ANSWER_BYTES) == 0 ? text.len : 0;
 }
 
 /* Sends a part of the body. The HTTP status, or -1 after a complaint: there is no server. */
@@ -60,8 +59,9 @@ static long post(struct http_run *run, size_t begin, size_t end)
         curl_easy_setopt(run->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(end - begin));
         CURLcode code = curl_easy_perform(run->curl);
         if (code != CURLE_OK) {
-            log_complain(NAME, "cannot publish to %s: %s", run->url,
-                         error[0] ? error : curl_easy_strerror(code));
+            char sentence[1024];
+            http_fault(code, error, run->publication->settings->url, sentence, sizeof(sentence));
+            log_complain(NAME, "cannot publish to %s", sentence);
             return -1;
         }
         curl_easy_getinfo(run->curl, CURLINFO_RESPONSE_CODE, &status);
@@ -78,28 +78,46 @@ static long post(struct http_run *run, size_t begin, size_t end)
     return status;
 }
 
-static void ids_print(struct http_run *run)
+/* What answers with 200 need not be Fanfare; only its answer says that the events are out. */
+static bool answer_take(struct http_run *run)
 {
     json_t *answer = json_loadb(run->answer.at, run->answer.len, 0, NULL);
     json_t *ids = json_object_get(answer, "ids");
+    bool ours = json_is_array(ids);
     for (size_t i = 0; i < json_array_size(ids); i++)
-        printf("%s\n", json_string_value(json_array_get(ids, i)));
+        ours = ours && json_is_string(json_array_get(ids, i));
+    for (size_t i = 0; ours && run->publication->settings->verbose && i < json_array_size(ids);
+         i++) {
+        const json_t *id = json_array_get(ids, i);
+        pub_print_id((struct text){json_string_value(id), json_string_length(id)});
+    }
     fflush(stdout);
     json_decref(answer);
+    if (!ours)
+        log_complain(NAME,
+                     "%s does not answer as Fanfare does (no {\"ids\": [...]}); is it the "
+                     "server's address?",
+                     run->publication->settings->url);
+    return ours;
 }
 
 /* Of an event that was sent alone: which one it is of the body is no news. */
 static void refusal_print(struct http_run *run, long status)
 {
     static const char alone[] = "event 1: ";
-    char sentence[256];
+    char sentence[512];
+    const char *place = NULL;
     struct text text = {run->answer.at, run->answer.len};
+    curl_easy_getinfo(run->curl, CURLINFO_REDIRECT_URL, &place);
+    if (status >= 300 && status < 400)
+        text = TEXT("the server is at another address; give that one with --url");
     while (text.len > 0 && (text.at[text.len - 1] == '\n' || text.at[text.len - 1] == '\r'))
         text.len--;
     if (text.len >= strlen(alone) && memcmp(text.at, alone, strlen(alone)) == 0)
         text = (struct text){text.at + strlen(alone), text.len - strlen(alone)};
-    snprintf(sentence, sizeof(sentence), "%.*s (HTTP %ld)", (int)(text.len > 200 ? 200 : text.len),
-             text.len > 0 ? text.at : "", status);
+    snprintf(sentence, sizeof(sentence), "%.*s (HTTP %ld)%s%.200s",
+             (int)(text.len > 200 ? 200 : text.len), text.len > 0 ? text.at : "", status,
+             place ? ": " : "", place ? place : "");
     pub_complain(run->publication, run->done + 1, text_of(sentence));
     run->failed = true;
 }
@@ -113,10 +131,11 @@ static bool post_events(struct http_run *run, unsigned first, unsigned end)
         return false;
     }
     if (status == 200) {
-        if (run->publication->settings->verbose)
-            ids_print(run);
         run->done += end - first;
-        return true;
+        if (answer_take(run))
+            return true;
+        run->failed = true;
+        return false;
     }
     if ((status == 400 || status == 413) && end - first > 1) {
         for (unsigned i = first; i < end; i++)
@@ -180,7 +199,7 @@ int pub_over_http(const struct publication *publication)
     while (len > 0 && publication->settings->url[len - 1] == '/')
         len--;
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    run.curl = curl_easy_init();
+    run.curl = http_new();
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: text/event-stream");
     struct curl_slist *more = curl_slist_append(headers, "Expect:"); /* no wait for 100 */
     if (!run.curl || !headers || !more ||
@@ -190,9 +209,7 @@ int pub_over_http(const struct publication *publication)
     }
     curl_easy_setopt(run.curl, CURLOPT_URL, run.url);
     curl_easy_setopt(run.curl, CURLOPT_HTTPHEADER, more);
-    curl_easy_setopt(run.curl, CURLOPT_USERAGENT, "fanfare/" FANFARE_VERSION);
-    curl_easy_setopt(run.curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(run.curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(run.curl, CURLOPT_TIMEOUT, (long)HTTP_ANSWER_S);
     curl_easy_setopt(run.curl, CURLOPT_WRITEFUNCTION, on_answer);
     curl_easy_setopt(run.curl, CURLOPT_WRITEDATA, &run);
     if (publication->data) {

@@ -4,8 +4,8 @@
  *
  * States: connecting -> reading -> (cut off) waiting -> connecting ... until --limit is reached or
  * a signal comes (status 0), or the server refuses for good (4xx) or was never there (status 1). A
- * lost stream is resumed with Last-Event-ID after the time that `retry:` told, doubled with each
- * attempt in vain.
+ * lost stream is resumed with Last-Event-ID after the time that cmd/reconnect.h makes of the
+ * server's `retry:`. Redirects are followed.
  *
  * One thread; libcurl's multi interface, because only that waits for signals (as a descriptor) too.
  */
@@ -13,20 +13,20 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
-
-#include <curl/curl.h>
 
 #include "cmd/commands.h"
 #include "cmd/event_writer.h"
+#include "cmd/http.h"
 #include "cmd/log.h"
 #include "cmd/printer.h"
+#include "cmd/reconnect.h"
 
 enum {
-    RETRY_MS_FIRST = 2000, /* until a server tells another */
-    RETRY_MS_LONGEST = 30000,
-    ANSWER_BYTES_MAX = 4096, /* of a refusal's sentence */
+    SENTENCE_BYTES = 4096, /* of a refusal's text; more is not read */
     WAIT_MS = 60000,
+    FAULT_BYTES = 1024,
 };
 
 static const char NAME[] = "sub";
@@ -85,8 +85,12 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
     struct text text = {bytes, size * count};
     if (!run->streaming)
         stream_begins(run);
-    if (!run->streaming)
-        return buffer_add(&run->answer, text, ANSWER_BYTES_MAX) == 0 ? text.len : 0;
+    if (!run->streaming) {
+        size_t room = SENTENCE_BYTES - run->answer.len;
+        struct text part = {text.at, text.len < room ? text.len : room};
+        return buffer_add(&run->answer, part, SENTENCE_BYTES) == 0 && text.len <= room ? text.len
+                                                                                       : 0;
+    }
     run->reader_fault = event_reader_feed(&run->reader, text);
     if (fflush(stdout) != 0)
         return 0; /* whoever read our output is gone */
@@ -140,11 +144,24 @@ static struct curl_slist *headers_make(struct sub_run *run)
     return more;
 }
 
-/* Runs the transfer to its end. False: a signal came, or curl itself failed. */
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Runs the transfer to its end. False: a signal came, or curl itself failed. A stream may take for
+ * ever, the answer before it, or instead of it, may not. */
 static bool transfer(struct sub_run *run, CURLM *multi, CURLcode *ret_code)
 {
+    int64_t due_ms = now_ms() + HTTP_ANSWER_S * 1000;
     int running = 1;
     while (running > 0) {
+        if (!run->streaming && now_ms() >= due_ms) {
+            *ret_code = CURLE_OPERATION_TIMEDOUT;
+            return true;
+        }
         if (curl_multi_perform(multi, &running) != CURLM_OK)
             return false;
         if (running == 0)
@@ -164,8 +181,9 @@ static bool transfer(struct sub_run *run, CURLM *multi, CURLcode *ret_code)
 }
 
 /* One connection, to its end. The response's status; 0: there was none, and *error says why. */
-static long stream_read(struct sub_run *run, char *error)
+static long stream_read(struct sub_run *run, char error[FAULT_BYTES])
 {
+    char detail[CURL_ERROR_SIZE] = "";
     long status = 0;
     CURLcode code = CURLE_OK;
     CURLM *multi = curl_multi_init();
@@ -177,14 +195,14 @@ static long stream_read(struct sub_run *run, char *error)
     error[0] = '\0';
     event_reader_restart(&run->reader);
     if (!multi || !url || !headers) {
-        snprintf(error, CURL_ERROR_SIZE, "out of memory");
+        snprintf(error, FAULT_BYTES, "%s: out of memory", run->settings->url);
     } else {
-        curl_easy_setopt(run->curl, CURLOPT_ERRORBUFFER, error);
+        curl_easy_setopt(run->curl, CURLOPT_ERRORBUFFER, detail);
         curl_easy_setopt(run->curl, CURLOPT_URL, url);
         curl_easy_setopt(run->curl, CURLOPT_HTTPHEADER, headers);
         curl_multi_add_handle(multi, run->curl);
-        if (transfer(run, multi, &code) && code != CURLE_OK && error[0] == '\0')
-            snprintf(error, CURL_ERROR_SIZE, "%s", curl_easy_strerror(code));
+        if (transfer(run, multi, &code) && code != CURLE_OK)
+            http_fault(code, detail, run->settings->url, error, FAULT_BYTES);
         curl_easy_getinfo(run->curl, CURLINFO_RESPONSE_CODE, &status);
         curl_multi_remove_handle(multi, run->curl);
         curl_easy_setopt(run->curl, CURLOPT_HTTPHEADER, NULL);
@@ -197,36 +215,48 @@ static long stream_read(struct sub_run *run, char *error)
     return status;
 }
 
-static void refusal_print(struct sub_run *run, long status)
+static void refusal_print(struct sub_run *run, long status, const char *error)
 {
     size_t len = run->answer.len;
+    if (status >= 300 && status < 400) {
+        log_complain(NAME, "refused: %s",
+                     *error ? error : "a redirection that does not say where to (HTTP 3xx)");
+        return;
+    }
     while (len > 0 && (run->answer.at[len - 1] == '\n' || run->answer.at[len - 1] == '\r'))
         len--;
     if (status == 200)
         log_complain(NAME, "%s does not answer with an event stream", run->settings->url);
     else
-        log_complain(NAME, "refused: %.*s (HTTP %ld)", (int)len, len > 0 ? run->answer.at : "",
-                     status);
+        log_complain(NAME, "refused: %.*s%s(HTTP %ld)", (int)len, len > 0 ? run->answer.at : "",
+                     len > 0 ? " " : "", status);
 }
 
-/* How long to wait before the next attempt: what the server said, then twice as long each time. */
+/* How long to wait before the next attempt; a Retry-After holds if it is longer. */
 static int wait_ms(struct sub_run *run)
 {
     curl_off_t after = 0;
     curl_easy_getinfo(run->curl, CURLINFO_RETRY_AFTER, &after);
-    int64_t ms = run->reader.retry_ms;
-    for (unsigned i = 1; i < run->in_vain && ms < RETRY_MS_LONGEST; i++)
-        ms = ms > 0 ? ms * 2 : 100;
-    if (run->in_vain > 1 && ms > RETRY_MS_LONGEST)
-        ms = RETRY_MS_LONGEST;
-    if (after > 0 && after < 3600 && ms < after * 1000)
+    int64_t ms = reconnect_wait_ms(run->reader.retry_ms, run->in_vain, reconnect_random());
+    if (after > 0 && after <= 3600 && ms < after * 1000)
         ms = after * 1000;
     return (int)ms;
 }
 
+static void reader_fault_print(const struct sub_run *run)
+{
+    if (run->reader_fault == -EMSGSIZE)
+        log_complain(NAME,
+                     "the stream of %s has an event longer than any may be (16 MiB); "
+                     "is it Fanfare's?",
+                     run->settings->url);
+    else
+        log_complain(NAME, "cannot read the stream: %s", strerror(-run->reader_fault));
+}
+
 static int run_streams(struct sub_run *run)
 {
-    char error[CURL_ERROR_SIZE];
+    char error[FAULT_BYTES];
     for (;;) {
         run->in_vain++; /* stream_begins takes it back */
         long status = stream_read(run, error);
@@ -235,21 +265,21 @@ static int run_streams(struct sub_run *run)
         if (ferror(stdout))
             return EXIT_FAILED;
         if (run->reader_fault != 0) {
-            log_complain(NAME, "cannot read the stream: %s", strerror(-run->reader_fault));
+            reader_fault_print(run);
             return EXIT_FAILED;
         }
         bool refused = !run->streaming && status > 0 && status < 500;
         if (refused && !(status == 200 && run->ever)) {
-            refusal_print(run, status);
+            refusal_print(run, status, error);
             return EXIT_FAILED;
         }
         if (!run->ever && status == 0) {
-            log_complain(NAME, "cannot subscribe at %s: %s", run->settings->url, error);
+            log_complain(NAME, "cannot subscribe at %s", error);
             return EXIT_FAILED;
         }
         int ms = wait_ms(run);
         if (!run->streaming && status > 0)
-            refusal_print(run, status);
+            refusal_print(run, status, error);
         log_complain(NAME, "%s; trying again in %d.%d s",
                      run->streaming ? "the stream ended" : "no stream", ms / 1000, ms % 1000 / 100);
         struct pollfd signals = {.fd = run->signal_fd, .events = POLLIN};
@@ -280,19 +310,16 @@ int sub_run(const struct parse *parse, const struct sub_settings *settings)
         .signal_fd = signals_open(),
     };
     event_reader_init(&run.reader, on_event, &run);
-    run.reader.retry_ms = RETRY_MS_FIRST;
+    run.reader.retry_ms = RECONNECT_MS_FIRST;
     if (settings->since)
         snprintf(run.reader.last_id, sizeof(run.reader.last_id), "%s", settings->since);
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    run.curl = curl_easy_init();
+    run.curl = http_new();
     int status = EXIT_FAILED;
     if (!run.curl || run.signal_fd < 0) {
         log_complain(NAME, "cannot start: %s", strerror(errno));
     } else {
-        curl_easy_setopt(run.curl, CURLOPT_USERAGENT, "fanfare/" FANFARE_VERSION);
-        curl_easy_setopt(run.curl, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(run.curl, CURLOPT_PROTOCOLS_STR, "http,https");
-        curl_easy_setopt(run.curl, CURLOPT_TCP_KEEPALIVE, 1L); /* notices a server that vanished */
+        curl_easy_setopt(run.curl, CURLOPT_FOLLOWLOCATION, 1L); /* as EventSource does */
         curl_easy_setopt(run.curl, CURLOPT_WRITEFUNCTION, on_body);
         curl_easy_setopt(run.curl, CURLOPT_WRITEDATA, &run);
         status = run_streams(&run);
