@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Chromium's own EventSource, headless: the live page from connecting to publishing, and the
- * promise that a stream is gapless from its first byte, through a proxy that cuts it right behind
- * the preface.
+ * Chromium's own EventSource, headless: the live page from connecting to publishing, also below a
+ * path of a proxy and with no connection left to publish on, and the promise that a stream is
+ * gapless from its first byte, through a proxy that cuts it right behind the preface.
  *
  * CHROMIUM names the browser (/usr/bin/chromium); SCREENSHOT, if set, is where a picture of the
  * live page goes. The browser gets a new, empty profile and talks to 127.0.0.1 only.
@@ -10,7 +10,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expectEqual, prefaceEnd, runCases, skip, startProxy, startServer, until }
+import { expectEqual, prefaceEnd, runCases, skip, startPathProxy, startProxy, startServer, until }
   from './server.mjs';
 
 const { chromium } = await import('playwright-core').catch(() =>
@@ -82,6 +82,51 @@ async function livePage() {
   await until('closed', async () =>
     await page.locator('#state').getAttribute('data-state') === 'closed');
   await until('no subscriber', async () => (await server.stats()).subscribers === 0);
+  expectEqual('script errors', problems, []);
+  await page.close();
+}
+
+// Where a proxy has put it, the page finds its server, and its lines for a terminal are right.
+async function livePageBelowAPath() {
+  const proxy = await startPathProxy(server.port, '/fanfare/');
+  const { page, problems } = await openPage(proxy.url + '?channel=below%2Fa');
+  const open = async () => await page.locator('#state').getAttribute('data-state') === 'open';
+  await until('open', open);
+  await page.locator('#publish').click();
+  await until('the row', async () => (await rows(page)).length === 1);
+  expectEqual('row', (await rows(page))[0].slice(0, 2), ['message', 'hello']);
+  for (const line of ['#curl-subscribe', '#curl-publish']) {
+    const url = (await page.locator(line).textContent()).split(' ').pop();
+    if (!url.startsWith(proxy.url))
+      throw new Error(`${line} says ${url}, the page is at ${proxy.url}`);
+  }
+  await page.reload();
+  await until('open again', open);
+  expectEqual('requests beside the path', proxy.strays, []);
+  expectEqual('script errors', problems, []);
+  await page.close();
+  await proxy.stop();
+}
+
+// Six streams to one host, and a browser asks nothing more of it: the page says why it waits.
+async function publishingHasATimeOut() {
+  const { page, problems } = await openPage(server.url + '/');
+  await page.clock.install();
+  await page.evaluate(() => {
+    globalThis.streams = [...Array(6).keys()].map((i) => new EventSource('events/taken-' + i));
+  });
+  await until('six streams', async () =>
+    page.evaluate(() => streams.every((stream) => stream.readyState === EventSource.OPEN)));
+  await page.locator('#publish').click();
+  expectEqual('waits', await page.locator('#publish').isDisabled(), true);
+  await page.clock.fastForward(20000);
+  await until('the reason', async () =>
+    (await page.locator('#publish-result').textContent()).includes('six connections'));
+  await page.evaluate(() => streams.forEach((stream) => stream.close()));
+  await until('no subscriber', async () => (await server.stats()).subscribers === 0);
+  await page.locator('#publish').click();
+  await until('published', async () =>
+    /^Published as /.test(await page.locator('#publish-result').textContent()));
   expectEqual('script errors', problems, []);
   await page.close();
 }
@@ -166,7 +211,8 @@ async function exactlyOnce() {
   await proxy.stop();
 }
 
-const failed = await runCases({ livePage, gaplessFromTheFirstByte, exactlyOnce });
+const failed = await runCases({ livePage, livePageBelowAPath, publishingHasATimeOut,
+  gaplessFromTheFirstByte, exactlyOnce });
 await browser.close();
 rmSync(profile, { recursive: true, force: true });
 await server.stop();

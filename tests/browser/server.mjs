@@ -8,6 +8,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,6 +128,38 @@ export async function startProxy(port, cutAt) {
     get cuts() { return cuts; },
     stop() {
       sockets.forEach((socket) => socket.destroy());
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+// An HTTP proxy that serves the server below a path, and nothing beside it, as nginx does with
+// `location PATH { proxy_pass http://.../; }`.
+export async function startPathProxy(port, path) {
+  const strays = [];
+  const server = createHttpServer((request, answer) => {
+    if (!request.url.startsWith(path)) {
+      strays.push(request.url);
+      answer.writeHead(404).end();
+      return;
+    }
+    const { method, headers } = request;
+    const up = httpRequest({ host: '127.0.0.1', port, method, headers,
+      path: '/' + request.url.slice(path.length) }, (from) => {
+      answer.writeHead(from.statusCode, from.headers);
+      from.on('error', () => answer.destroy());
+      from.pipe(answer);
+    });
+    up.on('error', () => answer.destroy());
+    answer.on('close', () => up.destroy());
+    request.pipe(up);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}${path}`,
+    strays,
+    stop() {
+      server.closeAllConnections();
       return new Promise((resolve) => server.close(resolve));
     },
   };
