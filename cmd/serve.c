@@ -22,6 +22,7 @@
 #include "cmd/feed_path.h"
 #include "cmd/log.h"
 #include "cmd/reload.h"
+#include "net/handlers/parts.h"
 
 /* Descriptors besides connections: standard streams, epoll, eventfds, rings, listeners, a reserve.
  */
@@ -238,7 +239,7 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
         return EXIT_FAILED;
     }
     /* The server binds first: an address in use is found before a thread runs. */
-    r = server_new(hub, &settings->server, &server, error, sizeof(error));
+    r = server_new(hub, &server_parts, &settings->server, &server, error, sizeof(error));
     if (r < 0) {
         log_complain(NAME, "%s", error[0] ? error : strerror(-r));
         goto out;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accepting: from a listener's event to a client or feed, or to a refusal that says why.
+ * Accepting: from a listener's event to a connection of its kind, or to a refusal that says why.
  *
  * A listener is in the epoll set of every acceptor, level triggered with EPOLLEXCLUSIVE, and gives
  * at most ACCEPT_BATCH connections a wake. Refusals:
@@ -12,19 +12,37 @@
  *                          passed
  *   wrong peer of a feed   an `error:` answer
  *
- * Belongs to the acceptor's thread.
+ * Belongs to the acceptor's thread. Knows no kind of connection: struct server_parts has them.
  */
 #pragma once
 
-#include "net/acceptor.h"
+#include "net/service.h"
+
+struct accept;
+
+/* A listener as one acceptor sees it. */
+struct listening {
+    struct source source;
+    struct accept *accept;
+    const struct listener *listener;
+    bool listed;           /* in the epoll set */
+    int64_t rest_until_ns; /* while it rests */
+};
+
+struct accept {
+    struct service *service;
+    struct listening listenings[LISTENERS_MAX];
+    int reserve_fd; /* closed to accept and refuse when no descriptor is left; -1: there is none */
+    bool resting;   /* a listener rests */
+    unsigned refusals; /* refused connections that are kept until they have read why */
+};
 
 /* Puts all listeners into the epoll set, and opens the reserve. 0, or a negative errno. */
-MUST_USE int accept_begin(struct acceptor *acceptor);
-/* An event of a listener. */
-void accept_batch(struct acceptor *acceptor, struct listening *listening);
+MUST_USE int accept_init(struct accept *accept, struct service *service);
+void accept_deinit(struct accept *accept);
 /* Lets listeners go on that have rested long enough. */
-void accept_resume(struct acceptor *acceptor);
+void accept_resume(struct accept *accept);
 /* When the first of the resting ones may go on; INT64_MAX: none rests. */
-int64_t accept_resume_at(const struct acceptor *acceptor);
+int64_t accept_resume_at(const struct accept *accept);
 /* The last call: accepts all that waits, then leaves the listeners. */
-void accept_end(struct acceptor *acceptor);
+void accept_end(struct accept *accept);

@@ -32,7 +32,7 @@ static const char *allowed_origin(const struct client *client)
 {
     if (!client->head_done || client->parser.request.origin.len == 0)
         return NULL;
-    return client->connection.acceptor->limits.options.allow_origin;
+    return service_of(&client->connection)->limits.options.allow_origin;
 }
 
 static void add_origin(struct lines *lines, const struct client *client)
@@ -99,13 +99,13 @@ static void count_status(struct net_stats *stats, int status)
 
 void answer_send(struct client *client, const struct answer *answer)
 {
-    struct acceptor *acceptor = client->connection.acceptor;
+    struct service *service = service_of(&client->connection);
     const struct http_request *request = &client->parser.request;
     char room[LINES_ROOM];
     struct lines lines = {.at = room, .size = sizeof(room)};
     add_lines(&lines, client, answer);
 
-    if (!client->head_done || !request->keep_alive || acceptor->phase != PHASE_RUNNING)
+    if (!client->head_done || !request->keep_alive || service->stopping)
         client->close_after = true;
     struct http_answer head = {.status = answer->status,
                                .keep_alive = !client->close_after,
@@ -120,7 +120,7 @@ void answer_send(struct client *client, const struct answer *answer)
     CHECK(len > 0);
     if (answer->no_length)
         len = drop_length(bytes, len);
-    count_status(&acceptor->stats, answer->status);
+    count_status(&service->loop.stats, answer->status);
     if (body.len <= sizeof(bytes) - len) {
         if (body.len)
             memcpy(bytes + len, body.at, body.len);

@@ -9,64 +9,85 @@
 #include "net/client.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
+#include <time.h>
 
 #include "net/answer.h"
 #include "net/client_input.h"
 #include "net/handlers/publish.h"
 #include "net/handlers/operations.h"
 #include "net/handlers/page.h"
+#include "net/http/answer.h"
+
+static const struct connection_operations operations;
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-struct client *client_new(struct acceptor *acceptor, int fd)
+static struct connection *client_new(struct service *service, int fd)
 {
     struct client *client = calloc(1, sizeof(*client));
-    if (client)
-        connection_init(&client->connection, acceptor, SOURCE_CLIENT, fd);
-    return client;
+    if (!client)
+        return NULL;
+    connection_init(&client->connection, &service->loop, &operations, fd);
+    return &client->connection;
+}
+
+static size_t client_refusal(const char *sentence, char *out, size_t size)
+{
+    char retry[40];
+    int len = snprintf(retry, sizeof(retry), "Retry-After: %d\r\n", RETRY_AFTER_S);
+    struct http_answer answer = {.status = 503, .extra = {retry, (size_t)len}, .now = time(NULL)};
+    return http_format_error(out, size, &answer, sentence, false, false);
 }
 
 static struct http_limits limits_now(const struct client *client)
 {
-    const struct server_options *options = &client->connection.acceptor->limits.options;
+    const struct server_options *options = &service_of(&client->connection)->limits.options;
     return (struct http_limits){.head_bytes_max = options->head_bytes_max,
                                 .target_bytes_max = options->target_bytes_max,
                                 .body_bytes_max = options->body_max};
 }
 
-void client_limit(struct client *client)
+/* Unless a request has begun. */
+static void on_limits(struct connection *connection)
 {
+    struct client *client = (struct client *)connection;
     if (!client->head_done && !http_parser_begun(&client->parser))
         client->parser.limits = limits_now(client);
 }
 
-size_t client_memory(const struct client *client)
+static size_t client_memory(const struct connection *connection)
 {
+    const struct client *client = (const struct client *)connection;
     return sizeof(*client) + (client->own_input ? client->capacity : 0) + client->frame_bytes +
-           client->connection.output_capacity;
+           connection->output_capacity;
 }
 
-void client_start(struct client *client)
+static void client_start(struct connection *connection)
 {
-    struct http_limits limits = limits_now(client);
-    http_parser_init(&client->parser, &limits);
-    connection_deadline(&client->connection, DEADLINE_IDLE);
-    connection_want(&client->connection, EPOLLIN);
+    struct http_limits limits = limits_now((struct client *)connection);
+    http_parser_init(&((struct client *)connection)->parser, &limits);
+    connection_deadline(connection, DEADLINE_IDLE);
+    connection_want(connection, EPOLLIN);
 }
 
-void client_on_closed(struct client *client)
+static void on_closed(struct connection *connection)
 {
-    client_unwait(client);
+    client_unwait((struct client *)connection);
+    service_leave(service_of(connection));
 }
 
-void client_free(struct client *client)
+static void client_free(struct connection *connection)
 {
-    client_unwait(client);
-    client_input_drop(client);
-    connection_deinit(&client->connection);
-    free(client);
+    client_input_drop((struct client *)connection);
+    connection_deinit(connection);
+    free(connection);
 }
+
+const struct connection_kind client_kind = {
+    .new = client_new,
+    .start = client_start,
+    .refusal = client_refusal,
+};
 
 /* --- after an answer ----------------------------------------------------------------------- */
 
@@ -104,7 +125,7 @@ static void match_route(struct client *client)
 {
     const struct http_request *request = &client->parser.request;
     route_match(request->method, http_text(client->input, request->target),
-                &client->connection.acceptor->route);
+                &service_of(&client->connection)->route);
 }
 
 static void answer_refused(struct client *client, const struct route *route)
@@ -119,7 +140,7 @@ static void refuse(struct client *client, int status, const char *sentence)
     bool json = client->is_send;
     if (client->head_done && !client->request_done && client->input) {
         match_route(client);
-        json = client->connection.acceptor->route.json_errors;
+        json = service_of(&client->connection)->route.json_errors;
     }
     client->close_after = true;
     client->request_done = true;
@@ -131,7 +152,7 @@ static void refuse(struct client *client, int status, const char *sentence)
 static void refuse_large(struct client *client, int r)
 {
     if (r == HUB_NO_MEMORY)
-        net_count(&client->connection.acceptor->stats.requests_refused_memory);
+        net_count(&client->connection.loop->stats.requests_refused_memory);
     refuse(client, 503, r == HUB_NO_MEMORY ? CLIENT_NO_MEMORY : "the server is out of memory");
 }
 
@@ -169,10 +190,10 @@ static void refuse_subscriber(struct client *client, const char *sentence)
 static void hand_off(struct client *client, const struct route *route, uint64_t before)
 {
     struct connection *connection = &client->connection;
-    struct acceptor *acceptor = connection->acceptor;
+    struct service *service = service_of(connection);
     const struct http_request *request = &client->parser.request;
-    if (!acceptor_may_subscribe(acceptor)) {
-        net_count(&acceptor->stats.subscribers_refused);
+    if (!service_may_subscribe(service)) {
+        net_count(&service->loop.stats.subscribers_refused);
         refuse_subscriber(client, "the server has as many subscribers as it may");
         return;
     }
@@ -195,14 +216,14 @@ static void hand_off(struct client *client, const struct route *route, uint64_t 
     connection_want(connection, 0);
     if (connection->closed)
         return;
-    int r = hub_subscribe(acceptor->hub, &subscribe);
+    int r = hub_subscribe(service->hub, &subscribe);
     if (r == 0) {
-        net_count(&acceptor->stats.handed_off);
+        net_count(&service->loop.stats.handed_off);
         connection_release(connection);
         return;
     }
-    net_count(r == HUB_NO_MEMORY ? &acceptor->stats.subscribers_refused_memory
-                                 : &acceptor->stats.subscribers_refused);
+    net_count(r == HUB_NO_MEMORY ? &service->loop.stats.subscribers_refused_memory
+                                 : &service->loop.stats.subscribers_refused);
     refuse_subscriber(client, r == HUB_FULL        ? "no worker has room for a subscriber"
                               : r == HUB_NO_MEMORY ? CLIENT_NO_MEMORY
                               : r == -ESHUTDOWN    ? CLIENT_STOPPING
@@ -214,8 +235,8 @@ static void hand_off(struct client *client, const struct route *route, uint64_t 
 /* The whole request is here. */
 static void on_request(struct client *client)
 {
-    const struct server *server = client->connection.acceptor->server;
-    const struct route *route = &client->connection.acceptor->route;
+    const struct server_state *server = service_of(&client->connection)->server;
+    const struct route *route = &service_of(&client->connection)->route;
     switch (route->kind) {
     case ROUTE_REFUSED:
         answer_refused(client, route);
@@ -258,13 +279,13 @@ static void on_request(struct client *client)
 /* The head is here. False: it was acted on, and the rest of the request does not matter. */
 static bool on_head(struct client *client)
 {
-    struct acceptor *acceptor = client->connection.acceptor;
+    struct service *service = service_of(&client->connection);
     const struct http_request *request = &client->parser.request;
-    uint64_t before = hub_next_sequence(acceptor->hub);
+    uint64_t before = hub_next_sequence(service->hub);
     client->head_done = true;
-    net_count(&acceptor->stats.requests);
+    net_count(&service->loop.stats.requests);
     match_route(client);
-    const struct route *route = &acceptor->route;
+    const struct route *route = &service->route;
     if (route->kind == ROUTE_SUBSCRIBE && request->method == METHOD_GET) {
         hand_off(client, route, before);
         return false;
@@ -301,7 +322,7 @@ static void parse(struct client *client)
         case PARSE_MORE:
             client->len = client->at;
             if (!client->head_done && http_parser_begun(&client->parser) &&
-                client->connection.deadline_kind != DEADLINE_HEAD)
+                client->connection.deadline.kind != DEADLINE_HEAD)
                 connection_deadline(&client->connection, DEADLINE_HEAD);
             return;
         case PARSE_HEAD:
@@ -353,10 +374,10 @@ static void turn(struct client *client)
         client_input_drop(client);
 }
 
-void client_on_event(struct client *client)
+static void on_event(struct connection *connection)
 {
-    struct connection *connection = &client->connection;
-    if (link_is_listed(&client->waiter.order) || link_is_listed(&connection->ready))
+    struct client *client = (struct client *)connection;
+    if (waiter_waits(&client->waiter) || link_is_listed(&connection->ready))
         return;
     connection_flush(connection);
     if (client->answering) {
@@ -370,39 +391,45 @@ void client_on_event(struct client *client)
     turn(client);
 }
 
-void client_on_ready(struct client *client)
+static void on_ready(struct connection *connection)
 {
-    turn(client);
+    turn((struct client *)connection);
 }
 
-void client_on_deadline(struct client *client)
+static bool on_room(struct connection *connection)
 {
-    struct acceptor *acceptor = client->connection.acceptor;
-    switch ((enum deadline_kind)client->connection.deadline_kind) {
+    return client_retry((struct client *)connection);
+}
+
+static void on_expired(struct connection *connection)
+{
+    struct client *client = (struct client *)connection;
+    struct service *service = service_of(connection);
+    switch ((enum deadline_kind)connection->deadline.kind) {
     case DEADLINE_ROOM:
         client_unwait(client);
-        net_count(&acceptor->stats.publishes_refused_busy);
+        net_count(&service->loop.stats.publishes_refused_busy);
         answer_error(client, 503,
-                     hub_memory_is_full(acceptor->hub) ? CLIENT_NO_MEMORY
-                                                       : "the channel has no room now, try again",
+                     hub_memory_is_full(service->hub) ? CLIENT_NO_MEMORY
+                                                      : "the channel has no room now, try again",
                      NULL, client->is_send);
         client_answered(client);
         return;
     case DEADLINE_HEAD:
-        net_count(&acceptor->stats.timeouts_request);
+        net_count(&service->loop.stats.timeouts_request);
         refuse(client, 408, "the request head was not complete in time");
         return;
     default:
-        net_count(&acceptor->stats.timeouts_request);
+        net_count(&service->loop.stats.timeouts_request);
         refuse(client, 408, "the request body was not complete in time");
         return;
     }
 }
 
-void client_stop(struct client *client)
+static void on_stop(struct connection *connection)
 {
-    struct connection *connection = &client->connection;
-    bool waits = link_is_listed(&client->waiter.order);
+    struct client *client = (struct client *)connection;
+    bool waits = waiter_waits(&client->waiter);
     if (!waits && !client->answering) {
         /* A request that has just come would be reset by the close: it is answered instead. */
         turn(client);
@@ -420,3 +447,15 @@ void client_stop(struct client *client)
         connection_close(connection);
     }
 }
+
+static const struct connection_operations operations = {
+    .on_event = on_event,
+    .on_ready = on_ready,
+    .on_room = on_room,
+    .on_expired = on_expired,
+    .on_limits = on_limits,
+    .on_stop = on_stop,
+    .on_closed = on_closed,
+    .memory = client_memory,
+    .free = client_free,
+};

@@ -18,8 +18,10 @@
  */
 #pragma once
 
-#include "net/acceptor.h"
 #include "net/http/parser.h"
+#include "net/http/route.h"
+#include "net/service.h"
+#include "net/waiters.h"
 
 #define CLIENT_STOPPING  "the server is stopping"
 #define CLIENT_NO_MEMORY "the server has reached its memory limit, try again"
@@ -41,23 +43,8 @@ struct client {
     struct waiter waiter;
 };
 
-/* Takes the fd over; NULL: out of memory, and the fd stays with the caller. */
-MUST_USE struct client *client_new(struct acceptor *acceptor, int fd);
-/* Of a connection that is closed. */
-void client_free(struct client *client);
-/* Begins to serve it. */
-void client_start(struct client *client);
-/* Takes over the acceptor's limits, which have changed, unless a request has begun. */
-void client_limit(struct client *client);
-/* Bytes that it holds, for memory_max. */
-size_t client_memory(const struct client *client);
+/* What accept.c makes of an HTTP connection. */
+extern const struct connection_kind client_kind;
 
 /* An answer was written or queued: goes on with the next request, or ends. */
 void client_answered(struct client *client);
-
-void client_on_event(struct client *client);
-void client_on_ready(struct client *client);
-void client_on_deadline(struct client *client);
-void client_on_closed(struct client *client);
-/* The server stops: whatever is unfinished is answered 503. */
-void client_stop(struct client *client);

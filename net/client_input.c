@@ -36,7 +36,7 @@ static int reserve(struct client *client, size_t capacity)
 {
     bool grows = !client->own_input || capacity > client->capacity;
     if (grows && capacity > INPUT_BYTES_SMALL &&
-        hub_memory_is_full(client->connection.acceptor->hub))
+        hub_memory_is_full(service_of(&client->connection)->hub))
         return HUB_NO_MEMORY;
     return own_input(client, capacity) ? 0 : -ENOMEM;
 }
@@ -68,12 +68,12 @@ int client_input_keep(struct client *client)
 
 int client_input_read(struct client *client)
 {
-    struct acceptor *acceptor = client->connection.acceptor;
+    struct service *service = service_of(&client->connection);
     if (!client->input) {
-        client->input = acceptor->input;
+        client->input = service->loop.input;
         client->at = 0;
         client->len =
-            connection_read(&client->connection, acceptor->input, sizeof(acceptor->input));
+            connection_read(&client->connection, service->loop.input, sizeof(service->loop.input));
         return 0;
     }
     if (client->capacity - client->len < INPUT_BYTES_MIN) {

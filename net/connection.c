@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What all connections of an acceptor share: see connection.h. */
+/* What connections of all kinds share: see connection.h. */
 #include "net/connection.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/acceptor.h"
+static void on_event(struct source *source);
 
-void connection_init(struct connection *connection, struct acceptor *acceptor,
-                     enum source_kind kind, int fd)
+void connection_init(struct connection *connection, struct loop *loop,
+                     const struct connection_operations *operations, int fd)
 {
-    *connection = (struct connection){.source.kind = kind, .acceptor = acceptor, .fd = fd};
-    list_add(&acceptor->connections, &connection->all);
+    *connection = (struct connection){
+        .source.on_event = on_event, .operations = operations, .loop = loop, .fd = fd};
+    list_add(&loop->open, &connection->all);
 }
 
 void connection_want(struct connection *connection, uint32_t events)
@@ -21,8 +21,7 @@ void connection_want(struct connection *connection, uint32_t events)
     if (connection->closed || connection->interest == events)
         return;
     int operation = !events ? EPOLL_CTL_DEL : !connection->interest ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    struct epoll_event event = {.events = events, .data.ptr = connection};
-    if (epoll_ctl(connection->acceptor->epoll_fd, operation, connection->fd, &event)) {
+    if (loop_control(connection->loop, operation, connection->fd, events, &connection->source)) {
         /* Out of memory, or of epoll watches: it could never be heard again. */
         connection_close(connection);
         return;
@@ -32,21 +31,23 @@ void connection_want(struct connection *connection, uint32_t events)
 
 void connection_deadline(struct connection *connection, enum deadline_kind kind)
 {
-    struct acceptor *acceptor = connection->acceptor;
-    if (connection->closed)
-        return;
-    list_remove(&connection->deadline);
-    connection->deadline_kind = (uint8_t)kind;
-    if (kind == DEADLINE_NONE)
-        return;
-    connection->deadline_ns = acceptor->now_ns + acceptor->limits.deadline_ns[kind];
-    list_add(&acceptor->deadlines[kind], &connection->deadline);
+    if (!connection->closed)
+        loop_set_deadline(connection->loop, &connection->deadline, kind);
 }
 
 void connection_ready(struct connection *connection)
 {
     if (!connection->closed && !link_is_listed(&connection->ready))
-        list_add(&connection->acceptor->ready, &connection->ready);
+        list_add(&connection->loop->ready, &connection->ready);
+}
+
+void connection_settle(struct connection *connection)
+{
+    size_t holds = connection->operations->memory(connection);
+    if (holds == connection->memory)
+        return;
+    loop_count_memory(connection->loop, (int64_t)holds - (int64_t)connection->memory);
+    connection->memory = holds;
 }
 
 /* --- writing ------------------------------------------------------------------------------- */
@@ -142,19 +143,10 @@ size_t connection_read(struct connection *connection, char *bytes, size_t size)
 
 /* --- ending -------------------------------------------------------------------------------- */
 
-void connection_finish(struct connection *connection)
+/* A turn of one that is finishing. */
+static void go_on_finishing(struct connection *connection)
 {
-    if (connection->closed || connection->finishing)
-        return;
-    connection->finishing = true;
-    list_remove(&connection->ready);
-    connection_deadline(connection, DEADLINE_ANSWER);
-    connection_on_finishing(connection);
-}
-
-void connection_on_finishing(struct connection *connection)
-{
-    struct acceptor *acceptor = connection->acceptor;
+    struct loop *loop = connection->loop;
     connection_flush(connection);
     if (connection_has_output(connection)) {
         connection_want(connection, EPOLLOUT);
@@ -166,26 +158,37 @@ void connection_on_finishing(struct connection *connection)
         connection_deadline(connection, DEADLINE_LINGER);
     }
     /* One read a turn: a peer that sends without end must not hold the others up. */
-    size_t got = connection_read(connection, acceptor->input, sizeof(acceptor->input));
+    size_t got = connection_read(connection, loop->input, sizeof(loop->input));
     connection->dropped += (uint32_t)got;
     if (connection->ended || connection->deaf || connection->dropped > LINGER_BYTES_MAX) {
         if (connection->dropped > LINGER_BYTES_MAX)
-            net_count(&acceptor->stats.lingers_cut);
+            net_count(&loop->stats.lingers_cut);
         connection_close(connection);
         return;
     }
     connection_want(connection, EPOLLIN);
 }
 
+void connection_finish(struct connection *connection)
+{
+    if (connection->closed || connection->finishing)
+        return;
+    connection->finishing = true;
+    list_remove(&connection->ready);
+    connection_deadline(connection, DEADLINE_ANSWER);
+    go_on_finishing(connection);
+}
+
 static void leave(struct connection *connection)
 {
-    struct acceptor *acceptor = connection->acceptor;
+    struct loop *loop = connection->loop;
     connection_deadline(connection, DEADLINE_NONE);
     list_remove(&connection->ready);
     list_remove(&connection->all);
-    list_add(&acceptor->closed, &connection->all);
+    list_add(&loop->closed, &connection->all);
     connection->closed = true;
-    acceptor_on_closed(acceptor, connection);
+    loop->freed = true;
+    connection->operations->on_closed(connection);
 }
 
 void connection_close(struct connection *connection)
@@ -209,4 +212,93 @@ void connection_release(struct connection *connection)
 void connection_deinit(struct connection *connection)
 {
     drop_output(connection);
+}
+
+/* --- turns --------------------------------------------------------------------------------- */
+
+static void on_event(struct source *source)
+{
+    struct connection *connection = (struct connection *)source;
+    if (connection->closed)
+        return;
+    if (connection->finishing)
+        go_on_finishing(connection);
+    else
+        connection->operations->on_event(connection);
+    connection_settle(connection);
+}
+
+void connection_serve_ready(struct loop *loop)
+{
+    struct link *last = loop->ready.previous;
+    while (!list_is_empty(&loop->ready)) {
+        struct link *link = loop->ready.next;
+        struct connection *connection = LINK_OWNER(link, struct connection, ready);
+        list_remove(link);
+        connection->operations->on_ready(connection);
+        connection_settle(connection);
+        if (link == last)
+            return;
+    }
+}
+
+static void expire(struct connection *connection)
+{
+    struct net_stats *stats = &connection->loop->stats;
+    switch ((enum deadline_kind)connection->deadline.kind) {
+    case DEADLINE_HEAD:
+    case DEADLINE_BODY:
+    case DEADLINE_ROOM:
+        connection->operations->on_expired(connection);
+        connection_settle(connection);
+        return;
+    case DEADLINE_IDLE:
+        net_count(&stats->timeouts_idle);
+        break;
+    case DEADLINE_ANSWER:
+        net_count(&stats->timeouts_answer);
+        break;
+    case DEADLINE_LINGER:
+    case DEADLINE_NONE:
+    case DEADLINE_KINDS:
+        break;
+    }
+    connection_close(connection);
+}
+
+void connection_expire(struct loop *loop)
+{
+    struct deadline *deadline;
+    while ((deadline = loop_expired(loop)))
+        expire(LINK_OWNER(deadline, struct connection, deadline));
+}
+
+void connection_each(struct loop *loop, void (*each)(struct connection *connection))
+{
+    struct link *link = loop->open.next;
+    while (link != &loop->open) {
+        struct connection *connection = LINK_OWNER(link, struct connection, all);
+        link = link->next;
+        if (!connection->finishing) {
+            each(connection);
+            connection_settle(connection);
+        }
+    }
+}
+
+void connection_free_closed(struct loop *loop)
+{
+    while (!list_is_empty(&loop->closed)) {
+        struct connection *connection = LINK_OWNER(loop->closed.next, struct connection, all);
+        list_remove(&connection->all);
+        loop_count_memory(loop, -(int64_t)connection->memory);
+        connection->operations->free(connection);
+    }
+}
+
+void connection_close_all(struct loop *loop)
+{
+    while (!list_is_empty(&loop->open))
+        connection_close(LINK_OWNER(loop->open.next, struct connection, all));
+    connection_free_closed(loop);
 }

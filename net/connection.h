@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every connection of an acceptor has, HTTP client and feed alike: the socket, its place in
- * the epoll set, one deadline, the answers that the peer has not taken yet, and an orderly end.
+ * What every connection has, whatever its kind: the socket, its place in the loop's epoll set, one
+ * deadline, the answers that the peer has not taken yet, and an orderly end. What a kind does with
+ * it (an HTTP client, a feed) is a table of operations; nothing else tells the kinds apart.
  *
  * States: open -> finishing (nothing more is acted on: answers are written, our side is shut down,
  * what still comes is read and dropped, so that the kernel does not turn the close into a reset
@@ -9,8 +10,7 @@
  * name it, then freed). A connection whose socket was handed to a worker goes to closed at once.
  *
  * A connection that may wait for something other than its peer is taken out of the epoll set: with
- * nothing to ask for, level-triggered hang-ups would spin. All of it belongs to one acceptor's
- * thread.
+ * nothing to ask for, level-triggered hang-ups would spin. All of it belongs to one loop's thread.
  */
 #pragma once
 
@@ -18,62 +18,54 @@
 #include <stdint.h>
 
 #include "engine/base/base.h"
-#include "engine/limits.h"
-#include "engine/base/list.h"
+#include "net/loop.h"
 
-/* First member of everything that an epoll event may point to. */
-enum source_kind { SOURCE_WAKE, SOURCE_ROOM, SOURCE_LISTENER, SOURCE_CLIENT, SOURCE_FEED };
-struct source {
-    enum source_kind kind;
+struct connection;
+
+/* What a kind of connection does. Each is called on the loop's thread, none of one that is closed
+ * or finishing, but for the last three. May close the connection, and no other. */
+struct connection_operations {
+    void (*on_event)(struct connection *connection); /* the socket has something to say */
+    void (*on_ready)(struct connection *connection); /* the turn connection_ready asked for */
+    bool (*on_room)(struct connection *connection); /* a publish is tried again; true: it is over */
+    void (*on_expired)(struct connection *connection); /* of a deadline that is the kind's own */
+    void (*on_limits)(struct connection *connection);  /* the limits have changed */
+    void (*on_stop)(struct connection *connection);    /* what is unfinished is told so */
+    void (*on_closed)(struct connection *connection);
+    size_t (*memory)(const struct connection *connection); /* bytes that it holds, for memory_max */
+    void (*free)(struct connection *connection);           /* of a closed one */
 };
-
-/* Each kind has one duration, so the list of a kind is in order of expiry by itself; a reload that
- * shortens one brings those that wait already nearer (acceptor.c). */
-enum deadline_kind {
-    DEADLINE_NONE,
-    DEADLINE_IDLE,   /* no request has begun: closed silently */
-    DEADLINE_HEAD,   /* 408 */
-    DEADLINE_BODY,   /* 408 */
-    DEADLINE_ROOM,   /* a publish that waits: 503 */
-    DEADLINE_ANSWER, /* the peer does not read: closed */
-    DEADLINE_LINGER, /* the end of reading and dropping: closed */
-    DEADLINE_KINDS,
-};
-
-struct acceptor;
 
 struct connection {
-    struct source source;
+    struct source source; /* first */
+    const struct connection_operations *operations;
+    struct loop *loop;
+    struct link all;   /* loop->open, then ->closed */
+    struct link ready; /* loop->ready: holds input that is not parsed yet */
+    struct deadline deadline;
     int fd;
-    struct acceptor *acceptor;
-    struct link all;      /* acceptor->connections, then ->closed */
-    struct link ready;    /* acceptor->ready: holds input that is not parsed yet */
-    struct link deadline; /* acceptor->deadlines[deadline_kind] */
-    int64_t deadline_ns;
     uint32_t interest; /* what the epoll set asks for; 0: not in the set */
-    uint8_t deadline_kind;
-    bool counted;   /* against connections_max */
-    bool finishing; /* see above */
-    bool shut;      /* finishing, and everything was written */
-    bool ended;     /* the peer sends no more */
-    bool deaf;      /* the peer takes no more: answers are dropped */
-    bool broken;    /* deaf by no choice of the peer: only a close can tell it */
+    bool finishing;    /* see above */
+    bool shut;         /* finishing, and everything was written */
+    bool ended;        /* the peer sends no more */
+    bool deaf;         /* the peer takes no more: answers are dropped */
+    bool broken;       /* deaf by no choice of the peer: only a close can tell it */
     bool closed;
-    size_t memory;    /* what was counted for it, see acceptor_settle_memory */
+    size_t memory;    /* what was counted for it, see connection_settle */
     uint32_t dropped; /* bytes read and dropped while finishing */
     uint32_t output_at, output_len, output_capacity;
     char *output; /* [output_at, output_len) is not written yet; NULL: nothing is */
 };
 
 /* Takes the fd over. */
-void connection_init(struct connection *connection, struct acceptor *acceptor,
-                     enum source_kind kind, int fd);
+void connection_init(struct connection *connection, struct loop *loop,
+                     const struct connection_operations *operations, int fd);
 
 /* Asks the epoll set for these events; 0: leaves the set. */
 void connection_want(struct connection *connection, uint32_t events);
 /* Replaces the deadline; DEADLINE_NONE: none. */
 void connection_deadline(struct connection *connection, enum deadline_kind kind);
-/* Gives it a turn in this round of the acceptor's loop although epoll says nothing. */
+/* Gives it a turn in this round although epoll says nothing. */
 void connection_ready(struct connection *connection);
 
 static inline bool connection_has_output(const struct connection *connection)
@@ -98,11 +90,22 @@ MUST_USE size_t connection_read(struct connection *connection, char *bytes, size
 
 /* The orderly end, see above. */
 void connection_finish(struct connection *connection);
-/* An epoll event of a connection that is finishing. */
-void connection_on_finishing(struct connection *connection);
 /* The end at once. */
 void connection_close(struct connection *connection);
 /* The same after the socket was handed to somebody else. */
 void connection_release(struct connection *connection);
 /* Of a closed connection: what the base holds. The owner frees the struct. */
 void connection_deinit(struct connection *connection);
+/* Counts what the connection holds now against memory_max: after each turn of it. */
+void connection_settle(struct connection *connection);
+
+/* --- for whoever runs the loop ------------------------------------------------------------- */
+
+/* One turn for each that was ready when the round began. */
+void connection_serve_ready(struct loop *loop);
+/* Ends, or tells, whoever is past its deadline. */
+void connection_expire(struct loop *loop);
+/* Does this to all that are open and not finishing. */
+void connection_each(struct loop *loop, void (*each)(struct connection *connection));
+void connection_free_closed(struct loop *loop);
+void connection_close_all(struct loop *loop);

@@ -19,7 +19,7 @@
 
 #include "engine/base/base.h"
 
-enum listener_kind { LISTENER_HTTP, LISTENER_FEED };
+enum listener_kind { LISTENER_HTTP, LISTENER_FEED, LISTENER_KINDS };
 
 struct listener {
     enum listener_kind kind;

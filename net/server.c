@@ -1,89 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starts and stops the acceptors: see server.h for the contract and server_state.h for the state.
+ * Starts and stops the acceptors: see server.h for the contract and server_state.h for what they
+ * share.
  *
  * Everything that can fail for reasons of the machine (addresses, paths, descriptors) fails in
  * server_new, before a thread runs. Stopping is a barrier: the phase is moved on, every acceptor is
  * woken, and the count of those that have followed is waited for under the lock.
  */
-#include "net/server_state.h"
+#include "net/server.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "engine/base/clock.h"
-#include "engine/base/machine.h"
 #include "net/acceptor.h"
+#include "net/server_state.h"
 
-void server_options_default(struct server_options *options)
-{
-    struct machine machine;
-    machine_read("", &machine);
-    *options = (struct server_options){
-        .feed_mode = 0660,
-        .feed_uid = -1,
-        .feed_gid = -1,
-        .acceptors = machine_threads(&machine, 4, ACCEPTORS_MAX),
-        .connections_max = CONNECTIONS_DEFAULT,
-        .subscribers_max = SUBSCRIBERS_DEFAULT,
-        .body_max = DATA_BYTES_DEFAULT,
-        .head_bytes_max = HEAD_BYTES_MAX,
-        .target_bytes_max = TARGET_BYTES_MAX,
-        .head_timeout_ms = 10000,
-        .body_timeout_ms = 30000,
-        .keep_alive_timeout_ms = 75000,
-        .publish_wait_ms = 1000,
-    };
-}
+struct server {
+    struct server_state state;
+    struct server_options options; /* as it was made */
+    struct acceptor **acceptors;
+    unsigned running; /* acceptors whose thread was started */
+};
 
 /* --- new and free -------------------------------------------------------------------------- */
-
-/* `options` were checked. */
-static void set_limits(struct server_limits *limits, const struct server_options *options)
-{
-    int64_t ms[DEADLINE_KINDS] = {
-        [DEADLINE_IDLE] = options->keep_alive_timeout_ms,
-        [DEADLINE_HEAD] = options->head_timeout_ms,
-        [DEADLINE_BODY] = options->body_timeout_ms,
-        [DEADLINE_ROOM] = options->publish_wait_ms,
-        [DEADLINE_ANSWER] = ANSWER_MS,
-        [DEADLINE_LINGER] = LINGER_MS,
-    };
-    for (unsigned i = 0; i < DEADLINE_KINDS; i++)
-        limits->deadline_ns[i] = ms[i] * 1000000;
-    limits->options = *options;
-    if (options->allow_origin) {
-        snprintf(limits->origin, sizeof(limits->origin), "%s", options->allow_origin);
-        limits->options.allow_origin = limits->origin;
-    }
-}
-
-void server_limits_copy(struct server *server, struct server_limits *ret_limits)
-{
-    pthread_mutex_lock(&server->lock);
-    *ret_limits = server->limits;
-    pthread_mutex_unlock(&server->lock);
-    if (ret_limits->options.allow_origin)
-        ret_limits->options.allow_origin = ret_limits->origin;
-}
 
 static int open_listeners(struct server *server, char *error, size_t error_size)
 {
     const struct server_options *options = &server->options;
+    struct server_state *state = &server->state;
     for (unsigned i = 0; i < options->listen_count; i++) {
-        struct listener *listener = &server->listeners[server->listener_count];
+        struct listener *listener = &state->listeners[state->listener_count];
         int r = listener_open(listener, options->listen[i], error, error_size);
         if (r)
             return r;
-        server->listener_count++;
+        state->listener_count++;
     }
     if (!options->feed)
         return 0;
-    struct listener *listener = &server->listeners[server->listener_count];
+    struct listener *listener = &state->listeners[state->listener_count];
     int r = listener_open_feed(listener, options->feed, options->feed_mode, error, error_size);
     if (!r)
-        server->listener_count++;
+        state->listener_count++;
     return r;
 }
 
@@ -93,9 +51,10 @@ static int make_acceptors(struct server *server, char *error, size_t error_size)
     server->acceptors = calloc(count, sizeof(*server->acceptors));
     int r = server->acceptors ? 0 : -ENOMEM;
     for (unsigned i = 0; i < count && !r; i++) {
-        r = acceptor_new(server, &server->acceptors[i]);
+        r = acceptor_new(&server->state, &server->acceptors[i]);
         if (!r)
-            server->acceptor_count++;
+            server->state.stats[server->state.acceptor_count++] =
+                &server->acceptors[i]->service.loop.stats;
     }
     if (r)
         snprintf(error, error_size, "cannot set up acceptor threads: %s%s", strerror(-r),
@@ -103,47 +62,23 @@ static int make_acceptors(struct server *server, char *error, size_t error_size)
     return r;
 }
 
-static int check_options(const struct server_options *options, char *error, size_t error_size)
+int server_new(struct hub *hub, const struct server_parts *parts,
+               const struct server_options *options, struct server **ret_server, char *error,
+               size_t error_size)
 {
-    const char *fault = NULL;
-    if (options->listen_count > LISTEN_MAX)
-        fault = "there are more than 16 addresses to listen on";
-    else if (options->listen_count == 0 && !options->feed)
-        fault = "there is neither an address to listen on nor a feed";
-    else if (options->acceptors < 1 || options->acceptors > ACCEPTORS_MAX)
-        fault = "the number of acceptors is not between 1 and 64";
-    else if (options->body_max > DATA_BYTES_MAX)
-        fault = "the largest body is above 16 MiB";
-    else if (options->head_bytes_max > HEAD_BYTES_MAX ||
-             options->target_bytes_max > TARGET_BYTES_MAX)
-        fault = "the largest head is above 16 KiB or the largest target above 8 KiB";
-    else if (options->allow_origin && (strpbrk(options->allow_origin, "\r\n") ||
-                                       strlen(options->allow_origin) > ORIGIN_BYTES_MAX))
-        fault = "the allowed origin is longer than 1,024 bytes or has a line end";
-    if (!fault)
-        return 0;
-    snprintf(error, error_size, "cannot start the server: %s", fault);
-    return -EINVAL;
-}
-
-int server_new(struct hub *hub, const struct server_options *options, struct server **ret_server,
-               char *error, size_t error_size)
-{
-    int r = check_options(options, error, error_size);
-    if (r)
-        return r;
+    const char *fault = server_options_fault(options);
+    if (fault) {
+        snprintf(error, error_size, "cannot start the server: %s", fault);
+        return -EINVAL;
+    }
     struct server *server = calloc(1, sizeof(*server));
     if (!server) {
         snprintf(error, error_size, "cannot start the server: out of memory");
         return -ENOMEM;
     }
-    server->started_ns = clock_ns();
-    server->hub = hub;
     server->options = *options;
-    pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->reached, NULL);
-    set_limits(&server->limits, options);
-    r = open_listeners(server, error, error_size);
+    server_state_init(&server->state, hub, parts, options);
+    int r = open_listeners(server, error, error_size);
     if (!r)
         r = make_acceptors(server, error, error_size);
     if (r) {
@@ -156,8 +91,8 @@ int server_new(struct hub *hub, const struct server_options *options, struct ser
 
 static void close_listeners(struct server *server)
 {
-    for (unsigned i = 0; i < server->listener_count; i++)
-        listener_close(&server->listeners[i]);
+    for (unsigned i = 0; i < server->state.listener_count; i++)
+        listener_close(&server->state.listeners[i]);
 }
 
 struct server *server_free(struct server *server)
@@ -165,41 +100,29 @@ struct server *server_free(struct server *server)
     if (!server)
         return NULL;
     CHECK(server->running == 0);
-    for (unsigned i = 0; i < server->acceptor_count; i++)
+    for (unsigned i = 0; i < server->state.acceptor_count; i++)
         acceptor_free(server->acceptors[i]);
     free(server->acceptors);
     close_listeners(server);
-    pthread_cond_destroy(&server->reached);
-    pthread_mutex_destroy(&server->lock);
+    server_state_deinit(&server->state);
     free(server);
     return NULL;
+}
+
+static void wake_all(struct server *server)
+{
+    for (unsigned i = 0; i < server->running; i++)
+        acceptor_wake(server->acceptors[i]);
 }
 
 int server_reload(struct server *server, const struct server_options *options)
 {
     struct server_options changed = server->options;
-    changed.feed_uid = options->feed_uid;
-    changed.feed_gid = options->feed_gid;
-    changed.connections_max = options->connections_max;
-    changed.subscribers_max = options->subscribers_max;
-    changed.body_max = options->body_max;
-    changed.head_bytes_max = options->head_bytes_max;
-    changed.target_bytes_max = options->target_bytes_max;
-    changed.head_timeout_ms = options->head_timeout_ms;
-    changed.body_timeout_ms = options->body_timeout_ms;
-    changed.keep_alive_timeout_ms = options->keep_alive_timeout_ms;
-    changed.publish_wait_ms = options->publish_wait_ms;
-    changed.allow_origin = options->allow_origin;
-    char error[128];
-    int r = check_options(&changed, error, sizeof(error));
-    if (r)
-        return r;
-    pthread_mutex_lock(&server->lock);
-    set_limits(&server->limits, &changed);
-    pthread_mutex_unlock(&server->lock);
-    atomic_fetch_add_explicit(&server->reloads, 1, memory_order_release);
-    for (unsigned i = 0; i < server->running; i++)
-        acceptor_wake(server->acceptors[i]);
+    server_options_change(&changed, options);
+    if (server_options_fault(&changed))
+        return -EINVAL;
+    server_state_limit(&server->state, &changed);
+    wake_all(server);
     return 0;
 }
 
@@ -212,7 +135,7 @@ int server_start(struct server *server)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int r = 0;
-    for (unsigned i = 0; i < server->acceptor_count && !r; i++) {
+    for (unsigned i = 0; i < server->state.acceptor_count && !r; i++) {
         struct acceptor *acceptor = server->acceptors[i];
         r = -pthread_create(&acceptor->thread, NULL, acceptor_run, acceptor);
         if (!r)
@@ -226,26 +149,18 @@ int server_start(struct server *server)
 
 static void enter_phase(struct server *server, enum server_phase phase)
 {
-    atomic_store_explicit(&server->phase, phase, memory_order_release);
-    for (unsigned i = 0; i < server->running; i++)
-        acceptor_wake(server->acceptors[i]);
-}
-
-static void wait_for_acceptors(struct server *server, const unsigned *count)
-{
-    pthread_mutex_lock(&server->lock);
-    while (*count < server->running)
-        pthread_cond_wait(&server->reached, &server->lock);
-    pthread_mutex_unlock(&server->lock);
+    atomic_store_explicit(&server->state.phase, phase, memory_order_release);
+    wake_all(server);
 }
 
 void server_stop(struct server *server)
 {
+    struct server_state *state = &server->state;
     enter_phase(server, PHASE_TAKING);
-    wait_for_acceptors(server, &server->accepted);
+    server_state_await(state, &state->accepted, server->running);
     close_listeners(server);
-    wait_for_acceptors(server, &server->taken);
-    hub_close(server->hub);
+    server_state_await(state, &state->taken, server->running);
+    hub_close(state->hub);
     enter_phase(server, PHASE_CLOSED);
     for (unsigned i = 0; i < server->running; i++)
         pthread_join(server->acceptors[i]->thread, NULL);
@@ -262,17 +177,5 @@ unsigned server_address_count(const struct server *server)
 /* The feed's listener is the one behind these. */
 const char *server_address(const struct server *server, unsigned index)
 {
-    return index < server->options.listen_count ? server->listeners[index].address : NULL;
-}
-
-void server_totals(const struct server *server, struct net_totals *ret_totals)
-{
-    *ret_totals = (struct net_totals){0};
-    for (unsigned i = 0; i < server->acceptor_count; i++) {
-        const struct net_stats *stats = &server->acceptors[i]->stats;
-#define ADD(name, kind, help)                                                                      \
-    ret_totals->name += atomic_load_explicit(&stats->name, memory_order_relaxed);
-        NET_STATS_TABLE(ADD)
-#undef ADD
-    }
+    return index < server->options.listen_count ? server->state.listeners[index].address : NULL;
 }

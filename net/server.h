@@ -8,44 +8,19 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
 #include "engine/base/base.h"
 #include "engine/hub.h"
-
-#define LISTEN_MAX 16 /* addresses of one server; picked by hand */
-
-struct server_options {
-    const char *listen[LISTEN_MAX]; /* "ADDR:PORT", "[V6]:PORT" or "unix:PATH"; borrowed */
-    unsigned listen_count;
-    const char *feed;   /* path of the feed socket; NULL: no feed; borrowed */
-    mode_t feed_mode;   /* 0660 */
-    int64_t feed_uid;   /* only this peer uid may publish; -1: any that the file mode lets in */
-    int64_t feed_gid;   /* likewise by peer gid */
-    unsigned acceptors; /* 1 to ACCEPTORS_MAX */
-    uint32_t connections_max; /* connections that are not subscribers, feeds included */
-    uint32_t subscribers_max;
-    uint32_t body_max;         /* bytes of a publish body and of one event's data on the feed */
-    uint32_t head_bytes_max;   /* HEAD_BYTES_MAX at most */
-    uint32_t target_bytes_max; /* TARGET_BYTES_MAX at most */
-    uint32_t head_timeout_ms;  /* from a request's first byte to the end of its head */
-    uint32_t body_timeout_ms;
-    uint32_t keep_alive_timeout_ms; /* a keep-alive connection without a request */
-    uint32_t publish_wait_ms;       /* how long an HTTP publish waits for room before 503 */
-    const char *allow_origin; /* Access-Control-Allow-Origin; NULL: no CORS headers; borrowed */
-};
-
-void server_options_default(struct server_options *options);
+#include "net/server_options.h"
 
 struct server;
+struct server_parts; /* which kinds of connections it serves: net/handlers/parts.h has ours */
 
 /* 0, or a negative errno with one sentence in `error` that names the address, path or limit and
  * says what to do. A stale socket file of a dead server is replaced, one of a live server is not.
  */
-MUST_USE int server_new(struct hub *hub, const struct server_options *options,
-                        struct server **ret_server, char *error, size_t error_size);
+MUST_USE int server_new(struct hub *hub, const struct server_parts *parts,
+                        const struct server_options *options, struct server **ret_server,
+                        char *error, size_t error_size);
 MUST_USE int server_start(struct server *server);
 
 /* "http://127.0.0.1:8080", "unix:/run/x.sock": one per listener, with the port that was taken. */
@@ -64,7 +39,7 @@ const char *server_address(const struct server *server, unsigned index);
  */
 MUST_USE int server_reload(struct server *server, const struct server_options *options);
 
-/* Leaving, design section 4 "Drain", steps 1 to 4: accepts what waits, closes the listeners, takes
+/* Leaving, docs/architecture.md, "Drain": accepts what waits, closes the listeners, takes
  * what one last read of each connection returns, closes the hub (hub_close), answers the rest with
  * 503 or `error: stopping`, joins the acceptors. The caller then calls hub_stop. */
 void server_stop(struct server *server);

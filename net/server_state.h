@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of a server, shared by its acceptors: see server.h for its face.
+ * What the acceptors of one server share: see server.h for whom it belongs to.
  *
  * Everything is written before the first acceptor starts and is read only from then on, but for
  * this: `connections`, `phase` and `reloads` are atomics; `limits` and the counts of who has
@@ -12,12 +12,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "net/connection.h"
+#include "engine/hub.h"
 #include "net/listener.h"
+#include "net/loop.h"
 #include "net/net_stats.h"
-#include "net/server.h"
+#include "net/server_options.h"
 
-/* Design section 4, "Drain". The stopping thread moves it on, every acceptor follows. */
+/* docs/architecture.md, "Drain". The stopping thread moves it on, every acceptor follows. */
 enum server_phase {
     PHASE_RUNNING,
     PHASE_TAKING, /* accept what waits, read every connection once more */
@@ -26,8 +27,6 @@ enum server_phase {
 
 #define LISTENERS_MAX (LISTEN_MAX + 1) /* the feed's is one more */
 
-struct acceptor;
-
 /* The options that server_reload changes, and what follows from them. */
 struct server_limits {
     struct server_options options; /* allow_origin is NULL or `origin` */
@@ -35,15 +34,14 @@ struct server_limits {
     char origin[ORIGIN_BYTES_MAX + 1];
 };
 
-struct server {
+struct server_state {
     struct hub *hub;
-    struct server_options options; /* as it was made */
+    const struct server_parts *parts; /* service.h */
     int64_t started_ns;
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
-    struct acceptor **acceptors;
     unsigned acceptor_count;
-    unsigned running; /* acceptors whose thread was started */
+    const struct net_stats *stats[ACCEPTORS_MAX]; /* one set an acceptor */
 
     _Atomic uint32_t connections; /* open ones that count against connections_max */
     _Atomic int phase; /* enum server_phase; release by server_stop, acquire by acceptors */
@@ -58,7 +56,21 @@ struct server {
     unsigned taken;         /* acceptors that have read every connection once more */
 };
 
+void server_state_init(struct server_state *state, struct hub *hub,
+                       const struct server_parts *parts, const struct server_options *options);
+/* The listeners are closed. */
+void server_state_deinit(struct server_state *state);
+
+/* Other limits from now on; acceptors look when they are woken. `options` were checked. Any thread.
+ * */
+void server_state_limit(struct server_state *state, const struct server_options *options);
 /* A copy of the limits that hold now. Any thread. */
-void server_limits_copy(struct server *server, struct server_limits *ret_limits);
+void server_state_limits(struct server_state *state, struct server_limits *ret_limits);
+
+/* One more acceptor has got so far: `count` is state->accepted or state->taken. */
+void server_state_reach(struct server_state *state, unsigned *count);
+/* Until so many have. */
+void server_state_await(struct server_state *state, const unsigned *count, unsigned acceptors);
+
 /* Sums the counters of all acceptors. Any thread. */
-void server_totals(const struct server *server, struct net_totals *ret_totals);
+void server_state_totals(const struct server_state *state, struct net_totals *ret_totals);

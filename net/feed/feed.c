@@ -3,53 +3,88 @@
 #include "net/feed/feed.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
+#include <sys/socket.h>
+
+static const struct connection_operations operations;
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-struct feed *feed_new(struct acceptor *acceptor, int fd)
+static struct connection *feed_new(struct service *service, int fd)
 {
     struct feed *feed = calloc(1, sizeof(*feed));
     if (!feed)
         return NULL;
-    connection_init(&feed->connection, acceptor, SOURCE_FEED, fd);
-    event_text_init(&feed->parser, acceptor->limits.options.body_max, true);
-    return feed;
+    connection_init(&feed->connection, &service->loop, &operations, fd);
+    event_text_init(&feed->parser, service->limits.options.body_max, true);
+    return &feed->connection;
 }
 
-void feed_limit(struct feed *feed)
+static const char *feed_check(const struct service *service, int fd)
 {
-    event_text_limit(&feed->parser, feed->connection.acceptor->limits.options.body_max);
+    const struct server_options *options = &service->limits.options;
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    if (options->feed_uid < 0 && options->feed_gid < 0)
+        return NULL;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
+        (options->feed_uid >= 0 && options->feed_uid != (int64_t)peer.uid) ||
+        (options->feed_gid >= 0 && options->feed_gid != (int64_t)peer.gid))
+        return "this user or group may not publish here";
+    return NULL;
 }
 
-size_t feed_memory(const struct feed *feed)
+static size_t feed_refusal(const char *sentence, char *out, size_t size)
 {
+    int len = snprintf(out, size, "error: %s\n\n", sentence);
+    CHECK(len > 0 && (size_t)len < size);
+    return (size_t)len;
+}
+
+static void feed_start(struct connection *connection)
+{
+    net_count(&connection->loop->stats.feeds_open);
+    net_count(&connection->loop->stats.feeds_accepted);
+    connection_want(connection, EPOLLIN);
+}
+
+static void on_limits(struct connection *connection)
+{
+    struct feed *feed = (struct feed *)connection;
+    event_text_limit(&feed->parser, service_of(connection)->limits.options.body_max);
+}
+
+static size_t feed_memory(const struct connection *connection)
+{
+    const struct feed *feed = (const struct feed *)connection;
     return sizeof(*feed) + (feed->input ? READ_BYTES : 0) + feed->parser.data_capacity +
-           feed->gathered_bytes + feed->connection.output_capacity;
+           feed->gathered_bytes + connection->output_capacity;
 }
 
-void feed_start(struct feed *feed)
+static void on_closed(struct connection *connection)
 {
-    net_count(&feed->connection.acceptor->stats.feeds_open);
-    net_count(&feed->connection.acceptor->stats.feeds_accepted);
-    connection_want(&feed->connection, EPOLLIN);
+    struct service *service = service_of(connection);
+    waiters_remove(&service->waiters, &((struct feed *)connection)->waiter);
+    net_uncount(&service->loop.stats.feeds_open);
+    service_leave(service);
 }
 
-void feed_on_closed(struct feed *feed)
+static void feed_free(struct connection *connection)
 {
-    acceptor_unwait(feed->connection.acceptor, &feed->waiter);
-    net_uncount(&feed->connection.acceptor->stats.feeds_open);
-}
-
-void feed_free(struct feed *feed)
-{
+    struct feed *feed = (struct feed *)connection;
     for (unsigned i = feed->done; i < feed->count; i++)
         frame_unref(feed->entries[i].frame);
     event_text_deinit(&feed->parser);
     free(feed->input);
-    connection_deinit(&feed->connection);
+    connection_deinit(connection);
     free(feed);
 }
+
+const struct connection_kind feed_kind = {
+    .new = feed_new,
+    .start = feed_start,
+    .check = feed_check,
+    .refusal = feed_refusal,
+};
 
 /* --- answers ------------------------------------------------------------------------------- */
 
@@ -112,14 +147,14 @@ struct given_id {
 static void finish_run(struct feed *feed, unsigned count, uint64_t first,
                        const struct given_id *given)
 {
-    struct acceptor *acceptor = feed->connection.acceptor;
-    uint64_t epoch = hub_epoch(acceptor->hub);
+    struct service *service = service_of(&feed->connection);
+    uint64_t epoch = hub_epoch(service->hub);
     for (unsigned i = 0; i < count; i++) {
         struct feed_entry *entry = &feed->entries[feed->done + i];
         char ours[ID_LEN];
         struct text id = {given[i].bytes, given[i].len};
         entry->frame = NULL;
-        net_count(&acceptor->stats.feed_events);
+        net_count(&service->loop.stats.feed_events);
         if (!entry->ack_len)
             continue;
         if (!id.len) {
@@ -142,7 +177,7 @@ static int publish_once(struct feed *feed, struct frame *const *frames, unsigned
         if (needed)
             memcpy(given[i].bytes, frame_id(frames[i]).at, given[i].len);
     }
-    int r = hub_publish(feed->connection.acceptor->hub, frames, count, &first);
+    int r = hub_publish(service_of(&feed->connection)->hub, frames, count, &first);
     if (r == 0)
         finish_run(feed, count, first, given);
     return r;
@@ -166,21 +201,21 @@ static const char *publish_fault(int r)
 /* Publishes the next run or a part of it. HUB_BUSY: it must wait, `ret_count` entries of it. */
 static int publish_run(struct feed *feed, unsigned *ret_count)
 {
-    struct acceptor *acceptor = feed->connection.acceptor;
+    struct service *service = service_of(&feed->connection);
     struct frame *frames[TURN_EVENTS];
     unsigned count = gather_run(feed, frames);
     bool wait_no = feed->entries[feed->done].wait_no;
     int r = HUB_BUSY;
-    if (!waiters_hold(&acceptor->waiters, frames, one_channel(frames, count)))
+    if (!waiters_hold(&service->waiters, frames, one_channel(frames, count)))
         r = publish_once(feed, frames, count);
     if (r == HUB_BUSY && count > 1) {
         /* Narrower: one event that may not wait, or one channel, so that only it is waited for. */
         count = wait_no ? 1 : one_channel(frames, count);
-        if (!waiters_hold(&acceptor->waiters, frames, count))
+        if (!waiters_hold(&service->waiters, frames, count))
             r = publish_once(feed, frames, count);
     }
     if (r == HUB_BUSY && wait_no) {
-        net_count(&acceptor->stats.feed_events_busy);
+        net_count(&service->loop.stats.feed_events_busy);
         drop_run(feed, count, "busy");
         return 0;
     }
@@ -192,37 +227,8 @@ static int publish_run(struct feed *feed, unsigned *ret_count)
     return r;
 }
 
-/* Publishes and answers all that is gathered. False: it waits for room. */
-static bool publish_all(struct feed *feed)
-{
-    struct acceptor *acceptor = feed->connection.acceptor;
-    while (feed->done < feed->count) {
-        if (!feed->entries[feed->done].frame) {
-            net_count(&acceptor->stats.feed_events_refused);
-            answer_entry_error(feed, &feed->entries[feed->done++], feed->error);
-            continue;
-        }
-        unsigned count = 0;
-        if (publish_run(feed, &count) != HUB_BUSY)
-            continue;
-        struct frame *frames[TURN_EVENTS];
-        (void)gather_run(feed, frames);
-        bool held = waiters_hold(&acceptor->waiters, frames, count);
-        feed->waiting = count;
-        acceptor_wait(acceptor, &feed->waiter, &feed->connection, frames, count);
-        if (held)
-            return false;
-        /* Once more after arming: room that appeared since the refusal would not be told. */
-        hub_waiter_arm(acceptor->hub, &acceptor->hub_waiter);
-        if (!feed_retry(feed))
-            return false;
-    }
-    feed->done = feed->count = 0;
-    feed->gathered_bytes = 0;
-    return true;
-}
-
-bool feed_retry(struct feed *feed)
+/* What waits for room is tried again. True if it is published, or cannot ever be. */
+static bool retry(struct feed *feed)
 {
     struct frame *frames[TURN_EVENTS];
     (void)gather_run(feed, frames);
@@ -233,9 +239,39 @@ bool feed_retry(struct feed *feed)
     if (r)
         drop_run(feed, count, publish_fault(r));
     feed->waiting = 0;
-    acceptor_unwait(feed->connection.acceptor, &feed->waiter);
+    waiters_remove(&service_of(&feed->connection)->waiters, &feed->waiter);
     /* The rest of what it holds is its next turn, behind the others. */
     connection_ready(&feed->connection);
+    return true;
+}
+
+/* Publishes and answers all that is gathered. False: it waits for room. */
+static bool publish_all(struct feed *feed)
+{
+    struct service *service = service_of(&feed->connection);
+    while (feed->done < feed->count) {
+        if (!feed->entries[feed->done].frame) {
+            net_count(&service->loop.stats.feed_events_refused);
+            answer_entry_error(feed, &feed->entries[feed->done++], feed->error);
+            continue;
+        }
+        unsigned count = 0;
+        if (publish_run(feed, &count) != HUB_BUSY)
+            continue;
+        struct frame *frames[TURN_EVENTS];
+        (void)gather_run(feed, frames);
+        bool held = waiters_hold(&service->waiters, frames, count);
+        feed->waiting = count;
+        waiters_add(&service->waiters, &feed->waiter, &feed->connection, frames, count);
+        if (held)
+            return false;
+        /* Once more after arming: room that appeared since the refusal would not be told. */
+        waiters_arm(&service->waiters);
+        if (!retry(feed))
+            return false;
+    }
+    feed->done = feed->count = 0;
+    feed->gathered_bytes = 0;
     return true;
 }
 
@@ -261,7 +297,7 @@ static void add_refusal(struct feed *feed, const char *sentence)
 static bool add_event(struct feed *feed)
 {
     struct frame *frame;
-    int r = hub_frame(feed->connection.acceptor->hub, &feed->parser.event, &frame);
+    int r = hub_frame(service_of(&feed->connection)->hub, &feed->parser.event, &frame);
     if (r) {
         add_refusal(feed, r < 0 ? "out of memory" : frame_fault_text((enum frame_fault)r));
         return false;
@@ -324,12 +360,12 @@ static void settle(struct feed *feed)
     if (!has_input(feed))
         free(TAKE(feed->input));
     uint32_t events = connection_has_output(connection) ? EPOLLOUT : 0;
-    if (link_is_listed(&feed->waiter.order)) {
+    if (waiter_waits(&feed->waiter)) {
         connection_want(connection, events);
         return;
     }
     if (is_held(feed)) {
-        net_count(&connection->acceptor->stats.feeds_held);
+        net_count(&connection->loop->stats.feeds_held);
         connection_want(connection, events);
         return;
     }
@@ -362,10 +398,10 @@ static void turn(struct feed *feed)
     settle(feed);
 }
 
-void feed_on_event(struct feed *feed)
+static void on_event(struct connection *connection)
 {
-    struct connection *connection = &feed->connection;
-    if (link_is_listed(&feed->waiter.order)) {
+    struct feed *feed = (struct feed *)connection;
+    if (waiter_waits(&feed->waiter)) {
         settle(feed);
         return;
     }
@@ -375,15 +411,22 @@ void feed_on_event(struct feed *feed)
     turn(feed);
 }
 
-void feed_on_ready(struct feed *feed)
+static void on_ready(struct connection *connection)
 {
-    if (!link_is_listed(&feed->waiter.order))
+    struct feed *feed = (struct feed *)connection;
+    if (!waiter_waits(&feed->waiter))
         turn(feed);
 }
 
-void feed_stop(struct feed *feed)
+static bool on_room(struct connection *connection)
 {
-    acceptor_unwait(feed->connection.acceptor, &feed->waiter);
+    return retry((struct feed *)connection);
+}
+
+static void on_stop(struct connection *connection)
+{
+    struct feed *feed = (struct feed *)connection;
+    waiters_remove(&service_of(connection)->waiters, &feed->waiter);
     while (feed->done < feed->count) {
         if (feed->entries[feed->done].frame)
             drop_run(feed, 1, "stopping");
@@ -392,5 +435,16 @@ void feed_stop(struct feed *feed)
     }
     /* Also without an event at hand: whoever wants no acks learns here that nobody reads on. */
     answer_error(feed, "stopping", (struct text){NULL, 0});
-    connection_finish(&feed->connection);
+    connection_finish(connection);
 }
+
+static const struct connection_operations operations = {
+    .on_event = on_event,
+    .on_ready = on_ready,
+    .on_room = on_room,
+    .on_limits = on_limits,
+    .on_stop = on_stop,
+    .on_closed = on_closed,
+    .memory = feed_memory,
+    .free = feed_free,
+};

@@ -17,8 +17,9 @@
  */
 #pragma once
 
-#include "net/acceptor.h"
 #include "net/feed/event_text.h"
+#include "net/service.h"
+#include "net/waiters.h"
 
 /* One gathered event, or a refusal in its place. */
 struct feed_entry {
@@ -42,20 +43,5 @@ struct feed {
     struct feed_entry entries[TURN_EVENTS];
 };
 
-/* Takes the fd over; NULL: out of memory, and the fd stays with the caller. */
-MUST_USE struct feed *feed_new(struct acceptor *acceptor, int fd);
-/* Of a connection that is closed. */
-void feed_free(struct feed *feed);
-void feed_start(struct feed *feed);
-/* Takes over the acceptor's limits, which have changed. */
-void feed_limit(struct feed *feed);
-/* Bytes that it holds, for memory_max. */
-size_t feed_memory(const struct feed *feed);
-
-void feed_on_event(struct feed *feed);
-void feed_on_ready(struct feed *feed);
-void feed_on_closed(struct feed *feed);
-/* What waits for room is tried again. True if it is published, or cannot ever be. */
-bool feed_retry(struct feed *feed);
-/* The server stops: whatever is not published is told so. */
-void feed_stop(struct feed *feed);
+/* What accept.c makes of a feed's socket. */
+extern const struct connection_kind feed_kind;

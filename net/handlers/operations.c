@@ -17,12 +17,12 @@ struct row {
     uint64_t value;
 };
 
-static void read_rows(const struct server *server, struct row rows[ENGINE_ROWS + NET_ROWS])
+static void read_rows(const struct server_state *server, struct row rows[ENGINE_ROWS + NET_ROWS])
 {
     struct stats stats;
     struct net_totals totals;
     hub_stats(server->hub, &stats);
-    server_totals(server, &totals);
+    server_state_totals(server, &totals);
     unsigned i = 0;
 #define ENGINE_ROW(name, kind, help) rows[i++] = (struct row){#name, #kind, help, stats.name};
     STATS_TABLE(ENGINE_ROW)
@@ -31,12 +31,12 @@ static void read_rows(const struct server *server, struct row rows[ENGINE_ROWS +
     CHECK(i == ENGINE_ROWS + NET_ROWS);
 }
 
-static uint64_t uptime_s(const struct server *server)
+static uint64_t uptime_s(const struct server_state *server)
 {
     return (uint64_t)((clock_ns() - server->started_ns) / 1000000000);
 }
 
-char *operations_stats(const struct server *server)
+char *operations_stats(const struct server_state *server)
 {
     struct row rows[ENGINE_ROWS + NET_ROWS];
     read_rows(server, rows);
@@ -52,7 +52,7 @@ char *operations_stats(const struct server *server)
     return text;
 }
 
-char *operations_metrics(const struct server *server)
+char *operations_metrics(const struct server_state *server)
 {
     struct row rows[ENGINE_ROWS + NET_ROWS];
     read_rows(server, rows);

@@ -14,5 +14,5 @@
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 /* NUL-terminated, or NULL: out of memory. */
-MUST_USE char *operations_stats(const struct server *server);
-MUST_USE char *operations_metrics(const struct server *server);
+MUST_USE char *operations_stats(const struct server_state *server);
+MUST_USE char *operations_metrics(const struct server_state *server);

@@ -10,7 +10,7 @@
 
 void client_unwait(struct client *client)
 {
-    acceptor_unwait(client->connection.acceptor, &client->waiter);
+    waiters_remove(&service_of(&client->connection)->waiters, &client->waiter);
     for (unsigned i = 0; i < client->frame_count; i++)
         frame_unref(client->frames[i]);
     client->frame_count = 0;
@@ -64,7 +64,7 @@ static void answer_published(struct client *client, const json_t *given, unsigne
         client_answered(client);
         return;
     }
-    char *text = format_ids(hub_epoch(client->connection.acceptor->hub), given, count, first);
+    char *text = format_ids(hub_epoch(service_of(&client->connection)->hub), given, count, first);
     /* The events are out: 200 even if there is no memory to say their ids. */
     answer_send(client, &(struct answer){.status = 200,
                                          .content_type = "application/json",
@@ -79,7 +79,7 @@ static int publish_once(struct client *client, struct frame *const *frames, unsi
 {
     json_t *given = given_ids(frames, count);
     uint64_t first = 0;
-    int r = hub_publish(client->connection.acceptor->hub, frames, count, &first);
+    int r = hub_publish(service_of(&client->connection)->hub, frames, count, &first);
     if (r == 0) {
         answer_published(client, given, count, first);
     } else if (r != HUB_BUSY) {
@@ -97,7 +97,7 @@ static int publish_once(struct client *client, struct frame *const *frames, unsi
 static void wait_for_room(struct client *client, struct frame *const *frames, unsigned count)
 {
     struct connection *connection = &client->connection;
-    struct acceptor *acceptor = connection->acceptor;
+    struct service *service = service_of(connection);
     struct frame **kept = calloc(count, sizeof(struct frame *));
     if (!kept) {
         for (unsigned i = 0; i < count; i++)
@@ -112,20 +112,20 @@ static void wait_for_room(struct client *client, struct frame *const *frames, un
     client->frame_bytes = count * sizeof(struct frame *);
     for (unsigned i = 0; i < count; i++)
         client->frame_bytes += frame_memory(kept[i]);
-    bool held = waiters_hold(&acceptor->waiters, kept, count);
-    acceptor_wait(acceptor, &client->waiter, connection, kept, count);
+    bool held = waiters_hold(&service->waiters, kept, count);
+    waiters_add(&service->waiters, &client->waiter, connection, kept, count);
     connection_deadline(connection, DEADLINE_ROOM);
     connection_want(connection, 0);
     if (held || connection->closed)
         return;
     /* Once more after arming: room that appeared since the refusal would not be told. */
-    hub_waiter_arm(acceptor->hub, &acceptor->hub_waiter);
+    waiters_arm(&service->waiters);
     (void)client_retry(client);
 }
 
 bool client_retry(struct client *client)
 {
-    struct acceptor *acceptor = client->connection.acceptor;
+    struct service *service = service_of(&client->connection);
     struct frame **frames = client->frames;
     unsigned count = client->frame_count;
     /* Not ours any more if it is published; the answer may end the connection. */
@@ -137,22 +137,22 @@ bool client_retry(struct client *client)
         return false;
     }
     client->frame_bytes = 0;
-    acceptor_unwait(acceptor, &client->waiter);
+    waiters_remove(&service->waiters, &client->waiter);
     free(frames);
     return true;
 }
 
 static void publish(struct client *client, struct frame *const *frames, unsigned count)
 {
-    struct acceptor *acceptor = client->connection.acceptor;
-    if (waiters_hold(&acceptor->waiters, frames, count) ||
+    struct service *service = service_of(&client->connection);
+    if (waiters_hold(&service->waiters, frames, count) ||
         publish_once(client, frames, count) == HUB_BUSY)
         wait_for_room(client, frames, count);
 }
 
 void client_publish(struct client *client, const struct route *route)
 {
-    struct acceptor *acceptor = client->connection.acceptor;
+    struct service *service = service_of(&client->connection);
     const struct http_request *request = &client->parser.request;
     struct publish_body body = {.content_type = http_text(client->input, request->content_type),
                                 .bytes = http_text(client->input, request->body),
@@ -165,10 +165,10 @@ void client_publish(struct client *client, const struct route *route)
     char error[PUBLISH_ERROR_BYTES];
     unsigned count = 1;
     int r = client->is_send
-                ? publish_body_decode_send(acceptor->hub, body.bytes, acceptor->frames, error)
-                : publish_body_decode(acceptor->hub, &body, acceptor->frames, &count, error);
+                ? publish_body_decode_send(service->hub, body.bytes, service->frames, error)
+                : publish_body_decode(service->hub, &body, service->frames, &count, error);
     if (r == 0) {
-        publish(client, acceptor->frames, count);
+        publish(client, service->frames, count);
         return;
     }
     if (r < 0)

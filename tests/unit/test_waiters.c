@@ -11,6 +11,8 @@
 #define HASH_B (7u + WAITER_CELLS) /* another channel, the same cell */
 #define HASH_C 8u
 
+static struct hub *hub;
+static struct loop loop;
 static struct waiters queue;
 static struct connection connections[4];
 static struct waiter slots[4];
@@ -42,11 +44,22 @@ static bool holds(uint64_t first, uint64_t second)
 
 static void set_up(void)
 {
-    memset(slots, 0, sizeof(slots));
-    waiters_init(&queue);
+    struct hub_options options;
+    hub_options_default(&options);
+    options.workers = 1;
+    cr_assert_eq(hub_new(&options, &hub), 0);
+    cr_assert_eq(loop_init(&loop, hub), 0);
+    cr_assert_eq(waiters_init(&queue, &loop), 0);
 }
 
-TestSuite(waiters, .init = set_up);
+static void tear_down(void)
+{
+    waiters_deinit(&queue);
+    loop_deinit(&loop);
+    hub_free(hub);
+}
+
+TestSuite(waiters, .init = set_up, .fini = tear_down);
 
 Test(waiters, nobody_is_held_up_by_an_empty_queue)
 {
@@ -59,7 +72,7 @@ Test(waiters, a_newcomer_queues_behind_its_own_channel_only)
     cr_expect(holds(HASH_A, HASH_A));
     cr_expect_not(holds(HASH_B, HASH_B), "a channel that only shares the cell");
     cr_expect_not(holds(HASH_C, HASH_C));
-    waiters_remove(&slots[0]);
+    waiters_remove(&queue, &slots[0]);
     cr_expect_not(holds(HASH_A, HASH_A));
 }
 
@@ -91,8 +104,8 @@ Test(waiters, order_is_order_of_arrival_and_leaving_twice_is_harmless)
 {
     for (unsigned i = 0; i < 4; i++)
         add(i, HASH_A, HASH_A);
-    waiters_remove(&slots[1]);
-    waiters_remove(&slots[1]);
+    waiters_remove(&queue, &slots[1]);
+    waiters_remove(&queue, &slots[1]);
     add(1, HASH_A, HASH_A);
     static const unsigned expected[] = {0, 2, 3, 1};
     unsigned at = 0;

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Defaults and ranges of what a server is told: see server_options.h. */
+#include "net/server_options.h"
+
+#include <string.h>
+
+#include "engine/base/machine.h"
+
+void server_options_default(struct server_options *options)
+{
+    struct machine machine;
+    machine_read("", &machine);
+    *options = (struct server_options){
+        .feed_mode = 0660,
+        .feed_uid = -1,
+        .feed_gid = -1,
+        .acceptors = machine_threads(&machine, 4, ACCEPTORS_MAX),
+        .connections_max = CONNECTIONS_DEFAULT,
+        .subscribers_max = SUBSCRIBERS_DEFAULT,
+        .body_max = DATA_BYTES_DEFAULT,
+        .head_bytes_max = HEAD_BYTES_MAX,
+        .target_bytes_max = TARGET_BYTES_MAX,
+        .head_timeout_ms = 10000,
+        .body_timeout_ms = 30000,
+        .keep_alive_timeout_ms = 75000,
+        .publish_wait_ms = 1000,
+    };
+}
+
+const char *server_options_fault(const struct server_options *options)
+{
+    const char *fault = NULL;
+    if (options->listen_count > LISTEN_MAX)
+        fault = "there are more than 16 addresses to listen on";
+    else if (options->listen_count == 0 && !options->feed)
+        fault = "there is neither an address to listen on nor a feed";
+    else if (options->acceptors < 1 || options->acceptors > ACCEPTORS_MAX)
+        fault = "the number of acceptors is not between 1 and 64";
+    else if (options->body_max > DATA_BYTES_MAX)
+        fault = "the largest body is above 16 MiB";
+    else if (options->head_bytes_max > HEAD_BYTES_MAX ||
+             options->target_bytes_max > TARGET_BYTES_MAX)
+        fault = "the largest head is above 16 KiB or the largest target above 8 KiB";
+    else if (options->allow_origin && (strpbrk(options->allow_origin, "\r\n") ||
+                                       strlen(options->allow_origin) > ORIGIN_BYTES_MAX))
+        fault = "the allowed origin is longer than 1,024 bytes or has a line end";
+    return fault;
+}
+
+void server_options_change(struct server_options *options, const struct server_options *other)
+{
+    options->feed_uid = other->feed_uid;
+    options->feed_gid = other->feed_gid;
+    options->connections_max = other->connections_max;
+    options->subscribers_max = other->subscribers_max;
+    options->body_max = other->body_max;
+    options->head_bytes_max = other->head_bytes_max;
+    options->target_bytes_max = other->target_bytes_max;
+    options->head_timeout_ms = other->head_timeout_ms;
+    options->body_timeout_ms = other->body_timeout_ms;
+    options->keep_alive_timeout_ms = other->keep_alive_timeout_ms;
+    options->publish_wait_ms = other->publish_wait_ms;
+    options->allow_origin = other->allow_origin;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What can be said to a server about listening, limits and time, and what of it may be said again
+ * while it runs (server_reload in server.h). Plain values; texts are borrowed. Any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "engine/limits.h"
+
+#define LISTEN_MAX 16 /* addresses of one server; picked by hand */
+
+struct server_options {
+    const char *listen[LISTEN_MAX]; /* "ADDR:PORT", "[V6]:PORT" or "unix:PATH"; borrowed */
+    unsigned listen_count;
+    const char *feed;   /* path of the feed socket; NULL: no feed; borrowed */
+    mode_t feed_mode;   /* 0660 */
+    int64_t feed_uid;   /* only this peer uid may publish; -1: any that the file mode lets in */
+    int64_t feed_gid;   /* likewise by peer gid */
+    unsigned acceptors; /* 1 to ACCEPTORS_MAX */
+    uint32_t connections_max; /* connections that are not subscribers, feeds included */
+    uint32_t subscribers_max;
+    uint32_t body_max;         /* bytes of a publish body and of one event's data on the feed */
+    uint32_t head_bytes_max;   /* HEAD_BYTES_MAX at most */
+    uint32_t target_bytes_max; /* TARGET_BYTES_MAX at most */
+    uint32_t head_timeout_ms;  /* from a request's first byte to the end of its head */
+    uint32_t body_timeout_ms;
+    uint32_t keep_alive_timeout_ms; /* a keep-alive connection without a request */
+    uint32_t publish_wait_ms;       /* how long an HTTP publish waits for room before 503 */
+    const char *allow_origin; /* Access-Control-Allow-Origin; NULL: no CORS headers; borrowed */
+};
+
+void server_options_default(struct server_options *options);
+/* NULL, or one sentence's end that says which value is out of its range. */
+const char *server_options_fault(const struct server_options *options);
+/* Takes over what may change while a server runs. */
+void server_options_change(struct server_options *options, const struct server_options *other);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* Limits, phases and counters that all acceptors of a server share: see server_state.h. */
+#include "net/server_state.h"
+
+#include "engine/base/clock.h"
+
+void server_state_init(struct server_state *state, struct hub *hub,
+                       const struct server_parts *parts, const struct server_options *options)
+{
+    state->started_ns = clock_ns();
+    state->hub = hub;
+    state->parts = parts;
+    pthread_mutex_init(&state->lock, NULL);
+    pthread_cond_init(&state->reached, NULL);
+    server_state_limit(state, options);
+}
+
+void server_state_deinit(struct server_state *state)
+{
+    pthread_cond_destroy(&state->reached);
+    pthread_mutex_destroy(&state->lock);
+}
+
+/* --- limits -------------------------------------------------------------------------------- */
+
+void server_state_limit(struct server_state *state, const struct server_options *options)
+{
+    int64_t ms[DEADLINE_KINDS] = {
+        [DEADLINE_IDLE] = options->keep_alive_timeout_ms,
+        [DEADLINE_HEAD] = options->head_timeout_ms,
+        [DEADLINE_BODY] = options->body_timeout_ms,
+        [DEADLINE_ROOM] = options->publish_wait_ms,
+        [DEADLINE_ANSWER] = ANSWER_MS,
+        [DEADLINE_LINGER] = LINGER_MS,
+    };
+    struct server_limits *limits = &state->limits;
+    pthread_mutex_lock(&state->lock);
+    for (unsigned i = 0; i < DEADLINE_KINDS; i++)
+        limits->deadline_ns[i] = ms[i] * 1000000;
+    limits->options = *options;
+    if (options->allow_origin) {
+        snprintf(limits->origin, sizeof(limits->origin), "%s", options->allow_origin);
+        limits->options.allow_origin = limits->origin;
+    }
+    pthread_mutex_unlock(&state->lock);
+    atomic_fetch_add_explicit(&state->reloads, 1, memory_order_release);
+}
+
+void server_state_limits(struct server_state *state, struct server_limits *ret_limits)
+{
+    pthread_mutex_lock(&state->lock);
+    *ret_limits = state->limits;
+    pthread_mutex_unlock(&state->lock);
+    if (ret_limits->options.allow_origin)
+        ret_limits->options.allow_origin = ret_limits->origin;
+}
+
+/* --- phases -------------------------------------------------------------------------------- */
+
+void server_state_reach(struct server_state *state, unsigned *count)
+{
+    pthread_mutex_lock(&state->lock);
+    (*count)++;
+    pthread_cond_signal(&state->reached);
+    pthread_mutex_unlock(&state->lock);
+}
+
+void server_state_await(struct server_state *state, const unsigned *count, unsigned acceptors)
+{
+    pthread_mutex_lock(&state->lock);
+    while (*count < acceptors)
+        pthread_cond_wait(&state->reached, &state->lock);
+    pthread_mutex_unlock(&state->lock);
+}
+
+/* --- looking ------------------------------------------------------------------------------- */
+
+void server_state_totals(const struct server_state *state, struct net_totals *ret_totals)
+{
+    *ret_totals = (struct net_totals){0};
+    for (unsigned i = 0; i < state->acceptor_count; i++) {
+        const struct net_stats *stats = state->stats[i];
+#define ADD(name, kind, help)                                                                      \
+    ret_totals->name += atomic_load_explicit(&stats->name, memory_order_relaxed);
+        NET_STATS_TABLE(ADD)
+#undef ADD
+    }
+}

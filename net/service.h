@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one acceptor's connections are served from: its loop, the hub, the limits that hold now, the
+ * queue of publishers that wait for room, and scratch room for the length of one turn.
+ *
+ * It is what a kind of connection knows of the acceptor, which is built around it (acceptor.h) and
+ * which no connection knows. The kinds themselves come from above as struct server_parts, so that
+ * neither this nor the acceptor has a list of them.
+ *
+ * Belongs to the acceptor's thread.
+ */
+#pragma once
+
+#include "net/connection.h"
+#include "net/http/route.h"
+#include "net/server_state.h"
+#include "net/waiters.h"
+
+struct service {
+    struct loop loop;
+    struct server_state *server;
+    struct hub *hub;
+    struct server_limits limits; /* its own copy */
+    struct waiters waiters;
+    bool stopping;              /* no connection is kept open for another request */
+    uint64_t subscribers_known; /* of the hub, at subscribers_known_ns */
+    uint64_t subscribers_since; /* handed off since */
+    int64_t subscribers_known_ns;
+    /* For the length of one turn. */
+    struct route route;
+    struct frame *frames[PUBLISH_EVENTS_MAX];
+};
+
+/* What a kind of connection is when it comes: how a listener's sockets become connections. */
+struct connection_kind {
+    /* Takes the fd over; NULL: out of memory, and the fd stays with the caller. */
+    struct connection *(*new)(struct service *service, int fd);
+    /* Begins to serve it. */
+    void (*start)(struct connection *connection);
+    /* NULL: the peer may come; else why not, in one sentence. Not given: anybody may. */
+    const char *(*check)(const struct service *service, int fd);
+    /* How a connection is refused, in bytes: their number. */
+    size_t (*refusal)(const char *sentence, char *out, size_t size);
+};
+
+/* What a server is made of beside itself: immutable, given to server_new. */
+struct server_parts {
+    const struct connection_kind *kinds[LISTENER_KINDS]; /* by a listener's kind */
+};
+
+#define REFUSAL_BYTES_MAX 1024 /* bytes of any kind's refusal; checked where they are made */
+
+/* 0, or a negative errno. */
+MUST_USE int service_init(struct service *service, struct server_state *server);
+void service_deinit(struct service *service);
+
+static inline struct service *service_of(const struct connection *connection)
+{
+    return LINK_OWNER(connection->loop, struct service, loop);
+}
+
+/* Takes over the server's limits, and tells all connections. */
+void service_follow_limits(struct service *service);
+
+/* One more connection against connections_max: true if it may be; then service_leave undoes it. */
+MUST_USE bool service_enter(struct service *service);
+void service_leave(struct service *service);
+
+/* True if one more subscriber is allowed. */
+MUST_USE bool service_may_subscribe(struct service *service);
