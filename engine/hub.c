@@ -227,12 +227,21 @@ void hub_close(struct hub *hub)
 
 static void sum_counters(const struct hub *hub, struct stats *stats)
 {
+    struct stats most = {0};
     for (unsigned i = 0; i < hub->worker_count; i++) {
 #define X(name, kind, help)                                                                        \
-    stats->name += atomic_load_explicit(&hub->workers[i].counters.name, memory_order_relaxed);
+    uint64_t own_##name =                                                                          \
+        atomic_load_explicit(&hub->workers[i].counters.name, memory_order_relaxed);                \
+    stats->name += own_##name;
         STATS_TABLE(X)
 #undef X
+#define X(name) most.name = own_##name > most.name ? own_##name : most.name;
+        STATS_OF_EACH(X)
+#undef X
     }
+#define X(name) stats->name = most.name;
+    STATS_OF_EACH(X)
+#undef X
 }
 
 void hub_stop(struct hub *hub)

@@ -9,11 +9,21 @@
 
 #include <stdint.h>
 
+/* Each worker has these for all channels, so that they are not summed: the most that one has. */
+#define STATS_OF_EACH(X)                                                                           \
+    X(channels)                                                                                    \
+    X(channels_dropped)                                                                            \
+    X(history_events)                                                                              \
+    X(history_bytes)                                                                               \
+    X(evicted)                                                                                     \
+    X(evicted_memory)
+
 #define STATS_TABLE(X)                                                                             \
     X(published, counter, "Events published")                                                      \
     X(publish_busy, counter, "Publish attempts refused for want of room")                          \
     X(in_flight_bytes, gauge, "Bytes published and not yet swept by every worker")                 \
     X(memory_bytes, gauge, "Bytes of events, subscribers and connections, for memory-max")         \
+    X(intake_stalled, counter, "Turns in which a worker had no memory to keep the next event")     \
     X(evicted_memory, counter, "Events evicted because of memory-max")                             \
     X(subscribers, gauge, "Subscribers connected")                                                 \
     X(subscribers_lagging, gauge, "Subscribers that do not have everything yet")                   \
@@ -35,6 +45,7 @@
     X(closed_cut, counter, "Subscribers cut when the drain timeout ended")                         \
     X(refused_full, counter, "Subscribers refused: no worker had room")                            \
     X(refused_memory, counter, "Subscribers refused: out of memory")                               \
+    X(refused_channels, counter, "Subscribers refused: too many channels are subscribed to")       \
     X(deliveries, counter, "Events written to subscribers, one per event and subscriber")          \
     X(delivered_bytes, counter, "Bytes written to subscribers")                                    \
     X(sends, counter, "Send operations")                                                           \
@@ -42,11 +53,11 @@
     X(heartbeats, counter, "Heartbeats written")                                                   \
     X(sweeps, counter, "Sweeps finished")                                                          \
     X(wakes, counter, "Times a parked worker was woken")                                           \
-    X(channels, gauge, "Channel records, one per channel and worker")                              \
-    X(channels_dropped, counter, "Channel records dropped with their history")                     \
+    X(channels, gauge, "Channels with history, or subscribed to on the worker that has the most")  \
+    X(channels_dropped, counter, "Channels that went with the last of their history")              \
     X(channels_held, gauge, "Channels whose publishers wait for a reading subscriber")             \
-    X(history_events, gauge, "Events in history, one per event and worker")                        \
-    X(history_bytes, gauge, "Bytes of the events in history, one per event and worker")            \
+    X(history_events, gauge, "Events in history")                                                  \
+    X(history_bytes, gauge, "Bytes of the events in history")                                      \
     X(evicted, counter, "Events evicted from history")
 
 struct stats {
