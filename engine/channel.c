@@ -8,7 +8,7 @@
 
 void channels_init(struct channels *channels, const struct hash_key *key)
 {
-    *channels = (struct channels){.key = key};
+    *channels = (struct channels){.key = key, .most = CHANNELS_MAX};
 }
 
 static void channel_free(struct channel *channel)
@@ -71,7 +71,7 @@ struct channel *channels_make(struct channels *channels, uint64_t hash, struct t
     return channel;
 }
 
-void channels_note_lost(struct channels *channels, uint64_t hash, uint64_t sequence)
+static void note_dropped(struct channels *channels, uint64_t hash, uint64_t sequence)
 {
     if (sequence <= channels->forgotten_through)
         return;
@@ -97,7 +97,7 @@ void channels_drop(struct channels *channels, struct channel *channel)
     CHECK(!channel->dirty && !channel->finishing);
     channels_untouch(channels, channel);
     if (!MUTATION(drop_forgotten))
-        channels_note_lost(channels, channel->hash, channel->history.evicted_through);
+        note_dropped(channels, channel->hash, channel->history.evicted_through);
     uint64_t *value = map_find(&channels->map, channel->hash);
     CHECK(value);
     struct channel *first = (struct channel *)(uintptr_t)*value;
@@ -118,6 +118,8 @@ void channels_untouch(struct channels *channels, struct channel *channel)
 {
     if (!channel->in_order)
         return;
+    if (channels->look_next == channel)
+        channels->look_next = channel->newer;
     if (channel->newer)
         channel->newer->older = channel->older;
     else

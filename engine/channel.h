@@ -51,8 +51,11 @@ struct channels {
     const struct hash_key *key;
     struct map map; /* hash -> struct channel * */
     uint32_t count;
+    uint32_t most;     /* CHANNELS_MAX, but for tests */
+    uint32_t listened; /* those with members */
     struct channel *newest, *oldest;
-    struct dropped *dropped; /* DROPPED_REMEMBERED, from the first drop on */
+    struct channel *look_next; /* where the search for one that can go continues; NULL: oldest */
+    struct dropped *dropped;   /* DROPPED_REMEMBERED, from the first drop on */
     uint64_t forgotten_through;
 };
 
@@ -66,8 +69,6 @@ struct channel *channels_find(const struct channels *channels, uint64_t hash, st
 struct channel *channels_make(struct channels *channels, uint64_t hash, struct text name);
 /* Of a channel without members and frames. */
 void channels_drop(struct channels *channels, struct channel *channel);
-/* An event that could not be kept at all: whoever resumes before it is told. */
-void channels_note_lost(struct channels *channels, uint64_t hash, uint64_t sequence);
 /* Marks the channel as the one published to last. */
 void channels_touch(struct channels *channels, struct channel *channel);
 /* Takes a channel whose history is empty out of that order. */

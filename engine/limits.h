@@ -57,8 +57,11 @@
 /* --- a worker ------------------------------------------------------------------------------ */
 
 /* Channels a worker keeps. Full: the one published to longest ago that nobody listens to loses its
- * history (resuming subscribers are told); if there is none, the new subscriber gets 503. */
+ * history (resuming subscribers are told). */
 #define CHANNELS_MAX 1000000u
+/* Of them, those with subscribers, which cannot go: the others always have a record for an event
+ * that is acknowledged. More: the new subscriber gets 503. */
+#define CHANNELS_LISTENED_PART 2
 /* Sequences of evicted events remembered per channel: a resume within them is told exactly how many
  * events it missed, an older one `null`. 8 KiB, only once a channel has evicted. */
 #define EVICTED_REMEMBERED 1024u

@@ -17,6 +17,7 @@
     X(drain_too_early)      /* goodbyes before everything claimed is taken */                      \
     X(drop_forgotten)       /* a dropped channel leaves no trace of what it evicted */             \
     X(evict_past_reader)    /* history goes although a reader that is not slow needs it */         \
+    X(event_unkept)         /* an event that there is no memory for is passed over */              \
     X(flow_kept)            /* bytes in flight are not given back when a frame is evicted */       \
     X(gap_untold)           /* what was lost is passed over in silence */                          \
     X(join_too_early)       /* before everything published before the request is taken */          \

@@ -199,12 +199,18 @@ static uint64_t too_much(struct worker *worker, uint64_t max)
     return excess < worker->memory.kept_bytes ? excess : worker->memory.kept_bytes;
 }
 
+/* A worker that has had no memory for the next event for so many turns lets older history go: a
+ * failure that passes by itself costs nobody anything. */
+#define STALLED_TURNS 64
+
 /* The channels published to longest ago go first, each with a part of what it has, round by round.
  */
 bool evict_relieve(struct worker *worker)
 {
     uint64_t max = worker->limits.memory_max;
     uint64_t excess = max && worker->memory.kept_bytes ? too_much(worker, max) : 0;
+    if (worker->intake.stalled >= STALLED_TURNS && excess == 0)
+        excess = worker->memory.kept_bytes / RELIEVE_PART;
     if (excess == 0)
         return max && worker->memory.kept_bytes && worker->memory.full_turns > 0;
     batch_flush(worker);

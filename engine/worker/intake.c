@@ -2,17 +2,25 @@
 /* Frames into histories, and the records of channels: see intake.h. */
 #include "engine/worker/intake.h"
 
+#include "engine/mutation.h"
 #include "engine/worker/dirty.h"
 #include "engine/worker/evict.h"
-#include "engine/worker/release.h"
-#include "engine/worker/subscriber.h"
+#include "engine/worker/state.h"
 
-/* CHANNELS_MAX is reached, or memory ran out: the channel published to longest ago that nobody
- * listens to and nothing is under way on gives up its history. */
+/* How long a worker without memory for an event leaves it before it tries again. */
+#define STALL_NS 1000000
+
+/* CHANNELS_MAX is reached: the channel published to longest ago that nobody listens to and nothing
+ * is under way on gives up its history. It goes on where it stopped looking, so that those which
+ * are listened to are not looked at again and again. */
 static bool drop_some_channel(struct worker *worker)
 {
-    struct channel *channel = worker->channels.oldest;
-    for (int looks = 0; channel && looks < 1000; looks++, channel = channel->newer) {
+    struct channels *channels = &worker->channels;
+    for (int looks = 0; looks < 1000; looks++) {
+        struct channel *channel = channels->look_next ? channels->look_next : channels->oldest;
+        if (!channel)
+            return false;
+        channels->look_next = channel->newer;
         if (channel->member_count || channel->dirty || channel->finishing)
             continue;
         while (history_count(&channel->history))
@@ -28,7 +36,7 @@ struct channel *intake_channel(struct worker *worker, uint64_t hash, struct text
     struct channel *channel = channels_find(&worker->channels, hash, name);
     if (channel)
         return channel;
-    if (worker->channels.count >= CHANNELS_MAX && !drop_some_channel(worker))
+    if (worker->channels.count >= worker->channels.most && !drop_some_channel(worker))
         return NULL;
     channel = channels_make(&worker->channels, hash, name);
     if (!channel)
@@ -38,66 +46,72 @@ struct channel *intake_channel(struct worker *worker, uint64_t hash, struct text
     return channel;
 }
 
-/* The frame cannot be kept: everything up to it counts as evicted, and whoever lacks it is told. */
-static void lose_frame(struct worker *worker, struct channel *channel, struct frame *frame)
-{
-    release_flow(worker, frame);
-    if (!channel) {
-        channels_note_lost(&worker->channels, frame->channel_hash, frame->sequence);
-    } else {
-        if (worker->sweep.run.channel == channel)
-            worker->sweep.run.channel = NULL;
-        while (history_count(&channel->history))
-            evict_oldest(worker, channel);
-        channels_untouch(&worker->channels, channel);
-        dirty_add(worker, channel); /* or nobody would ever drop the record */
-        channel->history.evicted_through = frame->sequence;
-        channel->history.remembered_after = frame->sequence;
-        for (uint32_t i = 0; i < channel->member_count; i++) {
-            struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
-            if (subscriber->state != SUBSCRIBER_CURRENT)
-                continue;
-            subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
-            subscriber_queue(worker, subscriber);
-        }
-    }
-    COUNT(worker, evicted, 1);
-    release_frame(worker, frame);
-}
-
-/* Keeps a frame that was taken from the inbox. */
-static void intake_frame(struct worker *worker, struct frame *frame)
+/* Keeps a frame that was taken from the inbox. False: there is no memory for it now. */
+static bool intake_frame(struct worker *worker, struct frame *frame)
 {
     DCHECK(frame->sequence == worker->position);
     struct channel *channel = intake_channel(worker, frame->channel_hash, frame_channel(frame));
-    worker->position = frame->sequence + 1;
-    if (!channel || history_add(&channel->history, &worker->options->key, frame) < 0) {
-        lose_frame(worker, channel, frame);
-        return;
+    if (!channel)
+        return false;
+    if (history_add(&channel->history, &worker->options->key, frame) < 0) {
+        dirty_add(worker, channel); /* or nobody would drop the record, should it be a new one */
+        return false;
     }
+    worker->position = frame->sequence + 1;
     COUNT(worker, history_events, 1);
     COUNT(worker, history_bytes, frame->len);
     worker->memory.kept_bytes += frame_memory(frame);
     channels_touch(&worker->channels, channel);
     dirty_add(worker, channel);
+    return true;
+}
+
+/* Keeps what was taken, in order; false if one of it has to wait. */
+static bool intake_taken(struct worker *worker)
+{
+    struct intake *intake = &worker->intake;
+    for (unsigned count = intake->count; intake->first < count; intake->first++) {
+        /* Each frame's first line was written by another core. */
+        if (intake->first + 8 < count)
+            __builtin_prefetch(intake->frames[intake->first + 8]);
+        if (intake_frame(worker, intake->frames[intake->first]))
+            continue;
+        if (!MUTATION(event_unkept))
+            return false;
+        worker->position++;
+    }
+    return true;
 }
 
 bool intake_events(struct worker *worker)
 {
-    struct frame *frames[256];
+    struct intake *intake = &worker->intake;
     unsigned taken = 0;
-    while (taken < TAKE_BATCH) {
-        unsigned count = inbox_take(&worker->inbox, frames, 256);
-        for (unsigned i = 0; i < count; i++) {
-            /* Each frame's first line was written by another core. */
-            if (i + 8 < count)
-                __builtin_prefetch(frames[i + 8]);
-            intake_frame(worker, frames[i]);
+    bool kept = true;
+    while (taken < TAKE_BATCH && kept) {
+        if (intake->first == intake->count) {
+            intake->first = 0;
+            intake->count = inbox_take(&worker->inbox, intake->frames, INTAKE_FRAMES);
         }
-        taken += count;
-        if (count < 256)
+        unsigned before = intake->first;
+        kept = intake_taken(worker);
+        taken += intake->first - before;
+        if (intake->count < INTAKE_FRAMES)
             break;
+    }
+    if (taken > 0)
+        intake->stalled = 0;
+    if (!kept) {
+        intake->stalled++;
+        intake->due_ns = worker->now_ns + STALL_NS;
+        COUNT(worker, intake_stalled, 1);
     }
     worker->release.any |= taken > 0; /* slots are free again */
     return taken > 0;
+}
+
+void intake_deinit(struct worker *worker)
+{
+    for (; worker->intake.first < worker->intake.count; worker->intake.first++)
+        frame_unref(worker->intake.frames[worker->intake.first]);
 }

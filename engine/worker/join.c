@@ -222,6 +222,22 @@ static void refuse_for_memory(struct worker *worker, int fd)
     refuse(worker, fd, "the server is out of memory");
 }
 
+/* A subscriber's records stay as long as it does: with too many of them an event's channel might
+ * find none. */
+static bool may_listen(const struct worker *worker, const struct handoff *handoff)
+{
+    uint32_t most = worker->channels.most / CHANNELS_LISTENED_PART;
+    uint32_t added = 0;
+    if (worker->channels.listened + handoff->channel_count <= most)
+        return true;
+    for (unsigned i = 0; i < handoff->channel_count; i++) {
+        const struct channel *channel =
+            channels_find(&worker->channels, handoff->hashes[i], handoff->channels[i]);
+        added += !channel || channel->member_count == 0;
+    }
+    return worker->channels.listened + added <= most;
+}
+
 /* Finds or makes the channels, with their limits applied where history is asked for. */
 static int find_channels(struct worker *worker, const struct handoff *handoff,
                          struct channel **channels)
@@ -248,6 +264,11 @@ static int find_channels(struct worker *worker, const struct handoff *handoff,
 static void adopt(struct worker *worker, struct handoff *handoff)
 {
     struct channel *channels[SUBSCRIBER_CHANNELS_MAX];
+    if (!may_listen(worker, handoff)) {
+        COUNT(worker, refused_channels, 1);
+        refuse(worker, handoff->fd, "the server has as many channels with subscribers as it may");
+        return;
+    }
     struct subscriber *subscriber = subscriber_new(worker);
     if (!subscriber || find_channels(worker, handoff, channels) < 0 ||
         subscriber_join(worker, subscriber, channels, handoff->channel_count) < 0) {

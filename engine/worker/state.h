@@ -58,6 +58,15 @@ struct run {
     uint64_t last; /* sequence of the last */
 };
 
+/* intake.c: events taken from the inbox and not in their histories yet. */
+#define INTAKE_FRAMES 256u
+struct intake {
+    struct frame *frames[INTAKE_FRAMES];
+    unsigned first, count; /* those from `first` on have to wait */
+    uint32_t stalled;      /* turns in a row in which there was no memory for the next one */
+    int64_t due_ns;        /* when it is tried again */
+};
+
 /* subscriber.c: which of the records are in use. */
 struct records {
     uint32_t used;      /* ever */
@@ -172,6 +181,7 @@ struct worker {
     int64_t now_ns;            /* of this turn */
     int64_t tick_due_ns;       /* turn.c */
     uint64_t position;         /* everything before it is taken */
+    struct intake intake;
     struct channels channels;
     struct subscriber *subscribers; /* reserved address space for options->sockets records */
     struct records records;

@@ -84,6 +84,7 @@ static void leave(struct worker *worker, struct subscriber *subscriber, uint32_t
         if (subscriber->state != SUBSCRIBER_CURRENT)
             channel->behind_count--;
         channel_remove_member(channel, memberships[i].position, on_moved, worker);
+        worker->channels.listened -= channel->member_count == 0;
         if (channel->held || channel->member_count == 0)
             dirty_add(worker, channel);
     }
@@ -102,6 +103,7 @@ int subscriber_join(struct worker *worker, struct subscriber *subscriber,
         int r = channel_add_member(channels[0], index, &subscriber->position);
         if (r < 0)
             return r;
+        worker->channels.listened += channels[0]->member_count == 1;
         subscriber->channel = channels[0];
         channels[0]->behind_count++;
         return 0;
@@ -119,6 +121,7 @@ int subscriber_join(struct worker *worker, struct subscriber *subscriber,
             leave(worker, subscriber, i);
             return r;
         }
+        worker->channels.listened += channels[i]->member_count == 1;
         channels[i]->behind_count++;
     }
     return 0;

@@ -56,6 +56,8 @@ int64_t worker_due_ns(const struct worker *worker)
     int64_t due = worker->lag.live ? worker->lag.due_ns : NO_TIME;
     if (worker->tick_due_ns < due)
         due = worker->tick_due_ns;
+    if (worker->intake.stalled && worker->intake.due_ns < due)
+        due = worker->intake.due_ns;
     if (worker->drain.under_way && worker->drain.due_ns < due)
         due = worker->drain.due_ns;
     return due;

@@ -11,6 +11,7 @@
 #include "engine/io/io_uring.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/catch_up.h"
+#include "engine/worker/intake.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/sweep.h"
 #include "engine/worker/turn.h"
@@ -70,6 +71,7 @@ int worker_init(struct worker *worker, const struct worker_options *options, str
 
 void worker_deinit(struct worker *worker)
 {
+    intake_deinit(worker);
     inbox_deinit(&worker->inbox);
     channels_deinit(&worker->channels);
     batch_deinit(worker);
@@ -88,7 +90,10 @@ static void worker_run(struct worker *worker)
 {
     struct io *io = worker->io;
     while (!worker->stopped) {
-        if (worker_turn(worker) || !inbox_park(&worker->inbox))
+        if (worker_turn(worker))
+            continue;
+        /* Without memory for the next event it rests, although there are events. */
+        if (!inbox_park(&worker->inbox) && !worker->intake.stalled)
             continue;
         int64_t due = worker_due_ns(worker);
         int64_t timeout = due == NO_TIME ? -1 : due - io->operations->now_ns(io);

@@ -33,6 +33,7 @@ struct world_worker {
     unsigned index;
     bool asleep;
     uint64_t evicted[MODEL_CHANNELS_MAX]; /* at the last look */
+    uint64_t failures;                    /* of allocations, still to come: shortage.c */
 };
 
 struct publisher {
