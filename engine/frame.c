@@ -66,7 +66,7 @@ static enum frame_fault check_type(struct text type)
     if (memchr(type.at ? type.at : "", '\n', type.len) ||
         memchr(type.at ? type.at : "", '\r', type.len) || !frame_is_text(type))
         return FRAME_TYPE_TEXT;
-    return FRAME_OK;
+    return text_equals(type, TEXT(GAP_TYPE)) ? FRAME_TYPE_OURS : FRAME_OK;
 }
 
 enum frame_fault frame_check_id(struct text id)
@@ -92,7 +92,7 @@ static enum frame_fault check_event(const struct event *event)
         fault = frame_check_id(event->id);
     if (fault)
         return fault;
-    if (event->retry_ms < -1 || event->retry_ms > EVENT_RETRY_MS_MAX)
+    if (event->retry_ms < -1)
         return FRAME_RETRY_RANGE;
     if (event->data.len > DATA_BYTES_MAX)
         return FRAME_DATA_LONG;
@@ -114,6 +114,8 @@ const char *frame_fault_text(enum frame_fault fault)
         return "the event type is longer than 256 bytes";
     case FRAME_TYPE_TEXT:
         return "the event type is not valid UTF-8 or contains CR, LF or NUL";
+    case FRAME_TYPE_OURS:
+        return "the event type " GAP_TYPE " is the server's own: choose another";
     case FRAME_ID_LONG:
         return "the id is longer than 128 bytes";
     case FRAME_ID_TEXT:
@@ -127,7 +129,7 @@ const char *frame_fault_text(enum frame_fault fault)
     case FRAME_DATA_TEXT:
         return "the data is not valid UTF-8 or contains NUL";
     case FRAME_RETRY_RANGE:
-        return "retry is not between 0 and 86400000 milliseconds";
+        return "retry is not a number of milliseconds, 0 or more";
     }
     return "unknown fault";
 }
@@ -230,7 +232,10 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
     char retry[32] = "";
     int retry_len = 0;
     if (event->retry_ms >= 0)
-        retry_len = snprintf(retry, sizeof(retry), "retry: %lld\n", (long long)event->retry_ms);
+        retry_len =
+            snprintf(retry, sizeof(retry), "retry: %lld\n",
+                     (long long)(event->retry_ms < EVENT_RETRY_MS_MAX ? event->retry_ms
+                                                                      : EVENT_RETRY_MS_MAX));
     size_t id_len = event->id.len ? event->id.len : ID_LEN;
     size_t type_len = event->type.len ? 7 + event->type.len + 1 : 0;
     const struct lines lines = lines_of(event->data);
@@ -368,4 +373,18 @@ bool id_parse(struct text text, uint64_t *ret_epoch, uint64_t *ret_sequence)
     *ret_epoch = epoch;
     *ret_sequence = sequence;
     return true;
+}
+
+bool retry_parse(struct text value, int64_t *ret_retry_ms)
+{
+    int64_t retry_ms = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.at[i] < '0' || value.at[i] > '9')
+            return false;
+        retry_ms = retry_ms * 10 + (value.at[i] - '0');
+        if (retry_ms > EVENT_RETRY_MS_MAX)
+            retry_ms = EVENT_RETRY_MS_MAX;
+    }
+    *ret_retry_ms = retry_ms;
+    return value.len > 0;
 }

@@ -22,6 +22,9 @@
 #include "engine/limits.h"
 
 #define ID_LEN 29 /* 12 hex digits of epoch, '-', 16 hex digits of sequence */
+/* The one type of event that the engine itself sends: no publisher may, or losses could be forged.
+ */
+#define GAP_TYPE "fanfare-gap"
 
 /* What a publisher hands in. All text is borrowed for the call only. */
 struct event {
@@ -29,7 +32,7 @@ struct event {
     struct text type; /* empty: none, a client sees `message` */
     struct text id;   /* empty: ours */
     struct text data; /* may be empty: the empty text is a valid event */
-    int64_t retry_ms; /* -1: none */
+    int64_t retry_ms; /* -1: none; above EVENT_RETRY_MS_MAX it is taken as that */
 };
 
 /* Why an event cannot become a frame; positive, to be answered, never forwarded. */
@@ -40,6 +43,7 @@ enum frame_fault {
     FRAME_CHANNEL_TEXT,
     FRAME_TYPE_LONG,
     FRAME_TYPE_TEXT,
+    FRAME_TYPE_OURS,
     FRAME_ID_LONG,
     FRAME_ID_TEXT,
     FRAME_ID_SPACE,
@@ -136,3 +140,6 @@ size_t chunk_line_format(char out[CHUNK_LINE_ROOM], size_t len);
 void id_format(char out[ID_LEN], uint64_t epoch, uint64_t sequence);
 /* True if the text has exactly our form; then fills both. */
 bool id_parse(struct text text, uint64_t *ret_epoch, uint64_t *ret_sequence);
+
+/* A publisher's `retry`: digits only; above EVENT_RETRY_MS_MAX it is that. False: anything else. */
+bool retry_parse(struct text value, int64_t *ret_retry_ms);

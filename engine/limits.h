@@ -17,8 +17,9 @@
 #define EVENT_TYPE_BYTES_MAX 256
 /* Browsers send the id back in a header, so it must stay small. Longer: refused (400). */
 #define EVENT_ID_BYTES_MAX 128
-/* WHATWG gives retry no range; 24 hours is longer than any sane reconnect delay. More: refused. */
-#define EVENT_RETRY_MS_MAX 86400000
+/* WHATWG gives retry no range, and whoever may publish one event could keep every reader of its
+ * channel away for as long as it says. More: taken as this, an hour. */
+#define EVENT_RETRY_MS_MAX 3600000
 /* The largest value --body-max may take: a frame's sizes are 32-bit, and one line of data may turn
  * into seven bytes on the wire. Default 1 MiB. More: 413, or `error:` on the feed. */
 #define DATA_BYTES_MAX     (16u << 20)

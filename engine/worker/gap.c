@@ -101,7 +101,7 @@ static void append_event(struct buffer *buffer, const struct worker *worker,
                          uint64_t position, bool last)
 {
     const struct channel *channel = membership->channel;
-    append(buffer, "event: fanfare-gap\ndata: {\"reason\": \"%s\", \"channel\": ", gap->reason);
+    append(buffer, "event: " GAP_TYPE "\ndata: {\"reason\": \"%s\", \"channel\": ", gap->reason);
     append_string(buffer, (struct text){channel->name, channel->name_len});
     append(buffer, ", \"from\": ");
     if (gap->from.at)

@@ -196,20 +196,6 @@ static void take_data(struct event_text *parser, struct text value, bool may_bor
     parser->seen |= SEEN(FIELD_DATA);
 }
 
-bool event_text_retry(struct text value, int64_t *ret_retry_ms)
-{
-    int64_t retry_ms = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.at[i] < '0' || value.at[i] > '9')
-            return false;
-        retry_ms = retry_ms * 10 + (value.at[i] - '0');
-        if (retry_ms > EVENT_RETRY_MS_MAX)
-            return false;
-    }
-    *ret_retry_ms = retry_ms;
-    return value.len > 0;
-}
-
 /* Keeps a short value in its own place in the parser. */
 static void keep(struct event_text *parser, enum field field, struct text value, char *place,
                  size_t size, struct text *ret_text)
@@ -266,7 +252,7 @@ static void take_line(struct event_text *parser, struct text line, bool may_borr
             refuse(parser, EVENT_TEXT_FIELD, field_error(field));
         break;
     case FIELD_RETRY:
-        if (!event_text_retry(value, &parser->event.retry_ms))
+        if (!retry_parse(value, &parser->event.retry_ms))
             refuse(parser, EVENT_TEXT_FIELD, field_error(field));
         break;
     case FIELD_WAIT:

@@ -87,6 +87,3 @@ bool event_text_pending(const struct event_text *parser);
 
 /* The input has ended: EVENT_TEXT_MORE if nothing is pending, else EVENT_TEXT_REFUSED, once. */
 MUST_USE enum event_text_result event_text_end(struct event_text *parser);
-
-/* A value of `retry`: digits only, EVENT_RETRY_MS_MAX at most. False: anything else. */
-bool event_text_retry(struct text value, int64_t *ret_retry_ms);

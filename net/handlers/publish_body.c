@@ -166,7 +166,7 @@ static int decode_form_into(struct decoder *decoder, char *scratch)
                           .data = values[FORM_DATA],
                           .retry_ms = -1};
     /* A field of an HTML form that was left empty is sent as an empty value: it was not given. */
-    if (values[FORM_RETRY].len && !event_text_retry(values[FORM_RETRY], &event.retry_ms))
+    if (values[FORM_RETRY].len && !retry_parse(values[FORM_RETRY], &event.retry_ms))
         return refuse(decoder, 400, "%s", frame_fault_text(FRAME_RETRY_RANGE));
     return add_event(decoder, &event, event.channel.len != 0);
 }

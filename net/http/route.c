@@ -150,9 +150,8 @@ static bool take_parameter(struct route *route, enum parameter parameter, struct
         route->id = value;
         return true;
     case PARAMETER_RETRY:
-        if (!read_number(value, 0, EVENT_RETRY_MS_MAX, &number))
+        if (!retry_parse(value, &route->retry_ms))
             return refuse(route, 400, frame_fault_text(FRAME_RETRY_RANGE));
-        route->retry_ms = (int64_t)number;
         return true;
     }
     return true;

@@ -156,7 +156,7 @@ static void read_form(struct reading *reading, struct text rest)
                           .id = values[2],
                           .channel = values[3],
                           .retry_ms = -1};
-    reading->bad |= !(seen & 1) || (values[4].len && !event_text_retry(values[4], &event.retry_ms));
+    reading->bad |= !(seen & 1) || (values[4].len && !retry_parse(values[4], &event.retry_ms));
     add_event(reading, event, event.channel.len > 0);
 }
 
@@ -259,7 +259,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
                                 .id = take_line(&rest),
                                 .retry_ms = -1};
     struct text retry = take_line(&rest);
-    if (!event_text_retry(retry, &body.retry_ms))
+    if (!retry_parse(retry, &body.retry_ms))
         body.retry_ms = -1;
     bool send = text_equals(body.content_type, TEXT("send"));
     if (send)

@@ -76,14 +76,14 @@ static void put_data(struct reading *reading, struct text value)
 
 static void put_retry(struct reading *reading, struct text value)
 {
-    uint64_t retry_ms = 0;
+    int64_t retry_ms = 0;
     bool good = value.len > 0;
     for (size_t i = 0; good && i < value.len; i++) {
-        retry_ms = retry_ms * 10 + (uint64_t)(value.at[i] - '0');
-        good = value.at[i] >= '0' && value.at[i] <= '9' && retry_ms <= 86400000;
+        retry_ms = rules_retry_ms(retry_ms * 10 + (value.at[i] - '0'));
+        good = value.at[i] >= '0' && value.at[i] <= '9';
     }
     if (good)
-        reading->item.event.retry_ms = (int64_t)retry_ms;
+        reading->item.event.retry_ms = retry_ms;
     else
         fault(reading, EVENT_TEXT_FIELD);
 }

@@ -93,7 +93,12 @@ bool rules_is_event(const struct event *event)
     }
     if (event->id.len && !rules_is_given_id(event->id))
         return false;
-    return event->retry_ms >= -1 && event->retry_ms <= 86400000;
+    return event->retry_ms >= -1 && !text_equals(event->type, TEXT("fanfare-gap"));
+}
+
+int64_t rules_retry_ms(int64_t retry_ms)
+{
+    return retry_ms > 3600000 ? 3600000 : retry_ms;
 }
 
 struct text rules_normalise(struct text text, char *out)

@@ -22,6 +22,8 @@ bool rules_is_given_id(struct text id);
 bool rules_is_our_id(struct text id, uint64_t *ret_epoch, uint64_t *ret_sequence);
 /* All of what may be published. */
 bool rules_is_event(const struct event *event);
+/* What subscribers are told of a publisher's retry: an hour at most. */
+int64_t rules_retry_ms(int64_t retry_ms);
 /* Digits at its start as a number, and what follows them; the text need not end in a NUL. */
 uint64_t rules_number(struct text text, struct text *ret_rest);
 /* The text with each CR, CRLF and LF as one LF. `out` has room for text.len bytes. */

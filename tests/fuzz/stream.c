@@ -153,7 +153,8 @@ static void check_text(struct text text, const struct event *event)
     CHECK(text_equals(block->data, rules_normalise(event->data, room)));
     free(room);
     CHECK(block->type_lines == (event->type.len > 0) && text_equals(block->type, event->type));
-    CHECK(block->retry_lines == (event->retry_ms >= 0) && block->retry_ms == event->retry_ms);
+    CHECK(block->retry_lines == (event->retry_ms >= 0) &&
+          block->retry_ms == rules_retry_ms(event->retry_ms));
     CHECK(block->id_lines == 1 && block->id_is_last);
     struct text ours = TEXT("0123456789ab-fedcba9876543210");
     CHECK(text_equals(block->id, event->id.len ? event->id : ours));

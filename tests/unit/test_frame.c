@@ -90,6 +90,24 @@ Test(frame, retry_and_given_id)
     expect_plain(frame, "event: t\ndata: x\nretry: 1500\nid: my id\n\n");
 }
 
+Test(frame, retry_above_an_hour_is_an_hour)
+{
+    expect_plain(make("c", "", "i", "x", 3600000), "data: x\nretry: 3600000\nid: i\n\n");
+    expect_plain(make("c", "", "i", "x", 3600001), "data: x\nretry: 3600000\nid: i\n\n");
+    expect_plain(make("c", "", "i", "x", INT64_MAX), "data: x\nretry: 3600000\nid: i\n\n");
+}
+
+Test(frame, the_servers_own_type)
+{
+    struct event event = sound();
+    event.type = TEXT("fanfare-gap");
+    cr_expect_eq(fault_of(event), FRAME_TYPE_OURS);
+    event.type = TEXT("fanfare-gaps");
+    cr_expect_eq(fault_of(event), FRAME_OK);
+    event.type = TEXT("Fanfare-gap"); /* types are compared as they are */
+    cr_expect_eq(fault_of(event), FRAME_OK);
+}
+
 Test(frame, channel_names)
 {
     struct event event = sound();
@@ -151,9 +169,7 @@ Test(frame, ids_and_retry)
     event.id.len++;
     cr_expect_eq(fault_of(event), FRAME_ID_LONG);
     event = sound();
-    event.retry_ms = EVENT_RETRY_MS_MAX;
-    cr_expect_eq(fault_of(event), FRAME_OK);
-    event.retry_ms++;
+    event.retry_ms = -2;
     cr_expect_eq(fault_of(event), FRAME_RETRY_RANGE);
 }
 
