@@ -54,7 +54,9 @@ const struct command command_pub = {
     .name = "pub",
     .synopsis = "[OPTION]... CHANNEL [DATA]",
     .summary = "Publish an event, or one for each line of standard input",
-    .text = "Exit status 1, and the server's sentence on stderr, if an event is refused.\n",
+    .text = "Exit status 1, and the server's sentence on stderr, if an event is refused.\n"
+            "Lines survive a restart of the server: what it did not acknowledge is sent\n"
+            "again when it is back, so that each is delivered at least once.\n",
     .examples = "  fanfare pub news hello                        over the feed\n"
                 "  fanfare pub --event headline -v news \"It works\"\n"
                 "  tail -f access.log | fanfare pub log          one event a line\n",

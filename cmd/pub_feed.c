@@ -5,42 +5,55 @@
  *
  * Each event carries its number as `ack`, so each is answered exactly once and in order, by
  * `ack` and `id` or by `error` and `ack`. Done means: input at its end, everything sent, everything
- * answered. A server that closes before that leaves events whose fate nobody knows, and we say so.
+ * answered. Every event is held until then; lines of standard input survive the server: when it
+ * closes, or says that it stops, what it did not answer is sent to the next one (so at least once).
+ * A single event is not tried again: whoever gave it hears that its fate is unknown.
  *
- * One thread, one poll(2) over input and socket.
+ * States: exchange (connected) -> reconnect (without a server, input is read while there is room)
+ * -> exchange ... One thread, one poll(2) over input and socket.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
 #include "cmd/log.h"
+#include "cmd/outage.h"
 #include "cmd/pub.h"
 
 enum {
-    WINDOW_EVENTS = 16384,        /* on the way; their answers take some 60 bytes each */
-    WINDOW_BYTES = 256 * 1024,    /* composed and not sent: a few socket buffers */
+    WINDOW_EVENTS = 16384,        /* held; their answers take some 60 bytes each */
+    WINDOW_BYTES = 4 << 20,       /* held, and one event more */
     ANSWER_BYTES_MAX = 64 * 1024, /* of one answer; a server of ours sends far less */
     ANSWER_READ_BYTES = 64 * 1024,
+    COMPACT_BYTES = 64 * 1024, /* what has gone is not moved for less */
 };
 
 static const char NAME[] = "pub";
 
 struct feed_run {
     const struct publication *publication;
+    const char *path;
     int fd;
     struct line_reader lines;
     bool input_done;
-    struct buffer out;
-    size_t out_at;
+    struct buffer held;            /* events from answered to composed */
+    size_t held_at, sent_at;       /* of the first byte not answered, not sent */
+    uint32_t sizes[WINDOW_EVENTS]; /* of event number n at n % WINDOW_EVENTS */
+    uint64_t composed, answered;
     struct buffer in;
-    uint64_t sent, answered;
-    bool refused, closed, broken;
+    struct outage outage;
+    bool refused;  /* an event was: the exit status says so */
+    bool failed;   /* no use to go on */
+    bool stopping; /* the server takes nothing more and will close */
+    bool closed, broken;
 };
 
+/* A connected socket, or a negative errno. */
 static int feed_connect(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -50,31 +63,38 @@ static int feed_connect(const char *path)
         int error = errno;
         if (fd >= 0)
             close(fd);
-        const char *hint = error == ECONNREFUSED || error == ENOENT
-                               ? "; is the server running? (`fanfare serve`)"
-                           : error == EACCES ? "; --feed-mode of the server says who may publish"
-                                             : "";
-        log_complain(NAME, "cannot connect to the feed %s: %s%s", path, strerror(error), hint);
         return -error;
     }
     return fd;
 }
 
+static void connect_complain(const char *path, int error)
+{
+    const char *hint =
+        error == ECONNREFUSED || error == ENOENT ? "; is the server running? (`fanfare serve`)"
+        : error == EACCES || error == EPERM ? "; --feed-mode of the server says who may publish"
+                                            : "";
+    log_complain(NAME, "cannot connect to the feed %s: %s%s", path, strerror(error), hint);
+}
+
 static bool add_event(struct feed_run *run, struct text data)
 {
-    int r = event_write(&run->out, run->publication->settings, run->publication->channel, data,
-                        run->sent + 1, SIZE_MAX / 2);
+    size_t before = run->held.len;
+    int r = event_write(&run->held, run->publication->settings, run->publication->channel, data,
+                        run->composed + 1, SIZE_MAX / 2);
     if (r < 0) {
         log_complain(NAME, "cannot compose an event: %s", strerror(-r));
+        run->failed = true;
         return false;
     }
-    run->sent++;
+    run->sizes[run->composed++ % WINDOW_EVENTS] = (uint32_t)(run->held.len - before);
     return true;
 }
 
 static bool window_open(const struct feed_run *run)
 {
-    return run->sent - run->answered < WINDOW_EVENTS && run->out.len - run->out_at < WINDOW_BYTES;
+    return run->composed - run->answered < WINDOW_EVENTS &&
+           run->held.len - run->held_at < WINDOW_BYTES;
 }
 
 /* Turns lines that were read into events while the window is open. True: more input is wanted. */
@@ -86,18 +106,26 @@ static bool add_lines(struct feed_run *run)
             run->input_done = run->lines.ended;
             return !run->input_done;
         }
-        if (!add_event(run, line)) {
-            run->broken = true;
+        if (!add_event(run, line))
             return false;
-        }
     }
     return false;
 }
 
+static void read_lines(struct feed_run *run)
+{
+    int r = line_read(&run->lines, STDIN_FILENO);
+    if (r < 0) {
+        log_complain(NAME, "line %" PRIu64 ": %s", run->composed + 1,
+                     r == -EMSGSIZE ? "longer than any event may be (16 MiB)" : strerror(-r));
+        run->input_done = run->refused = true;
+    }
+}
+
 static void send_events(struct feed_run *run)
 {
-    while (run->out_at < run->out.len) {
-        ssize_t n = send(run->fd, run->out.at + run->out_at, run->out.len - run->out_at,
+    while (run->sent_at < run->held.len) {
+        ssize_t n = send(run->fd, run->held.at + run->sent_at, run->held.len - run->sent_at,
                          MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
@@ -105,10 +133,36 @@ static void send_events(struct feed_run *run)
             run->broken = true; /* answers may still be waiting to be read */
         if (n < 0)
             break;
-        run->out_at += (size_t)n;
+        run->sent_at += (size_t)n;
     }
-    if (run->out_at == run->out.len)
-        run->out.len = run->out_at = 0;
+}
+
+/* The oldest event is answered and need not be held any more. */
+static void event_forget(struct feed_run *run)
+{
+    run->held_at += run->sizes[run->answered++ % WINDOW_EVENTS];
+    bool all = run->held_at == run->held.len;
+    if (!all && (run->held_at < COMPACT_BYTES || run->held_at < run->held.len / 2))
+        return;
+    memmove(run->held.at, run->held.at + run->held_at, run->held.len - run->held_at);
+    run->held.len -= run->held_at;
+    run->sent_at -= run->held_at;
+    run->held_at = 0;
+}
+
+/* It acknowledges the oldest event that was sent and not answered. */
+static bool is_next(const struct feed_run *run, struct text ack)
+{
+    char wanted[24];
+    snprintf(wanted, sizeof(wanted), "%" PRIu64, run->answered + 1);
+    return run->answered < run->composed && text_equals(ack, text_of(wanted)) &&
+           run->held_at + run->sizes[run->answered % WINDOW_EVENTS] <= run->sent_at;
+}
+
+static void stranger_complain(struct feed_run *run)
+{
+    log_complain(NAME, "%s answers what was not asked; is it the feed of Fanfare?", run->path);
+    run->failed = true;
 }
 
 /* One answer, without its blank line. */
@@ -127,11 +181,22 @@ static void answer_take(struct feed_run *run, const char *at, size_t len)
             ack = (struct text){line.at + 5, line.len - 5};
         at = stop + 1;
     }
-    if (ack.len > 0)
-        run->answered++;
+    if (!run->publication->data && text_equals(error, TEXT("stopping")))
+        run->stopping = run->closed = true; /* the next server gets it */
+    if (run->stopping || run->failed)
+        return;
+    uint64_t number = run->answered + (ack.len > 0);
+    if (ack.len > 0 && !is_next(run, ack)) {
+        stranger_complain(run);
+        return;
+    }
+    if (ack.len > 0) {
+        event_forget(run);
+        outage_over(&run->outage);
+    }
     if (error.len > 0) {
         run->refused = true;
-        pub_complain(run->publication, run->answered, error);
+        pub_complain(run->publication, number, error);
     } else if (run->publication->settings->verbose && id.len > 0) {
         pub_print_id(id);
     }
@@ -143,9 +208,13 @@ static void read_answers(struct feed_run *run)
     ssize_t n = recv(run->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n <= 0 || buffer_add(&run->in, (struct text){bytes, (size_t)n},
-                             ANSWER_BYTES_MAX + ANSWER_READ_BYTES) != 0) {
+    if (n <= 0) {
         run->closed = true;
+        return;
+    }
+    if (buffer_add(&run->in, (struct text){bytes, (size_t)n},
+                   ANSWER_BYTES_MAX + ANSWER_READ_BYTES) != 0) {
+        stranger_complain(run);
         return;
     }
     size_t at = 0;
@@ -163,55 +232,103 @@ static void read_answers(struct feed_run *run)
 
 static bool is_done(const struct feed_run *run)
 {
-    return run->input_done && run->out.len == 0 && run->answered >= run->sent;
+    return run->failed || (run->input_done && run->answered >= run->composed);
 }
 
-static void publish_all(struct feed_run *run)
+/* Publishes over one connection, until everything is answered or the connection is over. */
+static void exchange(struct feed_run *run)
 {
     while (!is_done(run) && !run->closed) {
-        bool wants_input = !run->input_done && !run->broken && add_lines(run);
+        bool wants_input = !run->input_done && add_lines(run);
         if (!run->broken)
             send_events(run);
         if (is_done(run))
             return;
-        bool wants_output = !run->broken && run->out_at < run->out.len;
+        bool wants_output = !run->broken && run->sent_at < run->held.len;
         struct pollfd fds[] = {
             {.fd = run->fd, .events = (short)(POLLIN | (wants_output ? POLLOUT : 0))},
             {.fd = wants_input ? STDIN_FILENO : -1, .events = POLLIN},
         };
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+        if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+            run->failed = true;
             return;
+        }
         if (fds[0].revents & (POLLIN | POLLHUP | POLLERR))
             read_answers(run);
-        int r = fds[1].revents ? line_read(&run->lines, STDIN_FILENO) : 0;
-        if (r < 0) {
-            log_complain(NAME, "line %" PRIu64 ": %s", run->sent + 1,
-                         r == -EMSGSIZE ? "longer than any event may be (16 MiB)" : strerror(-r));
-            run->input_done = run->refused = true;
-        }
+        if (fds[1].revents)
+            read_lines(run);
     }
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits, and reads input meanwhile, as much as may be held. */
+static void wait_reading(struct feed_run *run, int ms)
+{
+    int64_t due_ms = now_ms() + ms;
+    for (int64_t left_ms = ms; left_ms > 0 && !run->failed; left_ms = due_ms - now_ms()) {
+        bool wants_input = !run->input_done && add_lines(run);
+        struct pollfd input = {.fd = wants_input ? STDIN_FILENO : -1, .events = POLLIN};
+        if (poll(&input, 1, (int)left_ms) > 0)
+            read_lines(run);
+    }
+}
+
+/* Waits for the next server. False: given up. */
+static bool reconnect(struct feed_run *run)
+{
+    char why[256];
+    snprintf(why, sizeof(why), "the server %s the feed %s",
+             run->stopping ? "stops and closes" : "closed", run->path);
+    close(run->fd);
+    run->fd = -1;
+    run->sent_at = run->held_at;
+    run->in.len = 0;
+    run->closed = run->broken = run->stopping = false;
+    while (run->fd < 0) {
+        int ms =
+            outage_wait_ms(&run->outage, why, run->composed - run->answered, run->input_done, 0);
+        if (ms < 0)
+            return false;
+        wait_reading(run, ms);
+        if (is_done(run))
+            return false;
+        run->fd = feed_connect(run->path);
+    }
+    outage_back(&run->outage, run->composed - run->answered);
+    return true;
 }
 
 int pub_over_feed(const struct publication *publication, const char *path)
 {
-    struct feed_run run = {.publication = publication, .fd = feed_connect(path)};
-    if (run.fd < 0)
+    struct feed_run run = {.publication = publication, .path = path, .fd = feed_connect(path)};
+    if (run.fd < 0) {
+        connect_complain(path, -run.fd);
         return EXIT_FAILED;
+    }
     if (publication->data) {
         run.input_done = true;
-        run.broken = !add_event(&run, text_of(publication->data));
+        (void)add_event(&run, text_of(publication->data));
     }
-    publish_all(&run);
-    uint64_t unknown = run.sent - run.answered;
+    exchange(&run);
+    while (!is_done(&run) && !publication->data && reconnect(&run))
+        exchange(&run);
+    uint64_t unknown = run.composed - run.answered;
     if (unknown > 0)
         log_complain(NAME,
                      "the server closed the feed; %" PRIu64 " of %" PRIu64
                      " events were not acknowledged",
-                     unknown, run.sent);
-    bool failed = unknown > 0 || run.refused || run.broken || !run.input_done;
-    close(run.fd);
+                     unknown, run.composed);
+    bool failed = unknown > 0 || run.refused || run.failed || !run.input_done;
+    if (run.fd >= 0)
+        close(run.fd);
     buffer_free(&run.lines.buffer);
-    buffer_free(&run.out);
+    buffer_free(&run.held);
     buffer_free(&run.in);
     return failed ? EXIT_FAILED : EXIT_DONE;
 }

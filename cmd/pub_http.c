@@ -5,7 +5,9 @@
  *
  * The server takes a body whole or not at all. If it refuses one of several events for what it
  * contains, each of them is sent again alone, so that one bad line costs only itself. A server that
- * is busy (503) is asked again after the time it names.
+ * is busy (503) is asked again after the time it names. Lines survive a restart: a body that was
+ * not answered is sent again (so at least once) when the server is back, and no more input is read
+ * until then. One that was never there is told at once.
  *
  * One thread; libcurl's blocking interface.
  */
@@ -19,12 +21,14 @@
 #include "cmd/commands.h"
 #include "cmd/http.h"
 #include "cmd/log.h"
+#include "cmd/outage.h"
 #include "cmd/pub.h"
 
 enum {
     BATCH_BYTES = 256 * 1024, /* below any --body-max in use; a longer event is alone */
     BUSY_TRIES = 10,
     BUSY_WAIT_MS_MAX = 10000,
+    WHY_BYTES = 1024,
 };
 
 static const char NAME[] = "pub";
@@ -37,6 +41,9 @@ struct http_run {
     size_t begins[PUBLISH_EVENTS_MAX + 1]; /* where each event of the body begins, and the end */
     unsigned count;
     uint64_t done; /* events that were answered */
+    struct line_reader lines;
+    struct outage outage;
+    bool ever; /* there was a server */
     bool failed;
 };
 
@@ -47,35 +54,70 @@ static size_t on_answer(char *bytes, size_t size, size_t count, void *context)
     return buffer_add(&run->answer, text, HTTP_ANSWER_BYTES) == 0 ? text.len : 0;
 }
 
-/* Sends a part of the body. The HTTP status, or -1 after a complaint: there is no server. */
-static long post(struct http_run *run, size_t begin, size_t end)
+/* Sends a part of the body once. The HTTP status, or -1 with the reason in `why`. */
+static long post_once(struct http_run *run, size_t begin, size_t end, char *why, CURLcode *ret_code)
 {
     char error[CURL_ERROR_SIZE] = "";
     long status = 0;
-    for (int tries = 0; tries < BUSY_TRIES; tries++) {
-        run->answer.len = 0;
-        curl_easy_setopt(run->curl, CURLOPT_ERRORBUFFER, error);
-        curl_easy_setopt(run->curl, CURLOPT_POSTFIELDS, run->body.at + begin);
-        curl_easy_setopt(run->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(end - begin));
-        CURLcode code = curl_easy_perform(run->curl);
-        if (code != CURLE_OK) {
-            char sentence[1024];
-            http_fault(code, error, run->publication->settings->url, sentence, sizeof(sentence));
-            log_complain(NAME, "cannot publish to %s", sentence);
+    run->answer.len = 0;
+    curl_easy_setopt(run->curl, CURLOPT_ERRORBUFFER, error);
+    curl_easy_setopt(run->curl, CURLOPT_POSTFIELDS, run->body.at + begin);
+    curl_easy_setopt(run->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(end - begin));
+    *ret_code = curl_easy_perform(run->curl);
+    curl_easy_setopt(run->curl, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_getinfo(run->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (*ret_code != CURLE_OK)
+        http_fault(*ret_code, error, run->publication->settings->url, why, WHY_BYTES);
+    else
+        snprintf(why, WHY_BYTES, "%s answers %ld", run->publication->settings->url, status);
+    return *ret_code == CURLE_OK ? status : -1;
+}
+
+static int busy_wait_ms(struct http_run *run)
+{
+    curl_off_t wait = 1;
+    curl_easy_getinfo(run->curl, CURLINFO_RETRY_AFTER, &wait);
+    return wait < 1 ? 1000 : wait > BUSY_WAIT_MS_MAX / 1000 ? BUSY_WAIT_MS_MAX : (int)wait * 1000;
+}
+
+/* A server that restarts, or the proxy in front of it; one that was never there is a mistake. */
+static bool is_outage(const struct http_run *run, long status, CURLcode code)
+{
+    if (status > 0)
+        return status >= 502 && status <= 504;
+    return run->ever && code != CURLE_WRITE_ERROR && code != CURLE_OUT_OF_MEMORY;
+}
+
+/* Sends a part of the body until it is answered. The HTTP status, or -1 after a complaint. One
+ * event is for somebody who waits, so it is given up soon; lines are not. */
+static long post(struct http_run *run, size_t begin, size_t end, unsigned events)
+{
+    char why[WHY_BYTES];
+    bool lines = !run->publication->data, input_ended = run->lines.ended;
+    for (int tries = 1;; tries++) {
+        CURLcode code;
+        long status = post_once(run, begin, end, why, &code);
+        bool outage = is_outage(run, status, code);
+        if (status > 0 && !outage) {
+            outage_back(&run->outage, events);
+            outage_over(&run->outage);
+            run->ever = true;
+            return status;
+        }
+        int ms = busy_wait_ms(run);
+        if (outage && lines)
+            ms = outage_wait_ms(&run->outage, why, events, input_ended,
+                                status > 0 ? (uint32_t)ms : 0);
+        else if (status < 0)
+            ms = -1;
+        else if (tries == BUSY_TRIES)
+            return status;
+        if (ms < 0) {
+            log_complain(NAME, "cannot publish to %s", why);
             return -1;
         }
-        curl_easy_getinfo(run->curl, CURLINFO_RESPONSE_CODE, &status);
-        if (status != 503)
-            break;
-        curl_off_t wait = 1;
-        curl_easy_getinfo(run->curl, CURLINFO_RETRY_AFTER, &wait);
-        int ms = wait < 1                         ? 1000
-                 : wait > BUSY_WAIT_MS_MAX / 1000 ? BUSY_WAIT_MS_MAX
-                                                  : (int)wait * 1000;
-        if (tries + 1 < BUSY_TRIES)
-            poll(NULL, 0, ms);
+        poll(NULL, 0, ms);
     }
-    return status;
 }
 
 /* What answers with 200 need not be Fanfare; only its answer says that the events are out. */
@@ -125,7 +167,7 @@ static void refusal_print(struct http_run *run, long status)
 /* Publishes the events first to end - 1 of the body. False: no use to go on. */
 static bool post_events(struct http_run *run, unsigned first, unsigned end)
 {
-    long status = post(run, run->begins[first], run->begins[end]);
+    long status = post(run, run->begins[first], run->begins[end], end - first);
     if (status < 0) {
         run->failed = true;
         return false;
@@ -173,23 +215,22 @@ static bool batch_add(struct http_run *run, struct text data)
 
 static void publish_lines(struct http_run *run)
 {
-    struct line_reader lines = {0};
     struct text line;
     bool go_on = true;
-    while (go_on && !lines.ended) {
-        int r = line_read(&lines, STDIN_FILENO);
+    while (go_on && !run->lines.ended) {
+        int r = line_read(&run->lines, STDIN_FILENO);
         if (r < 0) {
             log_complain(NAME, "line %" PRIu64 ": %s", run->done + run->count + 1,
                          r == -EMSGSIZE ? "longer than any event may be (16 MiB)" : strerror(-r));
             run->failed = true;
             break;
         }
-        while (go_on && line_next(&lines, &line))
+        while (go_on && line_next(&run->lines, &line))
             go_on = batch_add(run, line);
         if (go_on)
             go_on = batch_post(run); /* what has come so far does not wait for more */
     }
-    buffer_free(&lines.buffer);
+    buffer_free(&run->lines.buffer);
 }
 
 int pub_over_http(const struct publication *publication)

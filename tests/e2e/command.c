@@ -4,6 +4,7 @@
  * socket is replaced, a live one is not; and `fanfare pub` and `fanfare sub` do their work.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -265,6 +266,106 @@ static void case_sub(void)
     server_stop(&server);
 }
 
+/* Reads what a stream has until this event, in whatever order repeats come; each at least once. */
+static void expect_lines(struct stream *stream, const char *prefix, unsigned count)
+{
+    char wanted[64];
+    for (unsigned next = 0; next < count;) {
+        struct stream_event event;
+        snprintf(wanted, sizeof(wanted), "%s %u", prefix, next);
+        REQUIRE(stream_next(stream, &event), "the stream ended before \"%s\"", wanted);
+        if (strcmp(event.data, wanted) == 0)
+            next++;
+        event_free(&event);
+    }
+}
+
+/* A server at a place that outlives it, which server_start does not give. */
+static void start_at(struct server *server, const char *listen, const char *feed)
+{
+    const char *const arguments[] = {"serve", "--listen", listen,          "--feed",
+                                     feed,    "--io",     check_backend(), NULL};
+    char said[1024] = "";
+    memset(server, 0, sizeof(*server));
+    server->pid = program_start(arguments, &server->out);
+    struct pollfd ready = {.fd = server->out, .events = POLLIN};
+    REQUIRE(poll(&ready, 1, DEADLINE_MS) == 1 && read(server->out, said, sizeof(said) - 1) > 0 &&
+                sscanf(said, "listening on http://127.0.0.1:%hu", &server->port) == 1,
+            "it does not start: %s", said);
+}
+
+static void stop_at(struct server *server)
+{
+    int status;
+    kill(server->pid, SIGTERM);
+    REQUIRE(waitpid(server->pid, &status, 0) == server->pid, "waitpid: %s", strerror(errno));
+    close(server->out);
+}
+
+/* Lines go on over a restart of the server, over the feed and over HTTP: what was not acknowledged
+ * is sent again, and what comes meanwhile waits. */
+static void run_restart(bool by_http)
+{
+    struct server server;
+    struct stream stream;
+    char url[96], feed[96], listen[64], text[4096];
+    int in[2], err[2];
+
+    snprintf(feed, sizeof(feed), "/tmp/fanfare-e2e-restart-%d.sock", (int)getpid());
+    start_at(&server, "127.0.0.1:0", feed);
+    snprintf(listen, sizeof(listen), "127.0.0.1:%u", server.port);
+    snprintf(url, sizeof(url), "http://%s", listen);
+    REQUIRE(pipe2(in, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0, "pipe: %s", strerror(errno));
+    const char *const arguments[] = {"pub", by_http ? "--url" : "--feed", by_http ? url : feed, "r",
+                                     NULL};
+    pid_t pid = program_start_as(&(struct launch){.in = in[0], .err = err[1]}, arguments);
+    close(in[0]);
+    close(err[1]);
+    stream_open(&stream, &server, "/events/r", NULL);
+    stream_await_id(&stream);
+    for (int i = 0; i < 10; i++)
+        dprintf(in[1], "first %d\n", i);
+    expect_lines(&stream, "first", 10);
+    stop_at(&server);
+    stream_close(&stream);
+    /* It is said that it is gone; lines that come now must not be lost. */
+    for (int i = 0; i < 10; i++)
+        dprintf(in[1], "second %d\n", i);
+    size_t len = 0;
+    while (len < sizeof(text) - 1 && (len == 0 || !memchr(text, '\n', len))) {
+        struct pollfd ready = {.fd = err[0], .events = POLLIN};
+        ssize_t got = poll(&ready, 1, DEADLINE_MS) == 1
+                          ? read(err[0], text + len, sizeof(text) - 1 - len)
+                          : 0;
+        REQUIRE(got > 0, "nothing is said of a lost connection");
+        len += (size_t)got;
+    }
+    text[len] = '\0';
+    EXPECT(strstr(text, "connection is lost"), "%s", text);
+    start_at(&server, listen, feed);
+    stream_open(&stream, &server, "/events/r?last=100", NULL);
+    expect_lines(&stream, "second", 10);
+    for (int i = 0; i < 10; i++)
+        dprintf(in[1], "third %d\n", i);
+    expect_lines(&stream, "third", 10);
+    close(in[1]);
+    int status;
+    REQUIRE(waitpid(pid, &status, 0) == pid, "waitpid: %s", strerror(errno));
+    ssize_t got = read(err[0], text + len, sizeof(text) - 1 - len);
+    text[len + (size_t)(got > 0 ? got : 0)] = '\0';
+    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "0x%x %s", (unsigned)status, text);
+    EXPECT(strstr(text, "is back"), "%s", text);
+    close(err[0]);
+    stream_close(&stream);
+    stop_at(&server);
+}
+
+static void case_pub_over_restart(void)
+{
+    run_restart(false);
+    run_restart(true);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -276,5 +377,6 @@ int main(int argc, char **argv)
     check_case("precedence", case_precedence);
     check_case("pub", case_pub);
     check_case("sub", case_sub);
+    check_case("pub_over_restart", case_pub_over_restart);
     return check_end();
 }
