@@ -309,3 +309,16 @@ void publish(struct client *client, const char *channel, const char *text, char 
     }
     answer_free(&answer);
 }
+
+void publish_padded(struct client *client, const char *channel, const char *words, size_t bytes)
+{
+    char *text = malloc(bytes + 1);
+
+    REQUIRE(text && strlen(words) < bytes, "a text of %zu bytes", bytes);
+    memset(text, '.', bytes);
+    text[bytes] = '\0';
+    memcpy(text, words, strlen(words));
+    text[strlen(words)] = ' ';
+    publish(client, channel, text, NULL);
+    free(text);
+}

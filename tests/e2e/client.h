@@ -69,3 +69,5 @@ bool client_receipt(struct client *client, struct receipt *ret_receipt);
 
 /* Publishes by POST with a raw body on an open connection, requires 200, and gives the id. */
 void publish(struct client *client, const char *channel, const char *text, char ret_id[160]);
+/* The same: these words, a space, and dots, `bytes` in all. */
+void publish_padded(struct client *client, const char *channel, const char *words, size_t bytes);

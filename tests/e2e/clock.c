@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "tests/e2e/check.h"
@@ -150,15 +149,11 @@ static void case_waiting(void)
     struct client client;
     struct answer answer;
     struct stream stream;
-    int small = 262144;
 
     start(SERVER_OPTIONS("--workers", "1", "--history-bytes", "1M", "--slow-after", "3600",
                          "--slow-rate", "1", "--publish-wait", "0.6", "--drain-timeout", "0.8"));
     memset(body, 'f', sizeof(body));
-    stream_init(&stream, connect_tcp(&server, 0), NULL, NULL);
-    setsockopt(stream.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    stream_send_request(&stream, "/events/full", NULL);
-    stream_await_head(&stream);
+    stream_open_small(&stream, &server, "/events/full", 262144);
     client_open(&client, &server);
     int64_t since;
     int status;

@@ -3,10 +3,12 @@
 #include "tests/e2e/crowd.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -67,6 +69,20 @@ void crowd_run(struct crowd *crowd, const char *what, bool (*done)(void *context
     }
 }
 
+/* Connects one of the crowd and sends its request. */
+static void join(struct crowd *crowd, const struct server *server, unsigned number,
+                 const char *target, const char *fields, stream_on_event *on_event, void *context)
+{
+    struct stream *stream = &crowd->streams[number];
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = stream};
+
+    stream_init(stream, connect_tcp(server, 1 + number % 1000), on_event, context);
+    stream->number = number;
+    stream_send_request(stream, target, fields);
+    REQUIRE(epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, stream->fd, &event) == 0, "epoll: %s",
+            strerror(errno));
+}
+
 void crowd_open(struct crowd *crowd, const struct server *server, unsigned count,
                 const char *target, stream_on_event *on_event, void *context)
 {
@@ -77,15 +93,8 @@ void crowd_open(struct crowd *crowd, const struct server *server, unsigned count
     REQUIRE(crowd->streams && crowd->epoll >= 0, "crowd of %u: %s", count, strerror(errno));
     while (crowd->count < count) {
         unsigned end = crowd->count + CONNECT_BATCH < count ? crowd->count + CONNECT_BATCH : count;
-        for (; crowd->count < end; crowd->count++) {
-            struct stream *stream = &crowd->streams[crowd->count];
-            stream_init(stream, connect_tcp(server, 1 + crowd->count % 1000), on_event, context);
-            stream->number = crowd->count;
-            stream_send_request(stream, target, NULL);
-            struct epoll_event event = {.events = EPOLLIN, .data.ptr = stream};
-            REQUIRE(epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, stream->fd, &event) == 0, "epoll: %s",
-                    strerror(errno));
-        }
+        for (; crowd->count < end; crowd->count++)
+            join(crowd, server, crowd->count, target, NULL, on_event, context);
         int64_t deadline = check_now_ms() + DEADLINE_MS;
         while (crowd->heads < crowd->count) {
             crowd_turn(crowd, 100);
@@ -94,6 +103,19 @@ void crowd_open(struct crowd *crowd, const struct server *server, unsigned count
                     crowd->closed);
         }
     }
+}
+
+void crowd_reconnect(struct crowd *crowd, const struct server *server, unsigned number,
+                     const char *target)
+{
+    struct stream *stream = &crowd->streams[number];
+    stream_on_event *on_event = stream->on_event;
+    void *context = stream->context;
+    char field[200];
+
+    snprintf(field, sizeof(field), "Last-Event-ID: %s\r\n", stream->last_id);
+    stream_close(stream);
+    join(crowd, server, number, target, field, on_event, context);
 }
 
 void crowd_close(struct crowd *crowd)
@@ -146,4 +168,69 @@ void tally_event(struct stream *stream, const struct stream_event *event)
     tally->deliveries++;
     if (stream->seen == tally->total)
         tally->complete++;
+}
+
+static bool is_complete(void *context)
+{
+    struct crowd *crowd = context;
+    struct tally *tally = crowd->streams[0].context;
+
+    return tally->complete == crowd->count || crowd->closed;
+}
+
+void crowd_complete(struct crowd *crowd, const char *what)
+{
+    crowd_run(crowd, what, is_complete, crowd);
+}
+
+static void *publish_paced(void *context)
+{
+    struct pace *pace = context;
+    struct client client;
+    uint64_t permit;
+    char words[32];
+
+    client_open(&client, pace->server);
+    for (unsigned i = 0; i < pace->events; i++) {
+        struct pollfd ready = {.fd = pace->permits, .events = POLLIN};
+        if (pace->ahead) {
+            REQUIRE(poll(&ready, 1, DEADLINE_MS) == 1, "the crowd does not have event %u",
+                    i - pace->ahead);
+            REQUIRE(read(pace->permits, &permit, sizeof(permit)) == sizeof(permit), "eventfd");
+        }
+        snprintf(words, sizeof(words), "0 %u", i);
+        __atomic_store_n(&pace->published_ms[i], check_now_ms(), __ATOMIC_RELEASE);
+        publish_padded(&client, pace->channel, words, pace->bytes);
+    }
+    client_close(&client);
+    return NULL;
+}
+
+void pace_start(struct pace *pace)
+{
+    pace->longest_ms = 0;
+    pace->had = calloc(pace->events, sizeof(*pace->had));
+    pace->published_ms = calloc(pace->events, sizeof(*pace->published_ms));
+    pace->permits = eventfd(pace->ahead, EFD_CLOEXEC | EFD_SEMAPHORE);
+    REQUIRE(pace->had && pace->published_ms && pace->permits >= 0, "out of memory");
+    REQUIRE(pthread_create(&pace->thread, NULL, publish_paced, pace) == 0, "no thread");
+}
+
+void pace_had(struct pace *pace, const struct stream *stream)
+{
+    uint64_t place = stream->seen - 1, one = 1;
+    int64_t late = check_now_ms() - __atomic_load_n(&pace->published_ms[place], __ATOMIC_ACQUIRE);
+
+    if (late > pace->longest_ms)
+        pace->longest_ms = late;
+    if (++pace->had[place] == pace->streams)
+        REQUIRE(write(pace->permits, &one, sizeof(one)) == sizeof(one), "eventfd");
+}
+
+void pace_join(struct pace *pace)
+{
+    pthread_join(pace->thread, NULL);
+    close(pace->permits);
+    free(pace->had);
+    free(pace->published_ms);
 }

@@ -3,7 +3,6 @@
  * SIGTERM: everything acknowledged is delivered, every stream ends with a last chunk and a `retry:`
  * of its own, publishers are told, and the exit status is 0.
  */
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -111,15 +110,11 @@ static void case_behind(void)
     struct stream stream;
     struct client client;
     struct stream_event event;
-    int small = 262144;
     unsigned number = 0;
 
     server_start(&server, SERVER_OPTIONS("--workers", "1", "--slow-after", "60"));
     memset(body, 'b', sizeof(body) - 1);
-    stream_init(&stream, connect_tcp(&server, 0), NULL, NULL);
-    setsockopt(stream.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    stream_send_request(&stream, "/events/behind", NULL);
-    stream_await_head(&stream);
+    stream_open_small(&stream, &server, "/events/behind", 262144);
     client_open(&client, &server);
     for (int i = 0; i < 100; i++)
         publish(&client, "behind", body, NULL);
@@ -144,15 +139,11 @@ static void case_timeout(void)
     static char body[100000];
     struct stream stream;
     struct client client;
-    int small = 262144;
 
     server_start(&server,
                  SERVER_OPTIONS("--workers", "2", "--drain-timeout", "0.5", "--slow-after", "60"));
     memset(body, 'b', sizeof(body) - 1);
-    stream_init(&stream, connect_tcp(&server, 0), NULL, NULL);
-    setsockopt(stream.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    stream_send_request(&stream, "/events/never", NULL);
-    stream_await_head(&stream);
+    stream_open_small(&stream, &server, "/events/never", 262144);
     client_open(&client, &server);
     for (int i = 0; i < 100; i++)
         publish(&client, "never", body, NULL);
@@ -175,10 +166,7 @@ static void case_whole(void)
     server_start(&server, SERVER_OPTIONS("--workers", "1", "--drain-timeout", "3.5", "--slow-after",
                                          "60", "--write-timeout", "0"));
     memset(body, 'b', sizeof(body) - 1);
-    stream_init(&stream, connect_tcp(&server, 0), NULL, NULL);
-    setsockopt(stream.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    stream_send_request(&stream, "/events/whole", NULL);
-    stream_await_head(&stream);
+    stream_open_small(&stream, &server, "/events/whole", 4096);
     client_open(&deaf, &server);
     setsockopt(deaf.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     for (int i = 0; i < 2000 && client_say(&deaf, "GET / HTTP/1.1\r\nHost: t\r\n\r\n"); i++)

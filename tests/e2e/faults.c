@@ -9,10 +9,8 @@
  */
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "tests/e2e/check.h"
 #include "tests/e2e/client.h"
@@ -53,12 +51,8 @@ static void fill(void)
     static char event[FILL_BYTES + 100];
     struct client feed;
     struct receipt receipt;
-    int small = 262144;
 
-    stream_init(&holder, connect_tcp(&server, 0), NULL, NULL);
-    setsockopt(holder.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    stream_send_request(&holder, "/events/full", NULL);
-    stream_await_head(&holder);
+    stream_open_small(&holder, &server, "/events/full", 262144);
     int len = snprintf(event, sizeof(event), "channel: full\nwait: no\nack: a\ndata: ");
     memset(event + len, 'f', FILL_BYTES);
     memcpy(event + len + FILL_BYTES, "\n\n", 2);
@@ -355,25 +349,19 @@ static void case_slow_requests(void)
 
 static void case_slow_reader(void)
 {
-    static char text[BYTES_EVENT + 1];
+    char words[16];
     unsigned events = CHECK_SANITIZED ? BYTES_EVENTS / 5 : BYTES_EVENTS;
     struct stream_event event;
     struct stream stream;
     struct client client;
-    int small = 65536;
 
     server_start(&server,
                  SERVER_OPTIONS("--workers", "1", "--slow-after", "0.2", "--history-bytes", "64M"));
-    stream_init(&stream, connect_tcp(&server, 0), NULL, NULL);
-    setsockopt(stream.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    stream_send_request(&stream, "/events/slow", NULL);
-    stream_await_head(&stream);
+    stream_open_small(&stream, &server, "/events/slow", 65536);
     client_open(&client, &server);
     for (unsigned i = 0; i < events; i++) {
-        memset(text, '.', BYTES_EVENT);
-        int len = snprintf(text, sizeof(text), "%u ", i);
-        text[len] = '.';
-        publish(&client, "slow", text, NULL);
+        snprintf(words, sizeof(words), "%u", i);
+        publish_padded(&client, "slow", words, BYTES_EVENT);
     }
     while (stream.seen < events) {
         struct pollfd ready = {.fd = stream.fd, .events = POLLIN};

@@ -259,14 +259,6 @@ static void *feed_many(void *argument)
     return NULL;
 }
 
-static bool all_complete(void *context)
-{
-    struct crowd *crowd = context;
-    struct tally *tally = crowd->streams[0].context;
-
-    return tally->complete == crowd->count;
-}
-
 static void case_many_feeds(void)
 {
     pthread_t threads[FEEDS];
@@ -277,7 +269,7 @@ static void case_many_feeds(void)
     crowd_open(&crowd, &server, 4, "/events/many", tally_event, &tally);
     for (uintptr_t i = 0; i < FEEDS; i++)
         pthread_create(&threads[i], NULL, feed_many, (void *)i);
-    crowd_run(&crowd, "many feeds", all_complete, &crowd);
+    crowd_complete(&crowd, "many feeds");
     for (unsigned i = 0; i < FEEDS; i++)
         pthread_join(threads[i], NULL);
     crowd_close(&crowd);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,31 +250,6 @@ static void case_program(void)
 #define EVENTS      320u
 #define EVENT_BYTES 16384u
 
-static void *publish_large(void *argument)
-{
-    static char text[EVENT_BYTES + 1];
-    struct client client;
-
-    (void)argument;
-    client_open(&client, &server);
-    for (unsigned i = 0; i < EVENTS; i++) {
-        memset(text, '.', EVENT_BYTES);
-        int len = snprintf(text, sizeof(text), "0 %u ", i);
-        text[len] = '.';
-        publish(&client, "stop", text, NULL);
-    }
-    client_close(&client);
-    return NULL;
-}
-
-static bool all_complete(void *context)
-{
-    struct crowd *crowd = context;
-    struct tally *tally = crowd->streams[0].context;
-
-    return tally->complete == crowd->count || crowd->closed;
-}
-
 /* `fanfare sub` prints one line an event; every one of them, in order. */
 static void expect_lines(int fd)
 {
@@ -305,7 +279,8 @@ static void case_stopped(void)
     unsigned readers = check_scaled(1000);
     struct crowd crowd;
     struct tally tally;
-    pthread_t publisher;
+    struct pace pace = {
+        .server = &server, .channel = "stop", .events = EVENTS, .bytes = EVENT_BYTES};
     char url[64];
     int out, status = 0;
 
@@ -320,9 +295,9 @@ static void case_stopped(void)
     tally_init(&tally, readers, 1, EVENTS);
     crowd_open(&crowd, &server, readers, "/events/stop", tally_event, &tally);
     int64_t start = check_now_ms();
-    pthread_create(&publisher, NULL, publish_large, NULL);
-    crowd_run(&crowd, "readers", all_complete, &crowd);
-    pthread_join(publisher, NULL);
+    pace_start(&pace);
+    crowd_complete(&crowd, "readers");
+    pace_join(&pace);
     EXPECT_INT(crowd.closed, 0);
     EXPECT_INT(tally.deliveries, (long long)readers * EVENTS);
     server_await(&server, "became_slow", true, 1);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/e2e/check.h"
@@ -230,15 +229,11 @@ static void case_full_channel(void)
     struct client client, feed;
     struct receipt receipt;
     struct stream stream;
-    int small = 262144;
 
     server_start(&server, SERVER_OPTIONS("--workers", "2", "--history-bytes", "1M", "--slow-after",
                                          "3600", "--slow-rate", "1", "--publish-wait", "0.2"));
     memset(body, 'f', sizeof(body));
-    stream_init(&stream, connect_tcp(&server, 0), NULL, NULL);
-    setsockopt(stream.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    stream_send_request(&stream, "/events/full", NULL);
-    stream_await_head(&stream);
+    stream_open_small(&stream, &server, "/events/full", 262144);
     client_open(&client, &server);
     unsigned accepted = fill(&client, body, sizeof(body));
     printf("   full after %u events of %zu bytes\n", accepted, sizeof(body));

@@ -5,12 +5,10 @@
  * a sentence, the one furthest behind is closed, and everything goes on. What was counted for a
  * connection is given back when it goes.
  */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "tests/e2e/check.h"
 #include "tests/e2e/client.h"
@@ -357,17 +355,13 @@ static void case_held(void)
     struct stream stopped[HELD], reader;
     struct client feed;
     char target[64];
-    int small = 65536;
 
     server_start(&server, SERVER_OPTIONS("--workers", "2", "--memory-max", "24M", "--slow-after",
                                          "60", "--write-timeout", "0", "--history-bytes", "64M",
                                          "--heartbeat", "0"));
     for (unsigned i = 0; i < HELD; i++) {
-        stream_init(&stopped[i], connect_tcp(&server, 0), NULL, NULL);
-        setsockopt(stopped[i].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
         snprintf(target, sizeof(target), "/events/m%u", i);
-        stream_send_request(&stopped[i], target, NULL);
-        stream_await_head(&stopped[i]);
+        stream_open_small(&stopped[i], &server, target, 65536);
     }
     client_open_feed(&feed, &server);
     stream_open(&reader, &server, "/events/m0", NULL);

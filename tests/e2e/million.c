@@ -6,8 +6,6 @@
  */
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "tests/e2e/check.h"
 #include "tests/e2e/client.h"
@@ -17,14 +15,6 @@
 #define EACH       50u
 
 static struct server server;
-
-static bool all_complete(void *context)
-{
-    struct crowd *crowd = context;
-    struct tally *tally = crowd->streams[0].context;
-
-    return tally->complete == crowd->count || crowd->closed;
-}
 
 static void *publish_hundred(void *argument)
 {
@@ -56,7 +46,7 @@ static void case_million(void)
     crowd_open(&crowd, &server, subscribers, "/events/million", tally_event, &tally);
     int64_t opened = check_now_ms();
     pthread_create(&publisher, NULL, publish_hundred, NULL);
-    crowd_run(&crowd, "a million", all_complete, &crowd);
+    crowd_complete(&crowd, "a million");
     EXPECT_INT(crowd.closed, 0);
     EXPECT_INT(tally.deliveries, (long long)subscribers * 100);
     printf("   %llu deliveries to %u subscribers in %lld ms (connected in %lld ms)\n",
@@ -111,7 +101,7 @@ static void case_same_order(void)
     crowd_open(&crowd, &server, subscribers, "/events/same", tally_event, &tally);
     for (uintptr_t i = 0; i < PUBLISHERS; i++)
         pthread_create(&threads[i], NULL, publish_each, (void *)i);
-    crowd_run(&crowd, "same order", all_complete, &crowd);
+    crowd_complete(&crowd, "same order");
     EXPECT_INT(crowd.closed, 0);
     EXPECT_INT(tally.deliveries, (long long)subscribers * PUBLISHERS * EACH);
     for (unsigned i = 0; i < PUBLISHERS; i++)

@@ -42,14 +42,29 @@ static void feed_event(struct client *feed, const char *data)
 /* The open feed, HTTP and a new stream work while the feed's place is gone. */
 static void expect_serving(struct client *feed, struct stream *stream)
 {
-    struct client client;
-
     feed_event(feed, "by the open feed");
     stream_expect(stream, "message", "by the open feed", NULL);
-    client_open(&client, &server);
-    publish(&client, "x", "by HTTP", NULL);
-    stream_expect(stream, "message", "by HTTP", NULL);
-    client_close(&client);
+    stream_expect_serving(stream, &server, "x", "by HTTP");
+}
+
+/* A server with an open feed and a stream, and then without its socket file. */
+static void start_and_unlink(struct client *feed, struct stream *stream)
+{
+    server_start(&server, SERVER_OPTIONS("--workers", "2"));
+    stream_open(stream, &server, "/events/x", NULL);
+    stream_await_id(stream);
+    client_open_feed(feed, &server);
+    expect_serving(feed, stream);
+    REQUIRE(unlink(server.feed) == 0, "unlink: %s", strerror(errno));
+}
+
+/* What the server keeps beside its socket. */
+static void unlink_lock(void)
+{
+    char lock[128];
+
+    snprintf(lock, sizeof(lock), "%s.lock", server.feed);
+    unlink(lock);
 }
 
 static void case_directory(void)
@@ -57,17 +72,8 @@ static void case_directory(void)
     struct client feed;
     struct stream stream;
 
-    server_start(&server, SERVER_OPTIONS("--workers", "2"));
-    stream_open(&stream, &server, "/events/x", NULL);
-    stream_await_id(&stream);
-    client_open_feed(&feed, &server);
-    feed_event(&feed, "before");
-    stream_expect(&stream, "message", "before", NULL);
-    REQUIRE(unlink(server.feed) == 0, "unlink: %s", strerror(errno));
-    /* Whatever else the server keeps there must not need the directory either. */
-    char other[128];
-    snprintf(other, sizeof(other), "%s.lock", server.feed);
-    unlink(other);
+    start_and_unlink(&feed, &stream);
+    unlink_lock(); /* the server must not need the directory either */
     REQUIRE(rmdir(server.dir) == 0, "rmdir: %s", strerror(errno));
     expect_serving(&feed, &stream);
     client_close(&feed);
@@ -84,13 +90,7 @@ static void case_taken(void)
     struct client feed;
     struct stream stream;
 
-    server_start(&server, SERVER_OPTIONS("--workers", "1"));
-    stream_open(&stream, &server, "/events/x", NULL);
-    stream_await_id(&stream);
-    client_open_feed(&feed, &server);
-    feed_event(&feed, "before");
-    stream_expect(&stream, "message", "before", NULL);
-    REQUIRE(unlink(server.feed) == 0, "unlink: %s", strerror(errno));
+    start_and_unlink(&feed, &stream);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     snprintf(name.sun_path, sizeof(name.sun_path), "%s", server.feed);
     REQUIRE(bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0, "bind: %s", strerror(errno));
@@ -102,9 +102,7 @@ static void case_taken(void)
     EXPECT(access(server.feed, F_OK) == 0, "the server removed a socket that was not its own");
     close(fd);
     unlink(server.feed);
-    char other[128];
-    snprintf(other, sizeof(other), "%s.lock", server.feed);
-    unlink(other);
+    unlink_lock();
     EXPECT(rmdir(server.dir) == 0, "rmdir: %s", strerror(errno));
 }
 

@@ -4,14 +4,12 @@
  * are served, and none of them misses an event or has one twice. How long it took is printed, with
  * the processor time of the server; the clients share the machine's cores with it.
  */
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -102,22 +100,6 @@ static bool all_numbered(void *context)
     return true;
 }
 
-static void come_back(struct crowd *crowd, unsigned number)
-{
-    struct stream *stream = &crowd->streams[number];
-    char resume[200];
-
-    REQUIRE(stream->last_id[0], "client %u has no id", number);
-    snprintf(resume, sizeof(resume), "Last-Event-ID: %s\r\n", stream->last_id);
-    stream_close(stream);
-    stream_init(stream, connect_tcp(&server, 1 + number % 1000), on_numbered, NULL);
-    stream->number = number;
-    stream_send_request(stream, "/events/flow", resume);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = stream};
-    REQUIRE(epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, stream->fd, &event) == 0, "epoll: %s",
-            strerror(errno));
-}
-
 static void case_reconnects(void)
 {
     unsigned clients = check_scaled(CLIENTS);
@@ -142,7 +124,8 @@ static void case_reconnects(void)
             crowd_turn(&crowd, 100);
         if (i % (clients / (CLIENTS / EVENT_EVERY)) == 0)
             permit(1);
-        come_back(&crowd, i);
+        REQUIRE(crowd.streams[i].last_id[0], "client %u has no id", i);
+        crowd_reconnect(&crowd, &server, i, "/events/flow");
     }
     crowd_run(&crowd, "heads", all_heads, &crowd);
     int64_t took = check_now_ms() - start;

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -94,20 +93,6 @@ static void on_event(struct stream *stream, const struct stream_event *event)
     deliveries++;
 }
 
-/* Cuts a reader off, whatever is in its buffers, and brings it back with the last id it knows. */
-static void reconnect(struct crowd *crowd, unsigned index)
-{
-    struct stream *stream = &crowd->streams[index];
-    char field[200];
-    snprintf(field, sizeof(field), "Last-Event-ID: %s\r\n", stream->last_id);
-    stream_close(stream);
-    stream_init(stream, connect_tcp(&server, 1 + index % 1000), on_event, NULL);
-    stream->number = index;
-    stream_send_request(stream, "/events/siege", field);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = stream};
-    REQUIRE(epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, stream->fd, &event) == 0, "epoll_ctl");
-}
-
 struct memory {
     int64_t from_ms; /* looked at from then on */
     int64_t due_ms;
@@ -152,7 +137,7 @@ static void run_flood(struct crowd *crowd, struct memory *memory, unsigned *ret_
         for (; check_now_ms() >= next_reconnect; next_reconnect += RECONNECT_EACH) {
             /* One that has begun: before its first event a reader has no place to be checked by. */
             if (crowd->streams[index].seen)
-                reconnects++, reconnect(crowd, index);
+                reconnects++, crowd_reconnect(crowd, &server, index, "/events/siege");
             index = (index + 1) % crowd->count;
         }
     }

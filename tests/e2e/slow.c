@@ -4,14 +4,9 @@
  * soon, the server's memory stays bounded, and the slow one is closed (policy disconnect) or, when
  * it reads again, is told what it missed (policy skip). Both are counted.
  */
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "tests/e2e/check.h"
 #include "tests/e2e/client.h"
@@ -26,96 +21,49 @@
 #define AHEAD 4u
 
 static struct server server;
-static unsigned readers;
-static int64_t longest_ms;
-static int permits; /* eventfd: one for each event that the whole crowd has */
-static unsigned had[EVENTS];
-static int64_t published_ms[EVENTS];
+static struct pace pace = {
+    .server = &server, .channel = "slow", .events = EVENTS, .bytes = DATA_BYTES, .ahead = AHEAD};
 
 static void on_event(struct stream *stream, const struct stream_event *event)
 {
-    uint64_t place = stream->seen - 1, one = 1;
-
     tally_event(stream, event);
-    EXPECT(event->data_len == DATA_BYTES, "event %llu has %zu bytes", (unsigned long long)place,
-           event->data_len);
-    int64_t late = check_now_ms() - __atomic_load_n(&published_ms[place], __ATOMIC_ACQUIRE);
-    if (late > longest_ms)
-        longest_ms = late;
-    if (++had[place] == readers)
-        REQUIRE(write(permits, &one, sizeof(one)) == sizeof(one), "eventfd");
-}
-
-static void *publish_large(void *argument)
-{
-    static char text[DATA_BYTES + 1];
-    struct client client;
-    uint64_t permit;
-
-    (void)argument;
-    client_open(&client, &server);
-    for (unsigned i = 0; i < EVENTS; i++) {
-        struct pollfd ready = {.fd = permits, .events = POLLIN};
-        REQUIRE(poll(&ready, 1, DEADLINE_MS) == 1, "the crowd does not have event %u", i - AHEAD);
-        REQUIRE(read(permits, &permit, sizeof(permit)) == sizeof(permit), "eventfd");
-        memset(text, '.', DATA_BYTES);
-        int len = snprintf(text, sizeof(text), "0 %u ", i);
-        text[len] = '.';
-        __atomic_store_n(&published_ms[i], check_now_ms(), __ATOMIC_RELEASE);
-        publish(&client, "slow", text, NULL);
-    }
-    client_close(&client);
-    return NULL;
-}
-
-static bool all_complete(void *context)
-{
-    struct crowd *crowd = context;
-    struct tally *tally = crowd->streams[0].context;
-
-    return tally->complete == crowd->count || crowd->closed;
+    EXPECT(event->data_len == DATA_BYTES, "event %llu has %zu bytes",
+           (unsigned long long)stream->seen - 1, event->data_len);
+    pace_had(&pace, stream);
 }
 
 static void run_crowd(struct stream *slow, const char *policy)
 {
-    pthread_t publisher;
+    unsigned readers = check_scaled(1000);
     struct crowd crowd;
     struct tally tally;
-    int small = 65536;
 
-    longest_ms = 0;
-    memset(had, 0, sizeof(had));
-    permits = eventfd(AHEAD, EFD_CLOEXEC | EFD_SEMAPHORE);
-    readers = check_scaled(1000);
+    pace.streams = readers;
     server_start(&server, SERVER_OPTIONS("--workers", "2", "--history-bytes", "256K",
                                          "--slow-after", "1", "--slow", policy));
-    stream_init(slow, connect_tcp(&server, 0), NULL, NULL);
-    setsockopt(slow->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    stream_send_request(slow, "/events/slow", NULL);
-    stream_await_head(slow);
+    stream_open_small(slow, &server, "/events/slow", 65536);
     tally_init(&tally, readers, 1, EVENTS);
     crowd_open(&crowd, &server, readers, "/events/slow", on_event, &tally);
     long before = server_memory(&server);
     int64_t start = check_now_ms();
-    pthread_create(&publisher, NULL, publish_large, NULL);
-    crowd_run(&crowd, "readers", all_complete, &crowd);
+    pace_start(&pace);
+    crowd_complete(&crowd, "readers");
     long grown = server_memory(&server) - before;
     EXPECT_INT(crowd.closed, 0);
     EXPECT_INT(tally.deliveries, (long long)readers * EVENTS);
     printf("   %s: %u readers x %u events of %u bytes in %lld ms, at most %lld ms late; "
            "%.1f MiB more memory\n",
            policy, readers, EVENTS, DATA_BYTES, (long long)(check_now_ms() - start),
-           (long long)longest_ms, (double)grown / (1 << 20));
+           (long long)pace.longest_ms, (double)grown / (1 << 20));
     if (!CHECK_SANITIZED) {
         /* What the slow one may cost, and half a second for a machine that does other work too. */
-        EXPECT(longest_ms <= SLOW_AFTER + 500, "%lld ms late", (long long)longest_ms);
+        EXPECT(pace.longest_ms <= SLOW_AFTER + 500, "%lld ms late", (long long)pace.longest_ms);
         EXPECT(grown < 64 << 20, "%ld bytes more for a history of 256 KiB", grown);
     }
     server_await(&server, "became_slow", true, 1);
-    pthread_join(publisher, NULL);
+    pace_join(&pace);
     crowd_close(&crowd);
     tally_free(&tally);
-    close(permits);
 }
 
 static void case_disconnect(void)

@@ -55,6 +55,15 @@ void stream_open(struct stream *stream, const struct server *server, const char 
     stream_send_request(stream, target, fields);
 }
 
+void stream_open_small(struct stream *stream, const struct server *server, const char *target,
+                       int buffer_bytes)
+{
+    stream_init(stream, connect_tcp(server, 0), NULL, NULL);
+    setsockopt(stream->fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof(buffer_bytes));
+    stream_send_request(stream, target, NULL);
+    stream_await_head(stream);
+}
+
 void event_free(struct stream_event *event)
 {
     free(event->type);
@@ -385,4 +394,15 @@ void stream_expect_end(struct stream *stream)
 const char *stream_field(const struct stream *stream, const char *name)
 {
     return stream->head ? head_field(stream->head, name) : NULL;
+}
+
+void stream_expect_serving(struct stream *stream, const struct server *server, const char *channel,
+                           const char *text)
+{
+    struct client client;
+
+    client_open(&client, server);
+    publish(&client, channel, text, NULL);
+    stream_expect(stream, "message", text, NULL);
+    client_close(&client);
 }

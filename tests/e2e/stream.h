@@ -65,6 +65,9 @@ void stream_init(struct stream *stream, int fd, stream_on_event *on_event, void 
  * for nothing. */
 void stream_open(struct stream *stream, const struct server *server, const char *target,
                  const char *fields);
+/* One that will not read for a while: its socket takes little, and its head is here. */
+void stream_open_small(struct stream *stream, const struct server *server, const char *target,
+                       int buffer_bytes);
 void stream_send_request(struct stream *stream, const char *target, const char *fields);
 void stream_close(struct stream *stream);
 
@@ -82,6 +85,10 @@ void stream_await_id(struct stream *stream);
 bool stream_next(struct stream *stream, struct stream_event *ret_event);
 /* The next event must have this type and data (NULL: any); gives its id. */
 void stream_expect(struct stream *stream, const char *type, const char *data, char ret_id[136]);
+/* The server still works: a new connection publishes to the stream's channel, and it has that next.
+ */
+void stream_expect_serving(struct stream *stream, const struct server *server, const char *channel,
+                           const char *text);
 /* The stream must end without a further event, with a last chunk. */
 void stream_expect_end(struct stream *stream);
 const char *stream_field(const struct stream *stream, const char *name);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "tests/e2e/check.h"
 #include "tests/e2e/client.h"
@@ -28,15 +27,11 @@ static void case_write(void)
     struct stream stopped, reader;
     struct stream_event event;
     struct client client;
-    int small = 65536;
     unsigned number = 0;
 
     server_start(&server, SERVER_OPTIONS("--workers", "1", "--slow-after", "0.1", "--history-bytes",
                                          "64M", "--write-timeout", "0.5"));
-    stream_init(&stopped, connect_tcp(&server, 0), NULL, NULL);
-    setsockopt(stopped.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    stream_send_request(&stopped, "/events/w", NULL);
-    stream_await_head(&stopped);
+    stream_open_small(&stopped, &server, "/events/w", 65536);
     stream_open(&reader, &server, "/events/w", NULL);
     stream_await_head(&reader);
     client_open(&client, &server);
