@@ -45,6 +45,7 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
     settings->memory_usual = !parse_was_given(parse, "memory-max");
     if (settings->memory_usual)
         settings->hub.memory_max = machine_memory_share(&machine);
+    settings->hub.descriptors_kept = settings->server.connections_max;
     uint32_t workers = settings->hub.workers;
     settings->hub.worker_subscribers = (settings->server.subscribers_max + workers - 1) / workers;
     if (settings->server.target_bytes_max > settings->server.head_bytes_max)

@@ -17,7 +17,7 @@
 /* In the sequence word, so that closing and claiming cannot overlap. */
 #define CLOSED_BIT (UINT64_C(1) << 63)
 
-/* Descriptors of the process that are not subscribers: listeners, epoll sets, logs, publishers. */
+/* Slots of a ring that may still be closing, and descriptors of threads, listeners and logs. */
 #define DESCRIPTORS_KEPT 256u
 
 struct hub {
@@ -97,14 +97,15 @@ int hub_new(const struct hub_options *options, struct hub **ret_hub)
 }
 
 /* On io_uring each ring has a file table of its own, as large as RLIMIT_NOFILE; on epoll all
- * sockets are descriptors of this one process. */
+ * sockets are descriptors of this one process, its other connections' too. */
 static uint32_t worker_sockets(const struct hub *hub, bool use_uring)
 {
     struct rlimit limit = {.rlim_cur = 1024};
     getrlimit(RLIMIT_NOFILE, &limit);
-    /* The rest is for descriptors that are not subscribers, or for slots that are still closing. */
-    uint64_t sockets = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT
-                                                             : limit.rlim_cur / 2;
+    /* What is kept is half at most, however much was asked for. */
+    uint64_t kept =
+        use_uring ? DESCRIPTORS_KEPT : DESCRIPTORS_KEPT + hub->options.hub.descriptors_kept;
+    uint64_t sockets = limit.rlim_cur > 2 * kept ? limit.rlim_cur - kept : limit.rlim_cur / 2;
     if (!use_uring)
         sockets /= hub->worker_count;
     if (sockets > hub->options.hub.worker_subscribers)

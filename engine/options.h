@@ -17,6 +17,7 @@ struct hub_options {
     enum io_choice io;
     uint32_t
         worker_subscribers;    /* the most one worker takes; lowered to what RLIMIT_NOFILE allows */
+    uint32_t descriptors_kept; /* of RLIMIT_NOFILE, for what of the process is no subscriber */
     uint32_t history_events;   /* per channel */
     uint64_t history_bytes;    /* per channel */
     uint32_t history_age_s;    /* per channel */

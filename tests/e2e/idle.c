@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     if (CHECK_SANITIZED)
         check_skip("memory is not measured under a sanitizer");
-    server_start(&server, SERVER_OPTIONS("--workers", "2"));
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--connections-max", "1000"));
     check_case("idle", case_idle);
     server_stop(&server);
     return check_end();

@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -268,6 +269,32 @@ static void case_full_channel(void)
     server_stop(&server);
 }
 
+/* On epoll connections and subscribers share the process's descriptors: a crowd of subscribers must
+ * leave those that --connections-max promises. */
+static void case_descriptors_kept(void)
+{
+    char said[2048];
+    size_t len = 0;
+    const char *room = NULL;
+
+    server_start_limited(&server, 4000,
+                         SERVER_OPTIONS("--workers", "2", "--connections-max", "1000"));
+    len = (size_t)snprintf(said, sizeof(said), "%s", server.said);
+    while (!(room = strstr(said, "room for "))) {
+        struct pollfd ready = {.fd = server.out, .events = POLLIN};
+        REQUIRE(poll(&ready, 1, DEADLINE_MS) == 1, "no room is told: %s", said);
+        ssize_t got = read(server.out, said + len, sizeof(said) - 1 - len);
+        REQUIRE(got > 0, "it ended: %s", said);
+        len += (size_t)got;
+        said[len] = '\0';
+    }
+    long places = strtol(room + strlen("room for "), NULL, 10);
+    printf("   4,000 descriptors, 1,000 for connections: room for %ld subscribers\n", places);
+    EXPECT(places > 0 && (places + 1000 < 4000 || strcmp(check_backend(), "uring") == 0),
+           "room for %ld subscribers", places);
+    server_stop(&server);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -275,6 +302,7 @@ int main(int argc, char **argv)
     check_case("connections_max", case_connections_max);
     check_case("subscribers_max", case_subscribers_max);
     check_case("no_descriptors", case_no_descriptors);
+    check_case("descriptors_kept", case_descriptors_kept);
     check_case("full_channel", case_full_channel);
     return check_end();
 }

@@ -114,7 +114,7 @@ static void case_same_order(void)
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
-    server_start(&server, SERVER_OPTIONS("--workers", "2"));
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--connections-max", "1000"));
     check_case("million", case_million);
     check_case("same_order", case_same_order);
     server_stop(&server);

@@ -106,7 +106,7 @@ static void case_reconnects(void)
     struct crowd crowd;
     pthread_t thread;
 
-    server_start(&server, SERVER_OPTIONS("--workers", "2"));
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--connections-max", "1000"));
     next = calloc(clients, sizeof(*next));
     crowd_open(&crowd, &server, clients, "/events/flow", on_numbered, NULL);
     flowed = 0;
