@@ -4,12 +4,15 @@
  *
  * A record exists while it has a member or a frame; one that has neither is dropped, and what it
  * had evicted is remembered by hash (channels_drop), so that a later resume is still told of its
- * gap. Sweep: `sweep_target` is the sequence it brings everybody to, `sweep_next` the first member
- * not visited yet; members may come and go meanwhile. When all are visited, `visited` is the
- * target; when their sends are flushed too, `swept` is: only frames up to it may be evicted or
+ * gap.
+ *
+ * Sweep: `sweep_target` is the sequence it brings everybody to, `sweep_next` the first member not
+ * visited yet; members may come and go between its slices. When all are visited, `visited` is the
+ * target; when their sends are settled too, `swept` is: only frames up to it may be evicted or
  * given back. Held: history is over its limits and the oldest frame is one that a reading
- * subscriber still needs; then nothing is given back, so publishers of the channel wait. Owner: the
- * worker.
+ * subscriber still needs; then nothing is given back, so publishers of the channel wait.
+ *
+ * Owner: the worker.
  */
 #pragma once
 
@@ -26,6 +29,7 @@ struct channel {
     uint32_t member_capacity;
     uint32_t sweep_next;
     uint32_t behind_count; /* members that are not CURRENT */
+    uint32_t last_batch;   /* the batch with the last sends of the last sweep */
     uint64_t sweep_target; /* 0: no sweep under way */
     uint64_t visited;
     int64_t trimmed_ns; /* the turn in which a hand-off had its limits applied */
@@ -34,7 +38,7 @@ struct channel {
     struct channel *next_finishing;
     struct channel *newer, *older; /* by latest publish; only while history is not empty */
     bool dirty;                    /* in the dirty queue, or its sweep is under way */
-    bool finishing;                /* visited, not flushed */
+    bool finishing;                /* visited; the turn's end makes that swept */
     bool held;
     bool in_order; /* linked into newer/older */
     uint16_t name_len;

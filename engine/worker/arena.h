@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An arena: bytes and parts of runs that queued sends point to, emptied as a whole once those are
- * settled. It never grows: whoever finds no room has the batch sent first.
+ * settled. It never grows: whoever finds no room has the batch submitted first.
  *
  * The struct stands in state.h, since a worker embeds two: for the runs of sweeps (sweep.c) and for
  * the private sends of those that catch up (catch_up.c). The worker's thread alone.

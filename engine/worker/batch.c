@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The batch of sends: queued with the subscriber moved as if each went out whole, flushed together,
- * and put right for those that did not. See batch.h.
+ * The batch of sends: queued with the subscriber moved as if each went out whole, submitted
+ * together, and put right for those that did not. See batch.h.
  */
 #include "engine/worker/batch.h"
 
@@ -9,7 +9,6 @@
 
 #include "engine/mutation.h"
 #include "engine/worker/arena.h"
-#include "engine/worker/evict.h"
 #include "engine/worker/gap.h"
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
@@ -133,7 +132,7 @@ static void send_settle(struct worker *worker, struct batch_send *send)
 {
     struct subscriber *subscriber = &worker->subscribers[send->subscriber];
     uint32_t events;
-    if (subscriber->state == SUBSCRIBER_FREE) { /* closed in this very flush */
+    if (subscriber->state == SUBSCRIBER_CLOSING) { /* it hung up meanwhile */
         if (send->is_short)
             send_uncount(worker, send, &events);
         return;
@@ -182,7 +181,7 @@ static void on_event(struct worker *worker, const struct io_event *event)
         return;
     }
     struct subscriber *subscriber = &worker->subscribers[event->owner];
-    if (subscriber->state == SUBSCRIBER_FREE)
+    if (subscriber->state == SUBSCRIBER_CLOSING || subscriber->state == SUBSCRIBER_FREE)
         return;
     if (event->kind == IO_HANGUP) {
         subscriber_close(worker, subscriber, CLOSE_GONE);
@@ -204,43 +203,30 @@ bool batch_events(struct worker *worker)
     return any;
 }
 
-static void finish_sweeps(struct worker *worker)
+void batch_submit(struct worker *worker)
 {
-    while (worker->sweep.finishing) {
-        struct channel *channel = worker->sweep.finishing;
-        worker->sweep.finishing = channel->next_finishing;
-        channel->finishing = false;
-        channel->swept = channel->visited;
-        COUNT(worker, sweeps, 1);
-        evict_trim(worker, channel);
+    uint32_t count = worker->batch.count;
+    if (count == 0)
+        return;
+    int r = worker->io->operations->flush(worker->io);
+    CHECK(r == 0);
+    batch_events(worker);
+    COUNT(worker, sends, count);
+    for (uint32_t i = 0; i < count; i++)
+        send_settle(worker, &worker->batch.sends[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        struct batch_send *send = &worker->batch.sends[i];
+        if (!send->catches_up)
+            continue; /* a swept one keeps nothing */
+        release_frame(worker, send->kept);
+        release_frame(worker, send->kept_gap);
     }
-}
-
-void batch_flush(struct worker *worker)
-{
-    if (worker->batch.count) {
-        int r = worker->io->operations->flush(worker->io);
-        CHECK(r == 0);
-        batch_events(worker);
-        COUNT(worker, sends, worker->batch.count);
-        uint32_t count = worker->batch.count;
-        for (uint32_t i = 0; i < count; i++)
-            send_settle(worker, &worker->batch.sends[i]);
-        for (uint32_t i = 0; i < count; i++) {
-            struct batch_send *send = &worker->batch.sends[i];
-            if (!send->catches_up)
-                continue; /* a swept one keeps nothing */
-            release_frame(worker, send->kept);
-            release_frame(worker, send->kept_gap);
-        }
-        CHECK(worker->batch.count == count);
-        worker->batch.count = 0;
-        arena_empty(&worker->catch_up.arena);
-        COUNT(worker, deliveries, worker->batch.events);
-        COUNT(worker, delivered_bytes, worker->batch.bytes);
-        worker->batch.events = 0;
-        worker->batch.bytes = 0;
-    }
-    finish_sweeps(worker);
-    subscriber_bury(worker);
+    CHECK(worker->batch.count == count);
+    worker->batch.count = 0;
+    worker->batch.number++;
+    arena_empty(&worker->catch_up.arena);
+    COUNT(worker, deliveries, worker->batch.events);
+    COUNT(worker, delivered_bytes, worker->batch.bytes);
+    worker->batch.events = 0;
+    worker->batch.bytes = 0;
 }

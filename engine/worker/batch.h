@@ -7,7 +7,7 @@
 
 #include "engine/worker/state.h"
 
-/* One queued send, kept until its flush says how it went. */
+/* One queued send, kept until it is known how it went. */
 struct batch_send {
     uint32_t subscriber;
     uint32_t first, count; /* parts */
@@ -21,7 +21,7 @@ struct batch_send {
     struct frame *kept;     /* the begun frame's reference */
     struct frame *kept_gap; /* the gap notice's reference */
     uint32_t events;        /* in it */
-    bool catches_up;        /* its flush decides what comes next */
+    bool catches_up;        /* how it went decides what comes next */
     bool ends;              /* carries the last chunk */
     bool is_short;
     int32_t result; /* if short */
@@ -34,6 +34,12 @@ void batch_deinit(struct worker *worker);
  * out whole. There must be room in the batch. */
 struct batch_send *batch_queue(struct worker *worker, struct subscriber *subscriber,
                                const char *bytes, uint32_t len);
-void batch_flush(struct worker *worker);
+/*
+ * Gives what is queued to the kernel and puts right what did not go out whole; nothing is queued
+ * afterwards. Subscribers change their states and may be CLOSING, but no record, no retained frame
+ * and no member of a channel goes: whatever the caller holds stays valid, and only a subscriber's
+ * state has to be looked at after it, not before.
+ */
+void batch_submit(struct worker *worker);
 /* What the kernel has reported; true if there was anything. */
 bool batch_events(struct worker *worker);

@@ -207,13 +207,15 @@ static void gathered_queue(struct worker *worker, struct subscriber *subscriber,
     }
 }
 
-uint32_t catch_up_send(struct worker *worker, struct subscriber *subscriber)
+void catch_up_make_room(struct worker *worker)
 {
     if (worker->batch.count == SEND_BATCH ||
         !arena_has_room(&worker->catch_up.arena, 2 * CATCH_UP_BYTES, CATCH_UP_FRAMES))
-        batch_flush(worker);
-    if (subscriber->state != SUBSCRIBER_BEHIND && subscriber->state != SUBSCRIBER_BLOCKED)
-        return 0; /* the flush changed it */
+        batch_submit(worker);
+}
+
+uint32_t catch_up_send(struct worker *worker, struct subscriber *subscriber)
+{
     struct gathered gathered = {.parts = worker->catch_up.arena.parts +
                                          worker->catch_up.arena.parts_used,
                                 .cursor = subscriber->cursor,
@@ -242,6 +244,7 @@ bool catch_up_some(struct worker *worker)
         worker->catch_up.count < CATCH_UP_SENDS ? worker->catch_up.count : CATCH_UP_SENDS;
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < turns && bytes < CATCH_UP_TURN_BYTES; i++) {
+        catch_up_make_room(worker);
         struct subscriber *subscriber =
             &worker->subscribers[worker->catch_up.ring[worker->catch_up.first]];
         worker->catch_up.first = (worker->catch_up.first + 1) % worker->options->sockets;

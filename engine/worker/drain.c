@@ -15,9 +15,9 @@ void drain_begin(struct worker *worker, uint64_t final)
 static void cut_all(struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->records.used; i++)
-        if (worker->subscribers[i].state != SUBSCRIBER_FREE)
+        if (worker->subscribers[i].state != SUBSCRIBER_FREE &&
+            worker->subscribers[i].state != SUBSCRIBER_CLOSING)
             subscriber_close(worker, &worker->subscribers[i], CLOSE_CUT);
-    subscriber_bury(worker);
 }
 
 void drain_step(struct worker *worker)

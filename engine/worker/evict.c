@@ -7,7 +7,6 @@
 #include "engine/worker/evict.h"
 
 #include "engine/mutation.h"
-#include "engine/worker/batch.h"
 #include "engine/worker/gap.h"
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
@@ -56,7 +55,7 @@ static uint64_t slowest_reader(const struct worker *worker, const struct channel
     uint64_t cursor = UINT64_MAX;
     for (uint32_t i = 0; i < channel->member_count; i++) {
         const struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
-        if (subscriber->state != SUBSCRIBER_CURRENT && !(subscriber->flags & SUBSCRIBER_SLOW) &&
+        if (subscriber_lacks(subscriber) && !(subscriber->flags & SUBSCRIBER_SLOW) &&
             subscriber->cursor < cursor)
             cursor = subscriber->cursor;
     }
@@ -71,7 +70,7 @@ static void apply_slow_policy(struct worker *worker, struct channel *channel)
         return;
     for (uint32_t i = channel->member_count; i-- > 0;) {
         struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
-        if (subscriber->state != SUBSCRIBER_CURRENT && (subscriber->flags & SUBSCRIBER_SLOW) &&
+        if (subscriber_lacks(subscriber) && (subscriber->flags & SUBSCRIBER_SLOW) &&
             gap_is_due(subscriber, subscriber->cursor))
             subscriber_close(worker, subscriber, CLOSE_SLOW);
     }
@@ -213,7 +212,6 @@ bool evict_relieve(struct worker *worker)
         excess = worker->memory.kept_bytes / RELIEVE_PART;
     if (excess == 0)
         return max && worker->memory.kept_bytes && worker->memory.full_turns > 0;
-    batch_flush(worker);
     uint64_t target = worker->memory.kept_bytes - excess;
     uint32_t count = 0, before = 0;
     struct channel *channel = worker->channels.oldest;

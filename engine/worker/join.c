@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "engine/mutation.h"
-#include "engine/worker/batch.h"
 #include "engine/worker/dirty.h"
 #include "engine/worker/evict.h"
 #include "engine/worker/gap.h"
@@ -335,7 +334,6 @@ bool join_ready(struct worker *worker)
 {
     if (!worker->arrivals.first)
         return false;
-    batch_flush(worker); /* limits are applied, and that needs settled sends */
     struct handoff *last_kept = NULL;
     struct handoff *handoff = worker->arrivals.first;
     bool any = false;

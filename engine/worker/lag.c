@@ -119,11 +119,12 @@ static int64_t next_look(const struct worker *worker, const struct subscriber *s
     return worker->now_ns + (left_ns > 0 ? left_ns : soon_ns);
 }
 
-/* A slice of the round: a bounded number of tries, one flush, and the verdicts. How far it came. */
+/* A slice of the round: a bounded number of tries, one batch, and the verdicts. How far it came. */
 static uint32_t look_at(struct worker *worker, uint32_t first, uint32_t last)
 {
     uint64_t bytes = 0;
     for (uint32_t i = first; i < last; i++) {
+        catch_up_make_room(worker);
         struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
         if ((subscriber->flags & SUBSCRIBER_LAGGING) && subscriber->state == SUBSCRIBER_BLOCKED &&
             window_over(worker, subscriber) &&
@@ -132,7 +133,7 @@ static uint32_t look_at(struct worker *worker, uint32_t first, uint32_t last)
         if (bytes >= CATCH_UP_TURN_BYTES)
             last = i + 1;
     }
-    batch_flush(worker);
+    batch_submit(worker);
     for (uint32_t i = first; i < last; i++) {
         struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
         if (!(subscriber->flags & SUBSCRIBER_LAGGING))

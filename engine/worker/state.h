@@ -7,8 +7,9 @@
  * it. Invariants:
  *   - everything but `inbox`, `reserved` and `counters` belongs to the worker's thread;
  *   - a frame is taken in sequence, so all channels together are complete up to `position`;
- *   - between two flushes nothing that a queued send points to is freed, moved or evicted: records
- *     freed meanwhile rest in `records.graveyard`, frames in the sends' `kept`;
+ *   - while sends are queued nothing that they point to is freed, moved or evicted: sweeps end, and
+ *     subscribers leave, at the turn's end only, when none is; begun frames rest in `kept`;
+ *   - sends are queued within a turn alone: between two turns the batch is empty;
  *   - memory is allocated when subscribers or channels come and when a history grows, not when
  *     events are delivered.
  */
@@ -69,9 +70,9 @@ struct intake {
 
 /* subscriber.c: which of the records are in use. */
 struct records {
-    uint32_t used;      /* ever */
-    uint32_t free;      /* first free one, UINT32_MAX: none */
-    uint32_t graveyard; /* freed since the last flush, same links */
+    uint32_t used;    /* ever */
+    uint32_t free;    /* first free one, UINT32_MAX: none */
+    uint32_t closing; /* first that waits for the turn's end, UINT32_MAX: none */
     uint32_t live;
 };
 
@@ -82,15 +83,16 @@ struct dirty {
 
 /* sweep.c */
 struct sweep {
-    struct channel *finishing; /* visited; the next flush ends their sweeps */
+    struct channel *finishing; /* visited; the turn's end ends their sweeps */
     struct run run;
     struct arena arena; /* of runs */
 };
 
-/* batch.c: the sends queued since the last flush, and what is counted for them. */
+/* batch.c: the sends queued and not submitted yet, and what is counted for them. */
 struct batch {
     struct batch_send *sends; /* SEND_BATCH */
     uint32_t count;
+    uint32_t number; /* of batches so far */
     uint64_t events, bytes;
 };
 
@@ -98,7 +100,7 @@ struct batch {
 struct catch_up {
     uint32_t *ring; /* of subscriber indices, options->sockets */
     uint32_t first, count;
-    struct arena arena; /* of the private sends of one flush */
+    struct arena arena; /* of the private sends of one batch */
 };
 
 /* What is asked of a laggard: see lag.c. */

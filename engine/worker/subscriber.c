@@ -32,19 +32,8 @@ void subscriber_release(struct worker *worker, struct subscriber *subscriber)
 {
     subscriber->state = SUBSCRIBER_FREE;
     subscriber->flags &= FLAGS_OF_INDEX;
-    subscriber->position = worker->records.graveyard;
-    worker->records.graveyard = subscriber_index(worker, subscriber);
-}
-
-/* After a flush no queued send names the dead any more: their records may be used again. */
-void subscriber_bury(struct worker *worker)
-{
-    while (worker->records.graveyard != NO_RECORD) {
-        uint32_t index = worker->records.graveyard;
-        worker->records.graveyard = worker->subscribers[index].position;
-        worker->subscribers[index].position = worker->records.free;
-        worker->records.free = index;
-    }
+    subscriber->position = worker->records.free;
+    worker->records.free = subscriber_index(worker, subscriber);
 }
 
 struct membership *subscriber_memberships(struct subscriber *subscriber, struct membership *single,
@@ -262,14 +251,27 @@ static void count_closed(struct worker *worker, enum close_reason reason)
 void subscriber_close(struct worker *worker, struct subscriber *subscriber,
                       enum close_reason reason)
 {
-    DCHECK(subscriber->state != SUBSCRIBER_FREE);
+    CHECK(subscriber->state != SUBSCRIBER_FREE && subscriber->state != SUBSCRIBER_CLOSING);
     subscriber_caught_up(worker, subscriber);
-    worker->io->operations->remove(worker->io, subscriber->handle);
-    subscriber_abandon(worker, subscriber);
-    worker->records.live--;
-    atomic_fetch_sub_explicit(&worker->flow->other_bytes, SUBSCRIBER_MEMORY, memory_order_relaxed);
+    subscriber_set_state(worker, subscriber, SUBSCRIBER_CLOSING);
+    subscriber->next_closing = worker->records.closing;
+    worker->records.closing = subscriber_index(worker, subscriber);
     COUNT(worker, subscribers, -1);
     count_closed(worker, reason);
-    /* Release order is not needed: the hub only counts with it. */
-    atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
+}
+
+void subscriber_bury(struct worker *worker)
+{
+    DCHECK(worker->batch.count == 0);
+    while (worker->records.closing != NO_RECORD) {
+        struct subscriber *subscriber = &worker->subscribers[worker->records.closing];
+        worker->records.closing = subscriber->next_closing;
+        worker->io->operations->remove(worker->io, subscriber->handle);
+        subscriber_abandon(worker, subscriber);
+        worker->records.live--;
+        atomic_fetch_sub_explicit(&worker->flow->other_bytes, SUBSCRIBER_MEMORY,
+                                  memory_order_relaxed);
+        /* Release order is not needed: the hub only counts with it. */
+        atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
+    }
 }

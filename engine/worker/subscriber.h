@@ -3,11 +3,14 @@
  * A subscriber: one open response. One cache line, so that a sweep touches one line per send.
  *
  * States:
- *   SUBSCRIBER_FREE     the record is in the free list, or waits there for the end of a flush
+ *   SUBSCRIBER_FREE     the record is in the free list
  *   SUBSCRIBER_CURRENT  has everything up to the last sweep; sweeps write to it
  *   SUBSCRIBER_BEHIND   can take bytes and lacks some (replay, or writable again): in the worker's
  *                       catch-up ring, which sends it its own bytes turn by turn
  *   SUBSCRIBER_BLOCKED  its socket was full; waits for writability
+ *   SUBSCRIBER_CLOSING  over; it is still a member of its channels, and nothing is sent to it any
+ *                       more. The turn's end takes it out (subscriber_bury), so that within a turn
+ *                       nobody's members change but by joins.
  * `cursor` is the newest sequence it had whole. At most one frame is begun: `begun` holds a
  * reference, `begun_offset` says how much of it is written. It lags from its first short send until
  * it has everything (flag LAGGING), and is slow when it took less than the slow rate over a window
@@ -27,6 +30,7 @@ enum subscriber_state {
     SUBSCRIBER_CURRENT,
     SUBSCRIBER_BEHIND,
     SUBSCRIBER_BLOCKED,
+    SUBSCRIBER_CLOSING,
 };
 
 enum subscriber_flag {
@@ -70,7 +74,10 @@ struct subscriber {
     uint32_t position;    /* in channel->members; next free record while free */
     uint32_t events_left; /* with LIMITED */
     uint32_t written_ms;  /* when something was last written, for heartbeats */
-    uint32_t window_ms;   /* start of the lag window */
+    union {
+        uint32_t window_ms;    /* start of the lag window */
+        uint32_t next_closing; /* while CLOSING */
+    };
     uint32_t window_bytes;
     uint32_t joined_ms; /* for its lifetime */
     uint32_t event_ms;  /* when it last had an event */
@@ -105,6 +112,12 @@ static inline void subscriber_clear(struct subscriber *subscriber, unsigned flag
     subscriber->flags = (uint16_t)(subscriber->flags & ~flags);
 }
 
+/* It is to get something that it does not have yet. */
+static inline bool subscriber_lacks(const struct subscriber *subscriber)
+{
+    return subscriber->state == SUBSCRIBER_BEHIND || subscriber->state == SUBSCRIBER_BLOCKED;
+}
+
 /* --- records and channels -------------------------------------------------------------------- */
 
 /* NULL: all are in use. */
@@ -113,8 +126,6 @@ MUST_USE int subscriber_join(struct worker *worker, struct subscriber *subscribe
                              struct channel *const *channels, unsigned count);
 struct membership *subscriber_memberships(struct subscriber *subscriber, struct membership *single,
                                           uint32_t *ret_count);
-/* After a flush no queued send names the dead any more: their records may be used again. */
-void subscriber_bury(struct worker *worker);
 
 /* --- states ---------------------------------------------------------------------------------- */
 
@@ -134,8 +145,12 @@ void subscriber_caught_up(struct worker *worker, struct subscriber *subscriber);
 bool subscriber_is_ending(const struct worker *worker, const struct subscriber *subscriber);
 enum close_reason subscriber_end_reason(const struct worker *worker,
                                         const struct subscriber *subscriber);
+/* Counts it out and has it wait for subscriber_bury. */
 void subscriber_close(struct worker *worker, struct subscriber *subscriber,
                       enum close_reason reason);
+/* The turn's end, while nothing is queued: those that were closed leave their channels, their
+ * sockets go, and their records may be used again. */
+void subscriber_bury(struct worker *worker);
 /* Gives up a record without a socket: one that has joined, and one that has not. */
 void subscriber_abandon(struct worker *worker, struct subscriber *subscriber);
 void subscriber_release(struct worker *worker, struct subscriber *subscriber);

@@ -10,6 +10,7 @@
 #include "engine/worker/arena.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/dirty.h"
+#include "engine/worker/evict.h"
 #include "engine/worker/subscriber.h"
 
 int sweep_init(struct worker *worker)
@@ -58,19 +59,20 @@ static uint64_t run_target(const struct channel *channel, uint32_t *ret_bytes, u
     return target;
 }
 
-/* Lays the frames of the sweep under way end to end. May flush first. */
-static void run_build(struct worker *worker, struct channel *channel)
+/* Lays the frames of the sweep under way end to end. True if it submitted the batch first. */
+static bool run_build(struct worker *worker, struct channel *channel)
 {
     struct arena *arena = &worker->sweep.arena;
     uint32_t bytes, count;
     uint64_t target = run_target(channel, &bytes, &count);
     DCHECK(target >= channel->sweep_target && count);
-    bool copied = count > 1;
+    bool copied = count > 1, submitted = false;
     if ((copied && arena->bytes_size - arena->bytes_used < bytes) ||
         arena->parts_size - arena->parts_used < count) {
         if (!MUTATION(arena_reused))
-            batch_flush(worker); /* queued sends may lie in the arena */
+            batch_submit(worker); /* queued sends may lie in the arena */
         arena_empty(arena);
+        submitted = true;
     }
     struct run_part *parts = arena->parts + arena->parts_used;
     char *at = arena->bytes + arena->bytes_used;
@@ -92,6 +94,7 @@ static void run_build(struct worker *worker, struct channel *channel)
                                      .last = channel->sweep_target};
     arena->parts_used += made;
     arena->bytes_used += copied ? len : 0;
+    return submitted;
 }
 
 /* The first part of the run after the cursor: nearly always the first of all. */
@@ -143,6 +146,8 @@ static void prefetch_next(const struct worker *worker, const struct channel *cha
 static bool sweep_members(struct worker *worker, struct channel *channel, struct budget *budget)
 {
     while (channel->sweep_next < channel->member_count) {
+        if (worker->batch.count == SEND_BATCH)
+            batch_submit(worker);
         struct subscriber *subscriber = &worker->subscribers[channel->members[channel->sweep_next]];
         if ((subscriber->state != SUBSCRIBER_CURRENT &&
              !(subscriber->state == SUBSCRIBER_BLOCKED && MUTATION(send_to_blocked))) ||
@@ -158,16 +163,10 @@ static bool sweep_members(struct worker *worker, struct channel *channel, struct
         }
         if (budget_is_spent(worker, budget))
             return false;
-        /* Both may flush, and a flush may close members or end an earlier sweep: look again. */
-        if (worker->batch.count == SEND_BATCH) {
-            batch_flush(worker);
-            continue;
-        }
-        if (worker->sweep.run.channel != channel ||
-            worker->sweep.run.last != channel->sweep_target) {
-            run_build(worker, channel);
-            continue;
-        }
+        if ((worker->sweep.run.channel != channel ||
+             worker->sweep.run.last != channel->sweep_target) &&
+            run_build(worker, channel))
+            continue; /* sends were settled, and this very subscriber may be closing now */
         channel->sweep_next++;
         prefetch_next(worker, channel);
         run_send(worker, subscriber, budget);
@@ -180,8 +179,9 @@ static bool sweep_channel(struct worker *worker, struct channel *channel, struct
 {
     if (channel->sweep_target == 0) {
         /* The last sweep's sends must be settled: never two sends to one socket in a batch. */
-        if (channel->finishing && !MUTATION(two_sends_in_flush))
-            batch_flush(worker);
+        if (channel->finishing && channel->last_batch == worker->batch.number &&
+            !MUTATION(two_sends_in_flush))
+            batch_submit(worker);
         uint32_t bytes, count;
         uint64_t target = run_target(channel, &bytes, &count);
         if (channel->member_count == 0 && count)
@@ -194,6 +194,7 @@ static bool sweep_channel(struct worker *worker, struct channel *channel, struct
     if (!sweep_members(worker, channel, budget))
         return false;
     channel->visited = channel->sweep_target;
+    channel->last_batch = worker->batch.number;
     channel->sweep_target = 0;
     channel->sweep_next = 0;
     return true;
@@ -244,4 +245,17 @@ bool sweep_channels(struct worker *worker)
             break;
     }
     return true;
+}
+
+void sweep_finish(struct worker *worker)
+{
+    DCHECK(worker->batch.count == 0);
+    while (worker->sweep.finishing) {
+        struct channel *channel = worker->sweep.finishing;
+        worker->sweep.finishing = channel->next_finishing;
+        channel->finishing = false;
+        channel->swept = channel->visited;
+        COUNT(worker, sweeps, 1);
+        evict_trim(worker, channel);
+    }
 }

@@ -3,7 +3,7 @@
  * Sweeps: each brings every current subscriber of a channel to the same place with one send.
  *
  * States of one: due (in the dirty queue) -> under way (sweep_target) -> visited (`finishing`) ->
- * swept, when the sends are settled; only then may its frames go. The worker's thread alone.
+ * swept, at the turn's end; only then may its frames go. The worker's thread alone.
  */
 #pragma once
 
@@ -18,3 +18,5 @@ MUST_USE int sweep_init(struct worker *worker);
 void sweep_deinit(struct worker *worker);
 /* Slices of the sweeps that are due; false if none is. */
 bool sweep_channels(struct worker *worker);
+/* The turn's end, while nothing is queued: what was visited is swept, and its frames may go. */
+void sweep_finish(struct worker *worker);

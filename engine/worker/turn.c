@@ -41,16 +41,6 @@ static bool take_messages(struct worker *worker)
     return any;
 }
 
-static void tick(struct worker *worker)
-{
-    if (worker->now_ns < worker->tick_due_ns)
-        return;
-    batch_flush(worker);
-    visits_plan(worker);
-    evict_expired(worker);
-    worker->tick_due_ns = NO_TIME;
-}
-
 int64_t worker_due_ns(const struct worker *worker)
 {
     int64_t due = worker->lag.live ? worker->lag.due_ns : NO_TIME;
@@ -63,31 +53,60 @@ int64_t worker_due_ns(const struct worker *worker)
     return due;
 }
 
-bool worker_turn(struct worker *worker)
+/* Sends what there is to send. True if there was anything to do. */
+static bool serve(struct worker *worker)
 {
-    struct io *io = worker->io;
-    worker->now_ns = io->operations->now_ns(io);
     bool busy = take_messages(worker);
     busy |= intake_events(worker);
     busy |= join_ready(worker);
     busy |= sweep_channels(worker);
     busy |= catch_up_some(worker);
-    batch_flush(worker);
-    busy |= batch_events(worker);
-    if (busy) { /* else the wait before this turn has just looked */
-        int r = io->operations->wait(io, 0);
-        CHECK(r == 0);
-        batch_events(worker);
-    }
+    batch_submit(worker);
+    return batch_events(worker) || busy;
+}
+
+/* What time makes due: windows, heartbeats, timeouts. True if there is more. */
+static bool keep_time(struct worker *worker, bool ticks)
+{
     bool more = lag_check(worker);
-    tick(worker);
+    if (ticks)
+        visits_plan(worker);
     more |= visits_make(worker);
-    more |= evict_relieve(worker);
+    batch_submit(worker);
+    return more;
+}
+
+/* Nothing is queued any more: sweeps end, frames, subscribers and records go. True if there is
+ * more. */
+static bool settle(struct worker *worker, bool ticks)
+{
+    sweep_finish(worker);
+    if (ticks)
+        evict_expired(worker);
+    bool more = evict_relieve(worker);
+    if (ticks)
+        worker->tick_due_ns = NO_TIME;
     if (worker->tick_due_ns == NO_TIME && worker->channels.count)
         worker->tick_due_ns = worker->now_ns + TICK_NS;
     drain_step(worker);
     subscriber_bury(worker);
     release_settle(worker);
+    return more;
+}
+
+bool worker_turn(struct worker *worker)
+{
+    struct io *io = worker->io;
+    worker->now_ns = io->operations->now_ns(io);
+    bool busy = serve(worker);
+    if (busy) { /* else the wait before this turn has just looked */
+        int r = io->operations->wait(io, 0);
+        CHECK(r == 0);
+        batch_events(worker);
+    }
+    bool ticks = worker->now_ns >= worker->tick_due_ns;
+    bool more = keep_time(worker, ticks);
+    more |= settle(worker, ticks);
     /* Whatever the last steps queued is the next turn's work. */
-    return busy || more || worker->dirty.first || worker->catch_up.count || worker->sweep.finishing;
+    return busy || more || worker->dirty.first || worker->catch_up.count;
 }

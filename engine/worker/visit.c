@@ -51,11 +51,6 @@ static uint32_t lifetime_of(const struct worker *worker, uint32_t index)
 
 static void send_heartbeat(struct worker *worker, struct subscriber *subscriber)
 {
-    if (worker->batch.count == SEND_BATCH) {
-        batch_flush(worker);
-        if (subscriber->state != SUBSCRIBER_CURRENT)
-            return;
-    }
     struct run_part *part = &worker->heartbeats[subscriber->flags & SUBSCRIBER_PLAIN ? 1 : 0];
     struct batch_send *send = batch_queue(worker, subscriber, part->frame->bytes, part->frame->len);
     send->parts = part;
@@ -90,10 +85,11 @@ bool visits_make(struct worker *worker)
 {
     uint32_t sent = 0;
     for (; worker->visits.left > 0 && sent < HEARTBEAT_BATCH; worker->visits.left--) {
+        if (worker->batch.count == SEND_BATCH)
+            batch_submit(worker);
         if (worker->visits.next >= worker->records.used)
             worker->visits.next = 0;
         sent += visit(worker, &worker->subscribers[worker->visits.next++]);
     }
-    batch_flush(worker);
     return worker->visits.left > 0;
 }

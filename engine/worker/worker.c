@@ -51,7 +51,7 @@ int worker_init(struct worker *worker, const struct worker_options *options, str
                               .limits = options->hub,
                               .flow = flow,
                               .position = 1,
-                              .records = {.free = NO_RECORD, .graveyard = NO_RECORD},
+                              .records = {.free = NO_RECORD, .closing = NO_RECORD},
                               .lag.due_ns = NO_TIME,
                               .tick_due_ns = NO_TIME};
     channels_init(&worker->channels, &options->key);

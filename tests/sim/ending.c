@@ -8,6 +8,8 @@
 #define TURNS_MAX 20000
 /* The smallest send buffer then, so that the end comes soon. */
 #define CAPACITY_AT_REST 20000
+/* More than a worker leaves an event that there is no memory for (engine/worker/intake.c). */
+#define STALL_AT_MOST_NS 2000000
 
 /* Workers run until all of them sleep and nothing would wake them. */
 static void run_all(void)
@@ -39,6 +41,9 @@ void come_to_rest(void)
     }
     while (world->request_count)
         hand_over_step();
+    run_all();
+    /* A worker that had no memory for an event tries again by the clock. */
+    pass_time(STALL_AT_MOST_NS);
     run_all();
     inspect_forgotten();
     /* Windows end, so that who was refused is tried again, and who holds a channel lets go. Then a

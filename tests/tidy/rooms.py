@@ -84,7 +84,6 @@ KNOWN_EDGES = {
     ("net/client", "net/handlers/page"), ("net/client", "net/handlers/publish"),
 }
 KNOWN_CIRCLES = {
-    "engine/worker/batch", "engine/worker/evict",
     "net/http/fields", "net/http/parser",
     "net/answer", "net/client", "net/client_input", "net/handlers/publish",
 }
