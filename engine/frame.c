@@ -153,6 +153,15 @@ static size_t find(struct text text, size_t from, char byte)
     return found ? (size_t)(found - text.at) : text.len;
 }
 
+/* The same where lines may be short: a call for each would cost more than the line. */
+static size_t find_near(struct text text, size_t from, char byte)
+{
+    for (unsigned i = 0; i < 8 && from < text.len; i++, from++)
+        if (text.at[from] == byte)
+            return from;
+    return find(text, from, byte);
+}
+
 static struct lines lines_of(struct text text)
 {
     return (struct lines){.text = text, .lf = find(text, 0, '\n'), .cr = find(text, 0, '\r')};
@@ -171,9 +180,9 @@ static bool lines_next(struct lines *lines, struct text *ret_line)
     bool crlf = lines->cr == end && lines->lf == end + 1 && lines->lf < text.len;
     lines->from = end + 1 + crlf;
     if (lines->lf < lines->from)
-        lines->lf = find(text, lines->from, '\n');
+        lines->lf = find_near(text, lines->from, '\n');
     if (lines->cr < lines->from)
-        lines->cr = find(text, lines->from, '\r');
+        lines->cr = find_near(text, lines->from, '\r');
     return true;
 }
 

@@ -27,6 +27,9 @@
 /* Events in one publish call: all of them are claimed in one step, and every later event waits for
  * their stores. More: refused (413). */
 #define PUBLISH_EVENTS_MAX 1024
+/* Values of a JSON body: objects, members, whatever else. Each costs an acceptor some 200 ns and up
+ * to 100 bytes; an event of a full body has room for sixteen. More: refused (413). */
+#define JSON_VALUES_MAX (16 * PUBLISH_EVENTS_MAX)
 /* An acknowledgement token on the feed: a word of the publisher's own. Longer: `error:`. */
 #define ACK_BYTES_MAX 64
 

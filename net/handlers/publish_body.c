@@ -7,11 +7,11 @@
 #include "net/handlers/publish_body.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 
 #include "engine/limits.h"
 #include "net/feed/event_text.h"
+#include "net/handlers/json_text.h"
 #include "net/http/bytes.h"
 #include "net/http/percent.h"
 
@@ -183,45 +183,6 @@ static int decode_form(struct decoder *decoder)
 
 /* --- JSON ---------------------------------------------------------------------------------- */
 
-/* The parser's own message may quote the body, so we say it in our words. */
-static const char *json_fault_text(enum json_error_code code)
-{
-    switch (code) {
-    case json_error_premature_end_of_input:
-        return "it ends too early";
-    case json_error_end_of_input_expected:
-        return "something follows its end";
-    case json_error_duplicate_key:
-        return "an object has a key twice";
-    case json_error_invalid_utf8:
-        return "it is not valid UTF-8";
-    case json_error_null_character:
-    case json_error_null_byte_in_key:
-        return "a text contains NUL";
-    case json_error_numeric_overflow:
-        return "a number is too large";
-    case json_error_stack_overflow:
-        return "it is nested too deeply";
-    default:
-        return "a value or sign is not where it may be";
-    }
-}
-
-/* Parses a JSON text: 0 with a reference, or as publish_body_decode. */
-static int load_json(struct decoder *decoder, struct text bytes, json_t **ret_json)
-{
-    json_error_t error;
-    if (bytes.len == 0)
-        return refuse(decoder, 400, "the body is empty, not JSON");
-    *ret_json = json_loadb(bytes.at, bytes.len, JSON_REJECT_DUPLICATES, &error);
-    if (*ret_json)
-        return 0;
-    if (json_error_code(&error) == json_error_out_of_memory)
-        return -ENOMEM;
-    return refuse(decoder, 400, "the body is not valid JSON: %s (line %d, column %d)",
-                  json_fault_text(json_error_code(&error)), error.line, error.column);
-}
-
 /* A member that must be a string, if it is there. */
 static int json_text(struct decoder *decoder, const json_t *object, const char *key,
                      struct text *ret_text, bool *ret_given)
@@ -270,7 +231,7 @@ static int add_json_event(struct decoder *decoder, const json_t *object)
 static int decode_json(struct decoder *decoder)
 {
     json_t *json = NULL;
-    int r = load_json(decoder, decoder->body->bytes, &json);
+    int r = json_text_load(decoder->body->bytes, &json, decoder->error);
     if (r != 0)
         return r;
     if (json_is_object(json)) {
@@ -379,7 +340,7 @@ int publish_body_decode_send(struct hub *hub, struct text bytes, struct frame **
     const struct publish_body body = {.bytes = bytes, .channel = TEXT("default"), .retry_ms = -1};
     struct decoder decoder = {.hub = hub, .body = &body, .frames = ret_frame, .error = error};
     json_t *json = NULL;
-    int r = load_json(&decoder, bytes, &json);
+    int r = json_text_load(bytes, &json, error);
     if (r != 0)
         return r;
     struct event event = {.retry_ms = -1};

@@ -18,9 +18,10 @@
 
 #include "engine/base/base.h"
 #include "engine/hub.h"
+#include "net/handlers/json_text.h"
 
 /* One sentence that names the fault; longer ones are cut. */
-#define PUBLISH_ERROR_BYTES 192
+#define PUBLISH_ERROR_BYTES JSON_ERROR_BYTES
 
 /* All text is borrowed for the call only. */
 struct publish_body {

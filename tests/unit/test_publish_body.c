@@ -162,6 +162,11 @@ Test(publish_body, json_refused)
                   "the body is not valid JSON: an object has a key twice (line 1, column 18)");
     check_refused(SENT(JSON, "c", BODY("{\"data\":\"\\u0000\"}")), 400,
                   "the body is not valid JSON: a text contains NUL (line 1, column 16)");
+    check_refused(SENT(JSON, "c", BODY("\xef\xbb\xbf{\"data\":\"x\"}")), 400,
+                  "the body begins with a byte order mark, which JSON may not have: leave it out");
+    check_refused(SENT(JSON, "c", BODY("{\"data\":\"\\ud83d\"}")), 400,
+                  "the body is not valid JSON: an escape from \\ud800 to \\udfff lacks its other "
+                  "half (line 1, column 16)");
     check_refused(SENT(JSON, "c", BODY("\"data\"")), 400,
                   "the body is not valid JSON: a value or sign is not where it may be "
                   "(line 1, column 6)");
@@ -323,6 +328,37 @@ Test(publish_body, many_events)
         unsigned count = PUBLISH_EVENTS_MAX + more;
         check_count(STREAM, "", "data: x\n\n", "", "", count, !more);
         check_count(JSON, "[", "{\"data\":\"x\"}", ",", "]", count, !more);
+    }
+}
+
+/* Whatever they are, and wherever: what costs is how many there are. */
+Test(publish_body, json_values)
+{
+    const char *few = "the body has more than 16384 JSON values: send fewer events at once";
+    static const struct {
+        const char *begin, *unit, *end;
+    } cases[] = {{"[", "0,", "0]"},
+                 {"[", "{},", "0]"},
+                 {"[", "[\"\\\"\"],", "0]"},
+                 {"{", "\"a\":0,", "\"a\":0}"},
+                 {"{\"data\":\"", "[{,", "\"}"},
+                 {"{\"data\":\"", "\\\"[{,", "\"}"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[1 << 18], error[PUBLISH_ERROR_BYTES];
+        struct frame *frames[2];
+        unsigned count;
+        size_t len = (size_t)snprintf(text, sizeof(text), "%s", cases[i].begin);
+        for (unsigned k = 0; k < JSON_VALUES_MAX; k++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", cases[i].unit);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", cases[i].end);
+        int r = decode(SENT(JSON, "c", .bytes = {text, len}), frames, &count, error);
+        if (i < 4) {
+            cr_assert(r == 413, "case %zu: %d %s", i, r, error);
+            cr_assert_str_eq(error, few);
+        } else { /* within a text they are no values */
+            cr_assert(r == 0 && count == 1, "case %zu: %d %s", i, r, error);
+            frame_unref(frames[0]);
+        }
     }
 }
 
