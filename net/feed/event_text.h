@@ -15,7 +15,7 @@
  * What becomes part of a frame (channel, type, id, data) is checked for its text by frame_new, not
  * here; here lengths, digits, the number of channels and the whole of `ack` and `wait` are.
  *
- * Pure: no I/O, no clock; one owner, on any thread. Used by net/feed/feed.c and net/publish_body.c.
+ * Pure: no I/O, no clock; one owner, on any thread. Used by feed.c and publish_body.c.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Words of HTTP/1: see http_bytes.h. */
+/* Words of HTTP/1: see bytes.h. */
 #include "net/http/bytes.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
  * Percent-encoding (RFC 3986 section 2.1), taken back once: for paths, queries and form bodies.
  *
  * What comes out is bytes: whether they are text (UTF-8, no NUL) is for the user of them to check.
- * Pure; any thread. Used by net/http/route.c and net/publish_body.c.
+ * Pure; any thread. Used by route.c and publish_body.c.
  */
 #pragma once
 

@@ -12,6 +12,7 @@ import re
 import sys
 from pathlib import Path
 
+import citations
 import rooms
 
 COLUMNS = 100
@@ -181,6 +182,7 @@ def check(root):
             for number, sentence in rule(file):
                 yield file.name, number, sentence
     yield from rooms.check(files)
+    yield from citations.check(files)
     yield from check_listed(root)
     if len(files) < 10:
         yield ".", 0, f"only {len(files)} files found: is this the root of the project?"
@@ -208,6 +210,7 @@ SOUND = ("net/a.c", HEAD + '#include "net/a.h"\n\n/* sprintf(a) is only spoken o
 
 def self_test():
     yield from rooms.self_test(File)
+    yield from citations.self_test(File)
     for rule in RULES:
         texts = BROKEN.get(rule.__name__, [])
         if not texts:
