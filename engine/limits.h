@@ -139,6 +139,17 @@
 #define LINGER_STOP_MS 300
 /* Connections that wait in a listener's queue; the kernel lowers it to net.core.somaxconn. */
 #define LISTEN_BACKLOG 4096
+/* What the kernel may hold for one client (SO_SNDBUF, of which it takes twice as much); left to
+ * itself it holds 1 to 2.5 MiB over loopback and 50 KiB to 4 MiB over a network for a client that
+ * does not read. With 64 KiB and more neither a flood of 128 B nor events of 256 KiB cost
+ * measurably more; over a path of 100 ms it still is 2 MB a second. Full: the client is behind. */
+#define SEND_BUFFER_DEFAULT (256u << 10)
+/* When a silent TCP connection is probed first, and how often then: both are less where
+ * write-timeout is short. Where it is 0 a peer that answers none of so many probes is gone, after
+ * ten minutes in all. */
+#define KEEPALIVE_IDLE_S  300
+#define KEEPALIVE_PROBE_S 15
+#define KEEPALIVE_PROBES  20
 /* How long a listener rests when no descriptor was free and none became free since. */
 #define REST_MS 100
 /* Refused connections an acceptor keeps open until they have read their 503. More: closed at once.

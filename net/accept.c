@@ -3,7 +3,7 @@
 #include "net/accept.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,10 +11,11 @@
  */
 #define LAST_ACCEPTS (LISTEN_BACKLOG * 2)
 
+/* Any descriptor does; this kind needs no path, which a container or a chroot might not have. */
 static void open_reserve(struct accept *accept)
 {
     if (accept->reserve_fd < 0)
-        accept->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        accept->reserve_fd = eventfd(0, EFD_CLOEXEC);
 }
 
 static int listen_on(struct accept *accept, struct listening *listening)
@@ -107,6 +108,12 @@ static const struct connection_kind *kind_of(const struct accept *accept,
     return accept->service->server->parts->kinds[listener->kind];
 }
 
+static int accept_next(const struct accept *accept, const struct listener *listener)
+{
+    struct listener_tuning tuning = server_tuning(&accept->service->limits.options);
+    return listener_accept(listener, &tuning);
+}
+
 /* Accepts with the reserve's descriptor. False: nothing waits, or not even that helps. */
 static bool accept_and_refuse(struct accept *accept, const struct listener *listener)
 {
@@ -115,7 +122,7 @@ static bool accept_and_refuse(struct accept *accept, const struct listener *list
         return false;
     close(accept->reserve_fd);
     accept->reserve_fd = -1;
-    int fd = listener_accept(listener);
+    int fd = accept_next(accept, listener);
     if (fd >= 0) {
         net_count(&stats->connections_accepted);
         net_count(&stats->connections_refused_descriptors);
@@ -171,7 +178,7 @@ static void accept_some(struct accept *accept, struct listening *listening, unsi
     struct net_stats *stats = &accept->service->loop.stats;
     bool exhausted = false;
     for (unsigned i = 0; i < most; i++) {
-        int fd = listener_accept(listening->listener);
+        int fd = accept_next(accept, listening->listener);
         if (fd >= 0) {
             take(accept, listening->listener, fd);
         } else if (is_exhausted(fd)) {

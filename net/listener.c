@@ -6,6 +6,11 @@
  * does not wait for old connections to time out; never SO_REUSEPORT, with which a second server
  * would silently take half of the subscribers. IPv6 sockets take IPv6 only, so that 0.0.0.0 and
  * [::] can both be given and each address says what it is.
+ *
+ * What every connection of a TCP listener needs (no waiting for full segments, keepalive, the time
+ * after which a silent peer is gone, the send buffer) is set on the listening socket, from which
+ * Linux copies it to each accepted one: it costs no call per connection and stays when a socket is
+ * handed on.
  */
 #include "net/listener.h"
 
@@ -23,6 +28,8 @@
 #include <unistd.h>
 
 #include "engine/limits.h"
+
+#define PORT_TRIES 8 /* for one port that is free at all addresses of a name; picked by hand */
 
 /* --- TCP ----------------------------------------------------------------------------------- */
 
@@ -91,6 +98,8 @@ static const char *bind_advice(int r)
         return "the address is in use; stop the other program or choose another port";
     case EACCES:
         return "permission denied; ports below 1024 need CAP_NET_BIND_SERVICE";
+    case E2BIG:
+        return "it has more addresses than there is room for; name those that are wanted";
     case EADDRNOTAVAIL:
         return "no network interface of this machine has the address";
     default:
@@ -98,7 +107,68 @@ static const char *bind_advice(int r)
     }
 }
 
-static int open_tcp(struct listener *listener, const char *address, char *error, size_t error_size)
+static bool is_known(const struct addrinfo *first, const struct addrinfo *at)
+{
+    for (; first != at; first = first->ai_next)
+        if (first->ai_addrlen == at->ai_addrlen &&
+            memcmp(first->ai_addr, at->ai_addr, at->ai_addrlen) == 0)
+            return true;
+    return false;
+}
+
+/* Gives a later address the port that the kernel chose for the first one. */
+static void follow_port(const struct listener *first, struct sockaddr *address)
+{
+    struct sockaddr_storage bound;
+    socklen_t len = sizeof(bound);
+    if (getsockname(first->fd, (struct sockaddr *)&bound, &len))
+        return;
+    in_port_t port = bound.ss_family == AF_INET6
+                         ? ((const struct sockaddr_in6 *)(const void *)&bound)->sin6_port
+                         : ((const struct sockaddr_in *)(const void *)&bound)->sin_port;
+    if (address->sa_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)address)->sin6_port = port;
+    else
+        ((struct sockaddr_in *)(void *)address)->sin_port = port;
+}
+
+/* A name may have several addresses, `localhost` above all, and clients try them in either order:
+ * all of them are taken. One that this machine has not got (IPv6 is off) may be missing, as long as
+ * another is there; one that somebody else has may not, for that one would get half of the clients.
+ */
+static int bind_all(struct listener *listeners, unsigned room, const struct addrinfo *found,
+                    bool any_port, unsigned *ret_count)
+{
+    int r = 0, missing = 0;
+    unsigned count = 0;
+    for (const struct addrinfo *at = found; at && !r; at = at->ai_next) {
+        if (is_known(found, at))
+            continue;
+        if (count == room) {
+            r = -E2BIG;
+            break;
+        }
+        listeners[count] = (struct listener){.kind = LISTENER_HTTP, .fd = -1};
+        if (any_port && count > 0)
+            follow_port(&listeners[0], at->ai_addr);
+        r = bind_tcp(&listeners[count], at);
+        if (r == -EADDRNOTAVAIL || r == -EAFNOSUPPORT) {
+            missing = r;
+            r = 0;
+        } else if (!r) {
+            count++;
+        }
+    }
+    if (!r && count == 0)
+        r = missing;
+    *ret_count = count;
+    while (r && count > 0)
+        listener_close(&listeners[--count]);
+    return r;
+}
+
+static int open_tcp(struct listener *listeners, unsigned room, const char *address,
+                    unsigned *ret_count, char *error, size_t error_size)
 {
     char host[256];
     const char *port;
@@ -114,10 +184,20 @@ static int open_tcp(struct listener *listener, const char *address, char *error,
         snprintf(error, error_size, "cannot listen on %s: %s", address, gai_strerror(fault));
         return -EINVAL;
     }
-    int r = bind_tcp(listener, found);
+    bool any_port = strtoul(port, NULL, 10) == 0;
+    int r;
+    unsigned count;
+    /* A port that is free at one address may be taken at the next: another one is tried then. */
+    for (int tries = 0; tries < PORT_TRIES; tries++) {
+        r = bind_all(listeners, room, found, any_port, &count);
+        if (!any_port || r != -EADDRINUSE)
+            break;
+    }
     freeaddrinfo(found);
     if (r)
         snprintf(error, error_size, "cannot listen on %s: %s", address, bind_advice(r));
+    else
+        *ret_count = count;
     return r;
 }
 
@@ -157,23 +237,42 @@ static int remove_stale(const struct sockaddr_un *name)
     return r == 0 || r == -EAGAIN || r == -EPROTOTYPE ? -EADDRINUSE : r;
 }
 
-static int bind_unix(struct listener *listener, const struct sockaddr_un *name, int mode)
+/* Gives the file exactly this mode. The socket's own mode bounded it from birth, so there was no
+ * moment with more; what the umask took away is given back here. By its name below the locked
+ * directory and never through a link: who can write there might have put one in its place. */
+static int set_mode(int directory, const char *path, mode_t mode)
+{
+    char copy[sizeof(((struct listener *)NULL)->path)];
+    snprintf(copy, sizeof(copy), "%s", path);
+    const char *name = basename(copy);
+    struct stat status;
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW))
+        return -errno;
+    if (!S_ISSOCK(status.st_mode))
+        return -EEXIST;
+    if ((status.st_mode & 07777) == mode)
+        return 0;
+    return fchmodat(directory, name, mode, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+}
+
+static int bind_unix(struct listener *listener, const struct sockaddr_un *name, int directory,
+                     mode_t mode)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     struct stat status;
     int r = remove_stale(name);
-    /* The mode of the socket bounds that of its file, so there is no moment with more; the umask
-     * may have taken bits away, so it is set once more afterwards. */
-    if (!r && mode >= 0 && fchmod(fd, (mode_t)mode))
+    if (!r && fchmod(fd, mode))
         r = -errno;
     if (!r && bind(fd, (const struct sockaddr *)name, sizeof(*name)))
         r = -errno;
-    if (!r && ((mode >= 0 && chmod(name->sun_path, (mode_t)mode)) || listen(fd, LISTEN_BACKLOG) ||
-               lstat(name->sun_path, &status))) {
-        r = -errno;
-        unlink(name->sun_path);
+    if (!r) {
+        r = set_mode(directory, name->sun_path, mode);
+        if (!r && (listen(fd, LISTEN_BACKLOG) || lstat(name->sun_path, &status)))
+            r = -errno;
+        if (r)
+            unlink(name->sun_path);
     }
     if (r) {
         close(fd);
@@ -203,7 +302,7 @@ static const char *unix_advice(int r)
     }
 }
 
-static int open_unix(struct listener *listener, const char *path, int mode, char *error,
+static int open_unix(struct listener *listener, const char *path, mode_t mode, char *error,
                      size_t error_size)
 {
     const char *what = listener->kind == LISTENER_FEED ? "open the feed" : "listen on unix:";
@@ -216,7 +315,7 @@ static int open_unix(struct listener *listener, const char *path, int mode, char
     }
     memcpy(name.sun_path, path, strlen(path) + 1);
     int directory = lock_directory(path);
-    int r = directory < 0 ? directory : bind_unix(listener, &name, mode);
+    int r = directory < 0 ? directory : bind_unix(listener, &name, directory, mode);
     if (directory >= 0)
         close(directory);
     if (r) {
@@ -231,31 +330,65 @@ static int open_unix(struct listener *listener, const char *path, int mode, char
 
 /* --- public -------------------------------------------------------------------------------- */
 
-int listener_open(struct listener *listener, const char *address, char *error, size_t error_size)
+int listener_open(struct listener *listeners, unsigned room, const char *address, mode_t mode,
+                  unsigned *ret_count, char *error, size_t error_size)
 {
-    *listener = (struct listener){.kind = LISTENER_HTTP, .fd = -1};
-    if (strncmp(address, "unix:", 5) == 0)
-        return open_unix(listener, address + 5, -1, error, error_size);
-    return open_tcp(listener, address, error, error_size);
+    if (room == 0) {
+        snprintf(error, error_size, "cannot listen on %s: %s", address, bind_advice(-E2BIG));
+        return -E2BIG;
+    }
+    if (strncmp(address, "unix:", 5) != 0)
+        return open_tcp(listeners, room, address, ret_count, error, error_size);
+    *listeners = (struct listener){.kind = LISTENER_HTTP, .fd = -1};
+    int r = open_unix(listeners, address + 5, mode, error, error_size);
+    if (!r)
+        *ret_count = 1;
+    return r;
 }
 
 int listener_open_feed(struct listener *listener, const char *path, mode_t mode, char *error,
                        size_t error_size)
 {
     *listener = (struct listener){.kind = LISTENER_FEED, .fd = -1};
-    return open_unix(listener, path, (int)mode, error, error_size);
+    return open_unix(listener, path, mode, error, error_size);
 }
 
-int listener_accept(const struct listener *listener)
+static void set_option(const struct listener *listener, int level, int name, int value)
+{
+    /* A kernel that refuses one of them serves without it. */
+    (void)setsockopt(listener->fd, level, name, &value, sizeof(value));
+}
+
+void listener_tune(const struct listener *listener, const struct listener_tuning *tuning)
+{
+    if (listener->is_unix)
+        return;
+    uint32_t gone_s = tuning->peer_timeout_ms / 1000;
+    bool bounded = tuning->peer_timeout_ms > 0;
+    uint32_t idle_s = bounded && gone_s / 2 < KEEPALIVE_IDLE_S ? gone_s / 2 : KEEPALIVE_IDLE_S;
+    uint32_t probe_s = bounded && gone_s / 16 < KEEPALIVE_PROBE_S ? gone_s / 16 : KEEPALIVE_PROBE_S;
+    /* Events are sent whole and at once; waiting to fill a segment only delays them. */
+    set_option(listener, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(listener, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(listener, IPPROTO_TCP, TCP_KEEPIDLE, idle_s < 1 ? 1 : (int)idle_s);
+    set_option(listener, IPPROTO_TCP, TCP_KEEPINTVL, probe_s < 1 ? 1 : (int)probe_s);
+    set_option(listener, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    /* With a time-out it is that which counts, and not the number of probes. A second later than
+     * the worker's own, which tells more: the kernel is for who does not answer at all. */
+    uint32_t timeout_ms = tuning->peer_timeout_ms ? tuning->peer_timeout_ms + 1000 : 0;
+    set_option(listener, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)timeout_ms);
+    if (tuning->send_buffer)
+        set_option(listener, SOL_SOCKET, SO_SNDBUF, (int)tuning->send_buffer);
+}
+
+int listener_accept(const struct listener *listener, const struct listener_tuning *tuning)
 {
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return -errno;
-    if (!listener->is_unix) {
-        /* Events are sent whole and at once; waiting to fill a segment only delays them. */
-        int on = 1;
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    }
+    /* A unix socket copies nothing from its listener. */
+    if (listener->is_unix && listener->kind == LISTENER_HTTP && tuning->send_buffer)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){(int)tuning->send_buffer}, sizeof(int));
     return fd;
 }
 

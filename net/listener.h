@@ -31,15 +31,26 @@ struct listener {
     char address[160]; /* what server_address shows */
 };
 
-/* `address` is "ADDR:PORT", "[V6]:PORT" or "unix:PATH". 0, or a negative errno and one sentence. */
-MUST_USE int listener_open(struct listener *listener, const char *address, char *error,
-                           size_t error_size);
+/* `address` is "ADDR:PORT", "[V6]:PORT" or "unix:PATH". A name with several addresses opens as many
+ * listeners, up to `room`; a socket file gets exactly `mode`. 0, or a negative errno and one
+ * sentence, and nothing is open. */
+MUST_USE int listener_open(struct listener *listeners, unsigned room, const char *address,
+                           mode_t mode, unsigned *ret_count, char *error, size_t error_size);
 /* A feed socket with exactly this file mode. */
 MUST_USE int listener_open_feed(struct listener *listener, const char *path, mode_t mode,
                                 char *error, size_t error_size);
 
+/* What holds for each connection accepted from now on. */
+struct listener_tuning {
+    uint32_t peer_timeout_ms; /* a TCP peer that acknowledges nothing for so long is gone; 0: as the
+                                 kernel has it */
+    uint32_t send_buffer;     /* SO_SNDBUF; 0: as the kernel has it */
+};
+/* Any thread. */
+void listener_tune(const struct listener *listener, const struct listener_tuning *tuning);
+
 /* The next connection, non-blocking and ready for use: its fd, or a negative errno. */
-MUST_USE int listener_accept(const struct listener *listener);
+MUST_USE int listener_accept(const struct listener *listener, const struct listener_tuning *tuning);
 
 /* Also removes the socket file, if it is still the one that was made. */
 void listener_close(struct listener *listener);

@@ -20,7 +20,8 @@ struct server {
     struct server_state state;
     struct server_options options; /* as it was made */
     struct acceptor **acceptors;
-    unsigned running; /* acceptors whose thread was started */
+    unsigned address_count; /* listeners for HTTP, the first ones */
+    unsigned running;       /* acceptors whose thread was started */
 };
 
 /* --- new and free -------------------------------------------------------------------------- */
@@ -30,12 +31,15 @@ static int open_listeners(struct server *server, char *error, size_t error_size)
     const struct server_options *options = &server->options;
     struct server_state *state = &server->state;
     for (unsigned i = 0; i < options->listen_count; i++) {
-        struct listener *listener = &state->listeners[state->listener_count];
-        int r = listener_open(listener, options->listen[i], error, error_size);
+        unsigned count = 0;
+        int r = listener_open(&state->listeners[state->listener_count],
+                              LISTENERS_MAX - 1 - state->listener_count, options->listen[i],
+                              options->listen_mode, &count, error, error_size);
         if (r)
             return r;
-        state->listener_count++;
+        state->listener_count += count;
     }
+    server->address_count = state->listener_count;
     if (!options->feed)
         return 0;
     struct listener *listener = &state->listeners[state->listener_count];
@@ -43,6 +47,13 @@ static int open_listeners(struct server *server, char *error, size_t error_size)
     if (!r)
         state->listener_count++;
     return r;
+}
+
+static void tune_listeners(struct server *server, const struct server_options *options)
+{
+    struct listener_tuning tuning = server_tuning(options);
+    for (unsigned i = 0; i < server->state.listener_count; i++)
+        listener_tune(&server->state.listeners[i], &tuning);
 }
 
 static int make_acceptors(struct server *server, char *error, size_t error_size)
@@ -79,6 +90,7 @@ int server_new(struct hub *hub, const struct server_parts *parts,
     server->options = *options;
     server_state_init(&server->state, hub, parts, options);
     int r = open_listeners(server, error, error_size);
+    tune_listeners(server, options);
     if (!r)
         r = make_acceptors(server, error, error_size);
     if (r) {
@@ -122,6 +134,7 @@ int server_reload(struct server *server, const struct server_options *options)
     if (server_options_fault(&changed))
         return -EINVAL;
     server_state_limit(&server->state, &changed);
+    tune_listeners(server, &changed);
     wake_all(server);
     return 0;
 }
@@ -171,11 +184,11 @@ void server_stop(struct server *server)
 
 unsigned server_address_count(const struct server *server)
 {
-    return server->options.listen_count;
+    return server->address_count;
 }
 
 /* The feed's listener is the one behind these. */
 const char *server_address(const struct server *server, unsigned index)
 {
-    return index < server->options.listen_count ? server->state.listeners[index].address : NULL;
+    return index < server->address_count ? server->state.listeners[index].address : NULL;
 }

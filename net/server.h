@@ -32,7 +32,7 @@ const char *server_address(const struct server *server, unsigned index);
  * as the hub's workers have room), allow_origin, feed_uid and feed_gid for what comes from now on;
  * body_max, head_bytes_max and target_bytes_max from a connection's next request or event on; the
  * timeouts and publish_wait_ms at once, for who waits already as if it began now. Nobody is closed
- * for it. listen, feed, feed_mode and acceptors cannot change and are not looked at.
+ * for it. listen, listen_mode, feed, feed_mode and acceptors cannot change and are not looked at.
  *
  * -EINVAL: a value is out of its range, and nothing has changed. The texts are copied. Any thread,
  * from server_new to server_stop.

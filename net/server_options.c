@@ -11,6 +11,7 @@ void server_options_default(struct server_options *options)
     struct machine machine;
     machine_read("", &machine);
     *options = (struct server_options){
+        .listen_mode = 0666,
         .feed_mode = 0660,
         .feed_uid = -1,
         .feed_gid = -1,
@@ -24,6 +25,8 @@ void server_options_default(struct server_options *options)
         .body_timeout_ms = 30000,
         .keep_alive_timeout_ms = 75000,
         .publish_wait_ms = 1000,
+        .peer_timeout_ms = 300000,
+        .send_buffer = SEND_BUFFER_DEFAULT,
     };
 }
 
@@ -60,5 +63,7 @@ void server_options_change(struct server_options *options, const struct server_o
     options->body_timeout_ms = other->body_timeout_ms;
     options->keep_alive_timeout_ms = other->keep_alive_timeout_ms;
     options->publish_wait_ms = other->publish_wait_ms;
+    options->peer_timeout_ms = other->peer_timeout_ms;
+    options->send_buffer = other->send_buffer;
     options->allow_origin = other->allow_origin;
 }

@@ -16,6 +16,7 @@
 struct server_options {
     const char *listen[LISTEN_MAX]; /* "ADDR:PORT", "[V6]:PORT" or "unix:PATH"; borrowed */
     unsigned listen_count;
+    mode_t listen_mode; /* of unix listeners: 0666, so that the directory decides */
     const char *feed;   /* path of the feed socket; NULL: no feed; borrowed */
     mode_t feed_mode;   /* 0660 */
     int64_t feed_uid;   /* only this peer uid may publish; -1: any that the file mode lets in */
@@ -30,6 +31,9 @@ struct server_options {
     uint32_t body_timeout_ms;
     uint32_t keep_alive_timeout_ms; /* a keep-alive connection without a request */
     uint32_t publish_wait_ms;       /* how long an HTTP publish waits for room before 503 */
+    uint32_t peer_timeout_ms; /* a TCP client that acknowledges nothing for so long is gone; 0: when
+                                 the kernel says so */
+    uint32_t send_buffer;     /* SO_SNDBUF of a connection; 0: the kernel's own */
     const char *allow_origin; /* Access-Control-Allow-Origin; NULL: no CORS headers; borrowed */
 };
 

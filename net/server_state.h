@@ -25,7 +25,8 @@ enum server_phase {
     PHASE_CLOSED, /* the hub is closed: answer what is left, and end */
 };
 
-#define LISTENERS_MAX (LISTEN_MAX + 1) /* the feed's is one more */
+/* A name may have several addresses; the feed's is one more. */
+#define LISTENERS_MAX (LISTEN_MAX * 2 + 1)
 
 /* The options that server_reload changes, and what follows from them. */
 struct server_limits {
@@ -55,6 +56,12 @@ struct server_state {
     unsigned accepted;      /* acceptors that have accepted all that waited */
     unsigned taken;         /* acceptors that have read every connection once more */
 };
+
+/* What listeners and accepted sockets are given. */
+static inline struct listener_tuning server_tuning(const struct server_options *options)
+{
+    return (struct listener_tuning){options->peer_timeout_ms, options->send_buffer};
+}
 
 void server_state_init(struct server_state *state, struct hub *hub,
                        const struct server_parts *parts, const struct server_options *options);

@@ -240,7 +240,7 @@ static void case_net_options(void)
     answer_free(&answer);
     client_close(&late);
     /* Who has been idle already is measured anew. */
-    reload("keep-alive-timeout = 0.2\n", "keep-alive-timeout: 60 -> 0.2");
+    reload("keep-alive-timeout = 0.2\n", "keep-alive-timeout: 75 -> 0.2");
     EXPECT(client_ends(&idle), "not closed");
     client_say(&feed, event);
     REQUIRE(client_receipt(&feed, &receipt), "the feed was closed");
@@ -280,7 +280,7 @@ static void case_restart_and_faults(void)
     log_await("info     SIGHUP: nothing changed\n", 2);
     reload("body-max = 4K\nheartbeat = often\n",
            "fanfare.conf:2: heartbeat: \"often\" is not a whole number of seconds; "
-           "allowed: 0 to 3600; every option stays as it was\n");
+           "allowed: 0 to 3600 seconds; every option stays as it was\n");
     EXPECT_INT(post(&client, 3000, NULL, NULL), 413);
     client_close(&client);
     REQUIRE(unlink(config) == 0, "unlink: %s", strerror(errno));

@@ -7,11 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "engine/limits.h"
 #include "net/listener.h"
 
 static char folder[] = "/tmp/fanfare-listener-XXXXXX";
@@ -41,6 +44,16 @@ static void leave_stale(void)
     close(fd);
 }
 
+static const struct listener_tuning untuned;
+
+static int open_one(struct listener *listener, const char *at)
+{
+    unsigned count = 0;
+    int r = listener_open(listener, 1, at, 0666, &count, error, sizeof(error));
+    cr_expect_eq(count, r == 0);
+    return r;
+}
+
 TestSuite(listener, .init = set_up, .fini = tear_down);
 
 Test(listener, a_bad_address_is_named)
@@ -50,7 +63,7 @@ Test(listener, a_bad_address_is_named)
                                       "[::1:80",    "unix:"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct listener listener;
-        cr_expect_eq(listener_open(&listener, bad[i], error, sizeof(error)), -EINVAL, "%s", bad[i]);
+        cr_expect_eq(open_one(&listener, bad[i]), -EINVAL, "%s", bad[i]);
         cr_expect(strstr(error, bad[i]) && !strchr(error, '\n'), "%s", error);
     }
 }
@@ -58,12 +71,12 @@ Test(listener, a_bad_address_is_named)
 Test(listener, port_0_shows_the_port_taken_and_a_second_one_is_refused)
 {
     struct listener first, second;
-    cr_assert_eq(listener_open(&first, "127.0.0.1:0", error, sizeof(error)), 0, "%s", error);
+    cr_assert_eq(open_one(&first, "127.0.0.1:0"), 0, "%s", error);
     cr_expect_eq(strncmp(first.address, "http://127.0.0.1:", 17), 0);
     cr_expect_str_neq(first.address, "http://127.0.0.1:0");
-    cr_expect_eq(listener_open(&second, first.address + 7, error, sizeof(error)), -EADDRINUSE);
+    cr_expect_eq(open_one(&second, first.address + 7), -EADDRINUSE);
     cr_expect(strstr(error, first.address + 7) && strstr(error, "in use"), "%s", error);
-    cr_expect_eq(listener_accept(&first), -EAGAIN);
+    cr_expect_eq(listener_accept(&first, &untuned), -EAGAIN);
     listener_close(&first);
 }
 
@@ -71,8 +84,8 @@ Test(listener, a_stale_file_is_replaced_and_a_live_one_is_not)
 {
     struct listener live, late;
     leave_stale();
-    cr_assert_eq(listener_open(&live, address, error, sizeof(error)), 0, "%s", error);
-    cr_expect_eq(listener_open(&late, address, error, sizeof(error)), -EADDRINUSE);
+    cr_assert_eq(open_one(&live, address), 0, "%s", error);
+    cr_expect_eq(open_one(&late, address), -EADDRINUSE);
     cr_expect(strstr(error, path) != NULL, "%s", error);
     listener_close(&live);
     cr_expect_eq(access(path, F_OK), -1);
@@ -81,9 +94,9 @@ Test(listener, a_stale_file_is_replaced_and_a_live_one_is_not)
 Test(listener, a_file_that_is_not_ours_any_more_stays)
 {
     struct listener first, second;
-    cr_assert_eq(listener_open(&first, address, error, sizeof(error)), 0, "%s", error);
+    cr_assert_eq(open_one(&first, address), 0, "%s", error);
     cr_assert_eq(unlink(path), 0);
-    cr_assert_eq(listener_open(&second, address, error, sizeof(error)), 0, "%s", error);
+    cr_assert_eq(open_one(&second, address), 0, "%s", error);
     listener_close(&first);
     cr_expect_eq(access(path, F_OK), 0);
     listener_close(&second);
@@ -96,7 +109,7 @@ Test(listener, another_file_is_left_alone)
     int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     cr_assert(fd >= 0);
     close(fd);
-    cr_expect_eq(listener_open(&listener, address, error, sizeof(error)), -EEXIST);
+    cr_expect_eq(open_one(&listener, address), -EEXIST);
     cr_expect(strstr(error, path) && strstr(error, "not a socket"), "%s", error);
     cr_expect_eq(access(path, F_OK), 0);
 }
@@ -119,4 +132,104 @@ Test(listener, a_feed_without_a_directory_says_so)
     cr_expect_eq(listener_open_feed(&feed, "/nonexistent/feed", 0660, error, sizeof(error)),
                  -ENOENT);
     cr_expect(strstr(error, "/nonexistent/feed") != NULL, "%s", error);
+}
+
+Test(listener, a_unix_listener_has_its_mode_whatever_the_umask_is)
+{
+    static const mode_t modes[] = {0666, 0600, 0660, 0777};
+    mode_t before = umask(0027);
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        struct listener listener;
+        struct stat status;
+        unsigned count;
+        cr_assert_eq(listener_open(&listener, 1, address, modes[i], &count, error, sizeof(error)),
+                     0, "%s", error);
+        cr_assert_eq(stat(path, &status), 0);
+        cr_expect_eq(status.st_mode & 07777, modes[i]);
+        listener_close(&listener);
+    }
+    umask(before);
+}
+
+Test(listener, a_link_is_not_followed)
+{
+    struct listener listener;
+    struct stat status;
+    char target[80];
+    snprintf(target, sizeof(target), "%s/elsewhere", folder);
+    cr_assert_eq(symlink(target, path), 0);
+    cr_expect_eq(open_one(&listener, address), -EEXIST);
+    cr_expect_eq(lstat(target, &status), -1, "made behind the link");
+    int fd = open(target, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    cr_assert(fd >= 0);
+    cr_expect_eq(open_one(&listener, address), -EEXIST);
+    cr_assert_eq(fstat(fd, &status), 0);
+    cr_expect_eq(status.st_mode & 07777, 0600u, "the mode went through the link");
+    close(fd);
+    unlink(target);
+}
+
+Test(listener, a_name_takes_all_its_addresses_at_one_port)
+{
+    struct listener listeners[4];
+    unsigned count = 0;
+    cr_assert_eq(listener_open(listeners, 4, "localhost:0", 0666, &count, error, sizeof(error)), 0,
+                 "%s", error);
+    cr_assert(count >= 1 && count <= 4);
+    const char *port = strrchr(listeners[0].address, ':');
+    for (unsigned i = 0; i < count; i++) {
+        cr_expect_str_eq(strrchr(listeners[i].address, ':'), port);
+        for (unsigned j = 0; j < i; j++)
+            cr_expect_str_neq(listeners[i].address, listeners[j].address);
+    }
+    for (unsigned i = 0; i < count; i++)
+        listener_close(&listeners[i]);
+    cr_expect_eq(listener_open(listeners, 0, "localhost:0", 0666, &count, error, sizeof(error)),
+                 -E2BIG);
+    cr_expect(strstr(error, "localhost:0") != NULL, "%s", error);
+}
+
+static int option_of(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+    cr_assert_eq(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+/* The connections have what the listener was given, without a call for each. */
+Test(listener, what_is_tuned_holds_for_each_connection)
+{
+    static const struct {
+        uint32_t timeout_ms;
+        int timeout, idle, probe;
+    } rows[] = {
+        {2000, 3000, 1, 1},
+        {300000, 301000, 150, 15},
+        {10, 1010, 1, 1},
+        {7 * 24 * 3600 * 1000u, 7 * 24 * 3600 * 1000 + 1000, KEEPALIVE_IDLE_S, KEEPALIVE_PROBE_S},
+        {0, 0, KEEPALIVE_IDLE_S, KEEPALIVE_PROBE_S},
+    };
+    struct listener listener;
+    cr_assert_eq(open_one(&listener, "127.0.0.1:0"), 0, "%s", error);
+    struct sockaddr_storage name;
+    socklen_t len = sizeof(name);
+    cr_assert_eq(getsockname(listener.fd, (struct sockaddr *)&name, &len), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct listener_tuning tuning = {rows[i].timeout_ms, 100000};
+        listener_tune(&listener, &tuning);
+        int client = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        cr_assert_eq(connect(client, (struct sockaddr *)&name, len), 0);
+        int fd = listener_accept(&listener, &tuning);
+        cr_assert(fd >= 0, "%s", strerror(-fd));
+        cr_expect_eq(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), rows[i].timeout);
+        cr_expect_eq(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+        cr_expect_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), rows[i].idle);
+        cr_expect_eq(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), rows[i].probe);
+        cr_expect_eq(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+        cr_expect_eq(option_of(fd, SOL_SOCKET, SO_SNDBUF), 200000);
+        close(fd);
+        close(client);
+    }
+    listener_close(&listener);
 }
