@@ -29,7 +29,8 @@ const char *server_address(const struct server *server, unsigned index);
 
 /*
  * What can change while the server runs, and how it does: connections_max, subscribers_max (as far
- * as the hub's workers have room), allow_origin, feed_uid and feed_gid for what comes from now on;
+ * as the hub's workers have room), allow_origin, feed_uid, feed_gid, peer_timeout_ms and
+ * send_buffer for what comes from now on;
  * body_max, head_bytes_max and target_bytes_max from a connection's next request or event on; the
  * timeouts and publish_wait_ms at once, for who waits already as if it began now. Nobody is closed
  * for it. listen, listen_mode, feed, feed_mode and acceptors cannot change and are not looked at.
