@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,16 +21,37 @@ enum { LINE_BYTES = 2048 }; /* longer is cut */
 /* Once there is a descriptor of our own it is kept, and another file is put behind it, so that a
  * thread that is about to write never meets a closed one. */
 static _Atomic int log_fd = STDERR_FILENO;
+static bool has_file;
+
+/* A link in the file's place is followed only if it is ours or root's (/dev/stderr is one): what
+ * anybody may put into a shared directory must not choose the file that we write to. A link of ours
+ * there cannot be replaced by others between the look and the opening. */
+static int file_open(const char *path)
+{
+    /* Not to wait for a reader of a pipe that has none. */
+    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path, flags | O_NOFOLLOW, 0640);
+    if (fd >= 0 || errno != ELOOP)
+        return fd;
+    struct stat link;
+    if (lstat(path, &link) < 0)
+        return -1;
+    if (S_ISLNK(link.st_mode) && link.st_uid != 0 && link.st_uid != geteuid()) {
+        errno = ELOOP;
+        return -1;
+    }
+    return open(path, flags, 0640);
+}
 
 int log_open(const char *path)
 {
     int own = atomic_load_explicit(&log_fd, memory_order_relaxed);
     if (!path && own == STDERR_FILENO)
         return 0;
-    int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640)
-                  : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    int fd = path ? file_open(path) : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    has_file = path;
     if (own == STDERR_FILENO) {
         atomic_store_explicit(&log_fd, fd, memory_order_relaxed);
         return 0;
@@ -38,6 +59,11 @@ int log_open(const char *path)
     int r = dup3(fd, own, O_CLOEXEC) < 0 ? -errno : 0;
     close(fd);
     return r;
+}
+
+bool log_has_file(void)
+{
+    return has_file;
 }
 
 static void line_write(int fd, char *line, size_t head, const char *format, va_list arguments)
@@ -64,8 +90,7 @@ static void log_line(const char *level, const char *format, va_list arguments)
     time_t seconds = time(NULL);
     localtime_r(&seconds, &now);
     int fd = atomic_load_explicit(&log_fd, memory_order_relaxed);
-    bool dated = fd != STDERR_FILENO;
-    size_t head = strftime(line, sizeof(line), dated ? "%F %H:%M:%S " : "%H:%M:%S ", &now);
+    size_t head = strftime(line, sizeof(line), "%F %H:%M:%S ", &now);
     head += (size_t)snprintf(line + head, sizeof(line) - head, "%-8s ", level);
     line_write(fd, line, head, format, arguments);
 }

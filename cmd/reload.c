@@ -2,6 +2,7 @@
 /* Reads the options again and applies them: see reload.h. */
 #include "cmd/reload.h"
 
+#include "cmd/advice.h"
 #include "cmd/log.h"
 
 void reload_init(struct reload *reload, const struct parse *parse, struct serve_settings *settings,
@@ -32,24 +33,29 @@ static int read_again(const struct reload *reload, struct reading *reading)
     return r == 0 ? serve_settings_finish(&reading->settings, &reading->parse) : r;
 }
 
-static void reopen_log(const char *path)
+/* False, and it is said, if it is the old one that is written on. */
+static bool reopen_log(const char *path)
 {
     int r = log_open(path);
     if (r < 0)
-        log_error("SIGHUP: cannot open the log file %.300s: %s; the old one is used on", path,
-                  strerror(-r));
+        log_error("SIGHUP: cannot open the log file %.300s: %s%s; the old one is used on", path,
+                  strerror(-r), advice_log(-r));
+    return r == 0;
 }
 
 /* One line of all that changes, and one for each option that cannot. */
 struct report {
     char line[1024]; /* "name: old -> new" with commas between; what does not fit is left out */
     size_t len;
+    bool log_refused; /* which has been said: no change is to be told */
 };
 
 static void report_change(void *context, const struct option *option, const char *was,
                           const char *is)
 {
     struct report *report = context;
+    if (report->log_refused && strcmp(option->name, "log") == 0)
+        return;
     if (option->restart) {
         log_warning("SIGHUP: %s: %.200s -> %.200s needs a restart", option->name, was, is);
         return;
@@ -78,14 +84,14 @@ void reload_run(struct reload *reload)
     struct reading *reading = calloc(1, sizeof(*reading));
     int r = reading ? read_again(reload, reading) : PARSE_FAULT;
     /* Whatever comes next is said in the file that the caller expects. */
-    reopen_log(r == 0 ? reading->settings.log : reload->settings->log);
+    bool reopened = reopen_log(r == 0 ? reading->settings.log : reload->settings->log);
     if (r != 0) {
         log_error("SIGHUP: %s; every option stays as it was",
                   reading ? reading->parse.error : "out of memory");
         reading_free(reading);
         return;
     }
-    struct report report = {0};
+    struct report report = {.log_refused = !reopened};
     (void)reload_compare(reload->parse, &reading->parse, report_change, &report);
     report_room(reload, &reading->settings);
     r = server_reload(reload->server, &reading->settings.server);

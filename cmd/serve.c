@@ -18,15 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/advice.h"
+#include "cmd/announce.h"
 #include "cmd/commands.h"
 #include "cmd/feed_path.h"
 #include "cmd/log.h"
 #include "cmd/reload.h"
 #include "net/handlers/parts.h"
-
-/* Descriptors besides connections: standard streams, epoll, eventfds, rings, listeners, a reserve.
- */
-enum { OWN_DESCRIPTORS = 32, THREAD_DESCRIPTORS = 4 };
 
 static const char NAME[] = "serve";
 
@@ -98,74 +96,6 @@ static int feed_choose(struct serve_settings *settings, struct feed_path *place)
     return 0;
 }
 
-/* How many subscribers the workers and the limits have room for. */
-static uint64_t subscriber_room(const struct serve_settings *settings, struct hub *hub)
-{
-    uint64_t room = (uint64_t)hub_worker_capacity(hub) * settings->hub.workers;
-    return room < settings->server.subscribers_max ? room : settings->server.subscribers_max;
-}
-
-/* Only what was asked for by name can be missed: the default is whatever the machine allows. */
-static void say_descriptors(const struct serve_settings *settings, struct hub *hub, rlim_t limit)
-{
-    bool ring = strncmp(hub_io_name(hub), "io_uring", 8) == 0;
-    bool asked = settings->server.subscribers_max != SUBSCRIBERS_DEFAULT;
-    unsigned threads = settings->hub.workers + settings->server.acceptors;
-    uint64_t room = subscriber_room(settings, hub);
-    uint64_t need =
-        OWN_DESCRIPTORS + (uint64_t)THREAD_DESCRIPTORS * threads + settings->server.connections_max;
-    if (!ring && asked)
-        need += settings->server.subscribers_max;
-    bool short_of_room = asked && room < settings->server.subscribers_max;
-    if (limit == RLIM_INFINITY || (limit >= need && !short_of_room))
-        return;
-    printf("limit: RLIMIT_NOFILE is %" PRIu64 ": room for %" PRIu64 " subscribers and %" PRIu64
-           " of the %" PRIu64 " descriptors that this configuration may need; raise it "
-           "(ulimit -Hn, LimitNOFILE=) or lower --subscribers-max, --connections-max\n",
-           (uint64_t)limit, room, (uint64_t)limit, need);
-}
-
-/* Rings count against RLIMIT_MEMLOCK unless we are root: that is where a fall-back comes from. */
-static void say_memory(const struct serve_settings *settings, struct hub *hub)
-{
-    struct rlimit limit;
-    const uint64_t ring_bytes = 512u << 10; /* measured: 15 to 24 rings in 8 MiB */
-    uint64_t need = ring_bytes * settings->hub.workers;
-    if (settings->hub.io == IO_EPOLL || geteuid() == 0 || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
-        return;
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= need)
-        return;
-    printf("limit: RLIMIT_MEMLOCK is %" PRIu64 " KiB, %u io_uring workers need about %" PRIu64
-           " KiB (running: %s); raise it (ulimit -l, LimitMEMLOCK=) or lower --workers\n",
-           (uint64_t)limit.rlim_cur >> 10, settings->hub.workers, need >> 10, hub_io_name(hub));
-}
-
-static void say_bound(const struct serve_settings *settings)
-{
-    const char *whence =
-        settings->memory_usual ? ", half of what the machine or cgroup allows (--memory-max)" : "";
-    if (settings->hub.memory_max)
-        printf("memory: at most %" PRIu64 " MiB%s\n", settings->hub.memory_max >> 20, whence);
-    else
-        printf("memory: no bound\n");
-}
-
-static void say_running(const struct serve_settings *settings, struct hub *hub,
-                        struct server *server, rlim_t descriptors)
-{
-    for (unsigned i = 0; i < server_address_count(server); i++)
-        printf("listening on %s\n", server_address(server, i));
-    if (settings->server.feed)
-        printf("feed at %s\n", settings->server.feed);
-    else
-        printf("feed: none\n");
-    say_bound(settings);
-    printf("workers: %u, io: %s, room for %" PRIu64 " subscribers\n", settings->hub.workers,
-           hub_io_name(hub), subscriber_room(settings, hub));
-    say_descriptors(settings, hub, descriptors);
-    say_memory(settings, hub);
-}
-
 static int64_t now_ms(void)
 {
     struct timespec now;
@@ -223,7 +153,8 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
 
     int r = log_open(settings->log);
     if (r < 0) {
-        log_complain(NAME, "cannot open the log file %.300s: %s", settings->log, strerror(-r));
+        log_complain(NAME, "cannot open the log file %.300s: %s%s", settings->log, strerror(-r),
+                     advice_log(-r));
         return EXIT_USAGE;
     }
     struct feed_path place;
@@ -235,30 +166,34 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
     int status = EXIT_USAGE;
     r = hub_new(&settings->hub, &hub);
     if (r < 0) {
-        log_complain(NAME, "cannot make %u workers: %s", settings->hub.workers, strerror(-r));
+        log_complain(NAME, "cannot make %u workers: %s%s", settings->hub.workers, strerror(-r),
+                     advice_starting(-r, false));
         return EXIT_FAILED;
     }
     /* The server binds first: an address in use is found before a thread runs. */
     r = server_new(hub, &server_parts, &settings->server, &server, error, sizeof(error));
     if (r < 0) {
-        log_complain(NAME, "%s", error[0] ? error : strerror(-r));
+        log_complain(NAME, "%s%s", error[0] ? error : strerror(-r),
+                     error[0] ? "" : advice_starting(-r, false));
         goto out;
     }
     r = hub_start(hub);
     if (r < 0) {
-        log_complain(NAME, "cannot start the workers%s: %s",
-                     settings->hub.io == IO_URING ? " with --io uring" : "", hub_start_error(r));
+        bool ring = settings->hub.io == IO_URING;
+        log_complain(NAME, "cannot start the workers%s: %s%s", ring ? " with --io uring" : "",
+                     hub_start_error(r), advice_starting(-r, ring));
         goto out;
     }
     r = server_start(server);
     if (r < 0) {
-        log_complain(NAME, "cannot start the acceptors: %s", strerror(-r));
+        log_complain(NAME, "cannot start the acceptors: %s%s", strerror(-r),
+                     advice_starting(-r, false));
         hub_close(hub);
         hub_stop(hub);
         status = EXIT_FAILED;
         goto out;
     }
-    say_running(settings, hub, server, descriptors);
+    announce(settings, hub, server, descriptors);
     struct reload reload;
     reload_init(&reload, parse, settings, hub, server);
     serve_until_signal(hub, server, &reload, &signals);

@@ -28,13 +28,18 @@ static void config_write(const char *text)
     REQUIRE(file && fputs(text, file) >= 0 && fclose(file) == 0, "%s: %s", config, strerror(errno));
 }
 
-static void begin(const char *text)
+static void names_make(void)
 {
     snprintf(dir, sizeof(dir), "/tmp/fanfare-reload-XXXXXX");
     REQUIRE(mkdtemp(dir), "mkdtemp: %s", strerror(errno));
     snprintf(config, sizeof(config), "%s/fanfare.conf", dir);
     snprintf(log_path, sizeof(log_path), "%s/log", dir);
     snprintf(old_log, sizeof(old_log), "%s/log.1", dir);
+}
+
+static void begin(const char *text)
+{
+    names_make();
     config_write(text);
     server_start(&server, SERVER_OPTIONS("--workers", "2", "--config", config, "--log", log_path));
 }
@@ -266,7 +271,7 @@ static void case_restart_and_faults(void)
                 NULL, &outcome);
     EXPECT_INT(outcome.status, 2);
     EXPECT_TEXT(outcome.err, "fanfare serve: cannot open the log file /nowhere/log: No such file "
-                             "or directory\n");
+                             "or directory; make its directory first\n");
     begin("body-max = 2K\n");
     stream_open(&stream, &server, "/events/n", NULL);
     stream_await_id(&stream);
@@ -335,6 +340,41 @@ static void case_log(void)
     EXPECT(rmdir(dir) == 0, "rmdir %s: %s", dir, strerror(errno));
 }
 
+/* What is refused is not told as a change, and a log file in a directory that belongs to everybody
+ * is not chosen by a stranger's link. */
+static void case_log_refused(void)
+{
+    char link_path[128], text[160];
+
+    names_make();
+    snprintf(text, sizeof(text), "log = %s\n", log_path);
+    config_write(text);
+    server_start(&server, SERVER_OPTIONS("--config", config));
+    reload("log = /nowhere/log\n", "info     SIGHUP: nothing changed\n");
+    EXPECT_INT(count_in(log_path,
+                        "cannot open the log file /nowhere/log: No such file or directory; "
+                        "make its directory first; the old one is used on\n"),
+               1);
+    reload(text, "SIGHUP: ");
+    EXPECT_INT(count_in(log_path, "listening on http://127.0.0.1:"), 1);
+    EXPECT_INT(count_in(log_path, "memory: "), 1);
+    snprintf(link_path, sizeof(link_path), "%s/link", dir);
+    if (geteuid() == 0) { /* who else can make a link of another user */
+        struct outcome outcome;
+        REQUIRE(symlink("/tmp/fanfare-e2e-victim", link_path) == 0 &&
+                    lchown(link_path, 65534, 65534) == 0,
+                "%s: %s", link_path, strerror(errno));
+        program_run((const char *const[]){"serve", "--listen", "127.0.0.1:0", "--feed", "none",
+                                          "--log", link_path, NULL},
+                    NULL, &outcome);
+        EXPECT_INT(outcome.status, 2);
+        EXPECT(strstr(outcome.err, "symbolic link of another user"), "%s", outcome.err);
+        EXPECT(access("/tmp/fanfare-e2e-victim", F_OK) != 0, "it was followed");
+        unlink(link_path);
+    }
+    end();
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -343,5 +383,6 @@ int main(int argc, char **argv)
     check_case("net_options", case_net_options);
     check_case("restart_and_faults", case_restart_and_faults);
     check_case("log", case_log);
+    check_case("log_refused", case_log_refused);
     return check_end();
 }
