@@ -171,7 +171,7 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
         return EXIT_FAILED;
     }
     /* The server binds first: an address in use is found before a thread runs. */
-    r = server_new(hub, &server_parts, &settings->server, &server, error, sizeof(error));
+    r = server_new(hub, &parts_all, &settings->server, &server, error, sizeof(error));
     if (r < 0) {
         log_complain(NAME, "%s%s", error[0] ? error : strerror(-r),
                      error[0] ? "" : advice_starting(-r, false));

@@ -2,7 +2,6 @@
 /* Formats and writes the answers to an HTTP client: see answer.h. */
 #include "net/answer.h"
 
-#include <jansson.h>
 #include <stdarg.h>
 #include <time.h>
 
@@ -97,70 +96,86 @@ static void count_status(struct net_stats *stats, int status)
         net_count(&stats->responses_5xx);
 }
 
-void answer_send(struct client *client, const struct answer *answer)
+/* Whether this is the last answer; before its head is formatted, which says so. */
+static void settle_end(struct client *client)
 {
-    struct service *service = service_of(&client->connection);
-    const struct http_request *request = &client->parser.request;
+    if (!client->head_done || !client->parser.request.keep_alive ||
+        service_of(&client->connection)->stopping)
+        client->close_after = true;
+}
+
+static bool is_head_only(const struct client *client)
+{
+    return client->head_done && client->parser.request.method == METHOD_HEAD;
+}
+
+enum handler_result answer_send(struct client *client, const struct answer *answer)
+{
     char room[LINES_ROOM];
     struct lines lines = {.at = room, .size = sizeof(room)};
     add_lines(&lines, client, answer);
-
-    if (!client->head_done || !request->keep_alive || service->stopping)
-        client->close_after = true;
+    settle_end(client);
     struct http_answer head = {.status = answer->status,
                                .keep_alive = !client->close_after,
                                .content_type = answer->content_type,
                                .content_length = answer->body.len,
                                .extra = {room, lines.len},
                                .now = time(NULL)};
-    bool head_only = client->head_done && request->method == METHOD_HEAD;
-    struct text body = head_only ? TEXT("") : answer->body;
+    struct text body = is_head_only(client) ? TEXT("") : answer->body;
     char bytes[HTTP_HEAD_ROOM + LINES_ROOM + 1024];
     size_t len = http_format_head(bytes, sizeof(bytes) - 1024, &head);
     CHECK(len > 0);
     if (answer->no_length)
         len = drop_length(bytes, len);
-    count_status(&service->loop.stats, answer->status);
+    count_status(&client->connection.loop->stats, answer->status);
     if (body.len <= sizeof(bytes) - len) {
         if (body.len)
             memcpy(bytes + len, body.at, body.len);
         connection_write(&client->connection, bytes, len + body.len);
-        return;
+        return ANSWERED;
     }
     /* Both go out together if the head is queued first. */
     connection_append(&client->connection, bytes, len);
     connection_append(&client->connection, body.at, body.len);
     connection_flush(&client->connection);
+    return ANSWERED;
 }
 
-static void send_json_error(struct client *client, struct answer *answer, const char *sentence)
+enum handler_result answer_error(struct client *client, int status, const char *sentence)
 {
-    json_t *object = json_pack("{s:s}", "error", sentence);
-    char *text = object ? json_dumps(object, 0) : NULL;
-    json_decref(object);
-    answer->content_type = "application/json";
-    answer->body = text ? text_of(text) : TEXT("{\"error\": \"out of memory\"}");
-    answer_send(client, answer);
-    free(text);
-}
-
-void answer_error(struct client *client, int status, const char *sentence, const char *allow,
-                  bool json)
-{
-    struct answer answer = {.status = status, .allow = allow};
-    if (json) {
-        send_json_error(client, &answer, sentence);
-        return;
-    }
-    char body[512];
-    int len = snprintf(body, sizeof(body), "%s\n", sentence);
-    answer.content_type = "text/plain; charset=utf-8";
-    answer.body = (struct text){body, (size_t)len < sizeof(body) ? (size_t)len : sizeof(body) - 1};
-    answer_send(client, &answer);
+    struct answer answer = {.status = status};
+    if (status == 405 && client->route)
+        answer.allow = client->route->allow;
+    char room[LINES_ROOM];
+    struct lines lines = {.at = room, .size = sizeof(room)};
+    add_lines(&lines, client, &answer);
+    settle_end(client);
+    struct http_answer head = {.status = status,
+                               .keep_alive = !client->close_after,
+                               .extra = {room, lines.len},
+                               .now = time(NULL)};
+    char bytes[HTTP_HEAD_ROOM + LINES_ROOM + HTTP_ERROR_ROOM];
+    size_t len = http_format_error(bytes, sizeof(bytes), &head, sentence, client->json_errors,
+                                   is_head_only(client));
+    CHECK(len > 0);
+    count_status(&client->connection.loop->stats, status);
+    connection_write(&client->connection, bytes, len);
+    return ANSWERED;
 }
 
 void answer_continue(struct client *client)
 {
     struct text text = TEXT("HTTP/1.1 100 Continue\r\n\r\n");
     connection_write(&client->connection, text.at, text.len);
+}
+
+size_t answer_refusal(const char *sentence, char *out, size_t size)
+{
+    char room[64];
+    struct lines lines = {.at = room, .size = sizeof(room)};
+    add_line(&lines, "Retry-After: %d\r\n", RETRY_AFTER_S);
+    struct http_answer head = {.status = 503, .extra = {room, lines.len}, .now = time(NULL)};
+    size_t len = http_format_error(out, size, &head, sentence, false, false);
+    CHECK(len > 0);
+    return len;
 }

@@ -4,7 +4,7 @@
  *
  * An answer says keep-alive if the client wishes it, the request was read to its end and the server
  * is not stopping; else it sets `close_after`. None of these functions changes what the client does
- * next: that is client.c, which calls them. Belongs to the acceptor's thread.
+ * next: that is exchange.c. Belongs to the acceptor's thread.
  */
 #pragma once
 
@@ -19,11 +19,15 @@ struct answer {
     bool no_length;    /* HEAD of a stream, whose length nobody knows */
 };
 
-void answer_send(struct client *client, const struct answer *answer);
-/* One plain sentence, or {"error": "..."} for `json`; 503 says Retry-After. */
-void answer_error(struct client *client, int status, const char *sentence, const char *allow,
-                  bool json);
+/* Both return ANSWERED, so that a handler may return what they do. */
+enum handler_result answer_send(struct client *client, const struct answer *answer);
+/* One plain sentence, or {"error": "..."} on routes whose errors are JSON; 405 says Allow and 503
+ * says Retry-After. */
+enum handler_result answer_error(struct client *client, int status, const char *sentence);
 void answer_continue(struct client *client);
 
-/* The CORS lines of an answer to this request, for a stream's head; empty without an Origin. */
+/* The Date and CORS lines of an answer to this request, for a stream's head. */
 struct text answer_stream_lines(const struct client *client, char *room, size_t size);
+
+/* The whole 503 for a connection that is refused before it says anything. Its length. */
+size_t answer_refusal(const char *sentence, char *out, size_t size);

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An HTTP connection, until it is closed or its socket is handed to a worker.
+ * An HTTP client: its connection, the request that it sends and what it holds of its input.
  *
- * States: reading a request (or idle between two) -> either answered, or handed off as a
- * subscriber, or waiting for room to publish and then answered -> writing, until the peer has taken
- * the answer -> reading the next request, or finishing (connection.h). One request a turn;
- * pipelined ones wait in the input and get their turn in the next round. While an answer is not
- * taken no further request is read.
- *
- * Input: a read goes to the acceptor's own buffer and is parsed there, so most requests are served
+ * Input: a read goes to the loop's own buffer and is parsed there, so most requests are served
  * without a buffer of their own; only what is left when the turn ends (an unfinished or a pipelined
- * request) is moved to one, which is freed as soon as it is empty. An idle connection holds only
- * this struct.
+ * request) is moved to one, which is freed as soon as it is empty. The route that was matched for a
+ * request lies in the service's scratch room likewise and is copied only if the request is still
+ * unfinished when the turn ends. An idle client holds only this struct.
  *
- * Belongs to the acceptor's thread. client.c parses and acts, client_input.c keeps the input,
- * client_publish.c publishes, answer.c formats.
+ * An own buffer grows with its request, up to the largest body that is allowed. While memory_max is
+ * reached only a small one (INPUT_BYTES_SMALL) may: HUB_NO_MEMORY is for the client to be told.
+ * Requests that came behind the current one are kept in any case, for they cannot be answered yet;
+ * they are one read's worth at most.
+ *
+ * Belongs to the acceptor's thread. Parses and answers nothing: that is exchange.c, and what it
+ * calls.
  */
 #pragma once
 
+#include "net/handler.h"
 #include "net/http/parser.h"
 #include "net/http/route.h"
 #include "net/service.h"
-#include "net/waiters.h"
 
 #define CLIENT_STOPPING  "the server is stopping"
 #define CLIENT_NO_MEMORY "the server has reached its memory limit, try again"
@@ -33,18 +33,39 @@ struct client {
     bool request_done; /* all of it was read, or the rest of it does not matter */
     bool answering;    /* its answer is not taken yet */
     bool close_after;  /* which is the last one */
-    bool is_send;      /* the current request is a POST /send */
-    bool own_input;    /* `input` is ours; else it is the acceptor's, for this turn */
+    bool json_errors;  /* errors of the current request are JSON */
+    bool own_input;    /* `input` is ours; else it is the loop's, for this turn */
+    bool own_route;    /* likewise, the service's */
     char *input;       /* [0, at) is parsed, [at, len) is not; NULL: no input */
     size_t at, len, capacity;
-    struct frame **frames; /* what waits for room; ours */
-    unsigned frame_count;
-    size_t frame_bytes; /* memory of them */
-    struct waiter waiter;
+    const struct route *route; /* of the current request, once its head is done; NULL: none */
+    struct waiting *waiting;   /* will answer it; NULL: nothing is waited for */
 };
 
-/* What accept.c makes of an HTTP connection. */
-extern const struct connection_kind client_kind;
+/* The head's field, whose text lies in the input: for the length of the turn. */
+static inline struct text client_text(const struct client *client, struct http_span span)
+{
+    return http_text(client->input, span);
+}
 
-/* An answer was written or queued: goes on with the next request, or ends. */
-void client_answered(struct client *client);
+/* Bytes that it holds, for memory_max. */
+size_t client_memory(const struct client *client);
+/* Of one that is closed. */
+void client_free(struct client *client);
+
+/* Finds the route of the request whose head is complete. */
+void client_match(struct client *client);
+/* The request is over, and so is its route. */
+void client_forget(struct client *client);
+/* Gives up what the request was waiting for, if it was. */
+void client_unwait(struct client *client);
+
+/* --- input: each 0, HUB_NO_MEMORY or -ENOMEM ----------------------------------------------- */
+
+/* Reads once behind what is there. */
+MUST_USE int client_read(struct client *client);
+/* Room for so many more bytes behind what is parsed, in one step. */
+MUST_USE int client_reserve(struct client *client, size_t more);
+/* At the end of a turn: what is not used up leaves the rooms that everybody shares. */
+MUST_USE int client_keep(struct client *client);
+void client_drop(struct client *client);

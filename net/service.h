@@ -46,6 +46,7 @@ struct connection_kind {
 /* What a server is made of beside itself: immutable, given to server_new. */
 struct server_parts {
     const struct connection_kind *kinds[LISTENER_KINDS]; /* by a listener's kind */
+    const struct route_table *routes;
 };
 
 #define REFUSAL_BYTES_MAX 1024 /* bytes of any kind's refusal; checked where they are made */

@@ -132,7 +132,7 @@ static int start(struct way_engine *engine, const struct publish_options *option
         snprintf(error, size, "the hub does not start: %s", hub_start_error(r));
         return r;
     }
-    r = server_new(engine->hub, &server_parts, &server, &engine->server, error, size);
+    r = server_new(engine->hub, &parts_all, &server, &engine->server, error, size);
     return r == 0 ? server_start(engine->server) : r;
 }
 

@@ -15,6 +15,7 @@
 #include "engine/frame.h"
 #include "engine/hub.h"
 #include "net/feed/event_text.h"
+#include "net/handlers/parts.h"
 #include "net/handlers/publish_body.h"
 #include "net/http/parser.h"
 #include "net/http/percent.h"
@@ -65,7 +66,7 @@ static void run_percent(struct text input)
 static void run_route(struct text input)
 {
     static struct route route;
-    route_match(METHOD_GET, input, &route);
+    route_match(&parts_routes, METHOD_GET, input, &route);
 }
 
 /* Bodies. */

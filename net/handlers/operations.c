@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The bodies of /stats and /metrics: see operations.h. */
+/* Answers about the server itself: see operations.h. */
 #include "net/handlers/operations.h"
 
 #include <jansson.h>
 
 #include "engine/base/clock.h"
+#include "net/answer.h"
 
 #define COUNT_ROW(name, kind, help) +1
 enum { ENGINE_ROWS = 0 STATS_TABLE(COUNT_ROW), NET_ROWS = 0 NET_STATS_TABLE(COUNT_ROW) };
@@ -36,7 +37,7 @@ static uint64_t uptime_s(const struct server_state *server)
     return (uint64_t)((clock_ns() - server->started_ns) / 1000000000);
 }
 
-char *operations_stats(const struct server_state *server)
+static char *stats_text(const struct server_state *server)
 {
     struct row rows[ENGINE_ROWS + NET_ROWS];
     read_rows(server, rows);
@@ -52,7 +53,7 @@ char *operations_stats(const struct server_state *server)
     return text;
 }
 
-char *operations_metrics(const struct server_state *server)
+static char *metrics_text(const struct server_state *server)
 {
     struct row rows[ENGINE_ROWS + NET_ROWS];
     read_rows(server, rows);
@@ -82,3 +83,41 @@ char *operations_metrics(const struct server_state *server)
     }
     return text;
 }
+
+static const struct server_state *server_of(const struct client *client)
+{
+    return service_of(&client->connection)->server;
+}
+
+/* Text from malloc; NULL: there was no memory for it. */
+static enum handler_result answer_text(struct client *client, const char *content_type, char *text)
+{
+    if (!text)
+        return answer_error(client, 503, "the server is out of memory");
+    answer_send(client, &(struct answer){
+                            .status = 200, .content_type = content_type, .body = text_of(text)});
+    free(text);
+    return ANSWERED;
+}
+
+static enum handler_result on_health(struct client *client)
+{
+    return answer_send(client, &(struct answer){.status = 200,
+                                                .content_type = "text/plain; charset=utf-8",
+                                                .body = TEXT("ok\n")});
+}
+
+static enum handler_result on_stats(struct client *client)
+{
+    return answer_text(client, "application/json", stats_text(server_of(client)));
+}
+
+static enum handler_result on_metrics(struct client *client)
+{
+    return answer_text(client, "text/plain; version=0.0.4; charset=utf-8",
+                       metrics_text(server_of(client)));
+}
+
+const struct handler operations_health = {.on_request = on_health};
+const struct handler operations_stats = {.on_request = on_stats};
+const struct handler operations_metrics = {.on_request = on_metrics};

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The live page, net/handlers/page.html, turned into an array when the program is built
- * (net/handlers/page.py). It is immutable and served as it is. */
+/* The live page: net/handlers/page.html as it was when the program was built. */
 #pragma once
 
-#include <stddef.h>
+#include "net/handler.h"
 
-extern const char page_html[];
-extern const size_t page_html_len;
+extern const struct handler page_handler;

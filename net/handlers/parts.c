@@ -1,11 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of the server, as one table: see parts.h. */
+/* The parts of the server, as two tables: see parts.h. */
 #include "net/handlers/parts.h"
 
-#include "net/client.h"
+#include "net/exchange.h"
 #include "net/feed/feed.h"
+#include "net/handlers/operations.h"
+#include "net/handlers/page.h"
+#include "net/handlers/publish.h"
+#include "net/handlers/subscribe.h"
+#include "net/http/route.h"
 #include "net/service.h"
 
-const struct server_parts server_parts = {
-    .kinds = {[LISTENER_HTTP] = &client_kind, [LISTENER_FEED] = &feed_kind},
+static const struct route_row rows[] = {
+    {.path = "/events",
+     .has_rest = true,
+     .methods = &route_reads,
+     .parameters = ROUTE_SUBSCRIBES,
+     .channels_min = 1,
+     .channels_max = SUBSCRIBER_CHANNELS_MAX,
+     .handler = &subscribe_handler},
+    {.path = "/publish",
+     .has_rest = true,
+     .methods = &route_writes,
+     .parameters = ROUTE_PUBLISHES,
+     .channels_max = 1, /* none: the body is to carry it */
+     .handler = &publish_handler},
+    {.path = "/stream",
+     .methods = &route_reads,
+     .parameters = ROUTE_SUBSCRIBES,
+     .channels_max = SUBSCRIBER_CHANNELS_MAX,
+     .channel = "default",
+     .handler = &subscribe_handler},
+    {.path = "/send",
+     .json_errors = true,
+     .methods = &route_writes,
+     .handler = &publish_send_handler},
+    {.path = "/", .methods = &route_reads, .handler = &page_handler},
+    {.path = "/healthz", .methods = &route_reads, .handler = &operations_health},
+    {.path = "/stats", .methods = &route_reads, .handler = &operations_stats},
+    {.path = "/metrics", .methods = &route_reads, .handler = &operations_metrics},
+};
+
+const struct route_table parts_routes = {rows, sizeof(rows) / sizeof(rows[0])};
+
+const struct server_parts parts_all = {
+    .kinds = {[LISTENER_HTTP] = &exchange_kind, [LISTENER_FEED] = &feed_kind},
+    .routes = &parts_routes,
 };

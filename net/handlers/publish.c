@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Publishes what an HTTP request carries, and answers with its ids: see client_publish.h. */
+/* Publishes what an HTTP request carries, and answers with its ids: see publish.h. */
 #include "net/handlers/publish.h"
 
 #include <errno.h>
@@ -8,15 +8,14 @@
 #include "net/answer.h"
 #include "net/handlers/publish_body.h"
 
-void client_unwait(struct client *client)
-{
-    waiters_remove(&service_of(&client->connection)->waiters, &client->waiter);
-    for (unsigned i = 0; i < client->frame_count; i++)
-        frame_unref(client->frames[i]);
-    client->frame_count = 0;
-    client->frame_bytes = 0;
-    free(TAKE(client->frames));
-}
+/* A publish that waits for room. */
+struct waiting_publish {
+    struct waiting waiting; /* first */
+    struct waiter waiter;
+    bool is_send;
+    unsigned count; /* 0: the frames are the hub's */
+    struct frame *frames[];
+};
 
 /* The publishers' own ids, by index, with null for the others; NULL if there is none. Read before
  * the frames are the hub's: it may free them at once. */
@@ -54,126 +53,157 @@ static char *format_ids(uint64_t epoch, const json_t *given, unsigned count, uin
     return text;
 }
 
-static void answer_published(struct client *client, const json_t *given, unsigned count,
-                             uint64_t first)
+static enum handler_result answer_published(struct client *client, bool is_send,
+                                            const json_t *given, unsigned count, uint64_t first)
 {
-    if (client->is_send) {
-        answer_send(client, &(struct answer){.status = 200,
-                                             .content_type = "application/json",
-                                             .body = TEXT("{\"status\":\"sent\"}")});
-        client_answered(client);
-        return;
-    }
+    if (is_send)
+        return answer_send(client, &(struct answer){.status = 200,
+                                                    .content_type = "application/json",
+                                                    .body = TEXT("{\"status\":\"sent\"}")});
     char *text = format_ids(hub_epoch(service_of(&client->connection)->hub), given, count, first);
     /* The events are out: 200 even if there is no memory to say their ids. */
     answer_send(client, &(struct answer){.status = 200,
                                          .content_type = "application/json",
                                          .body = text ? text_of(text) : TEXT("{\"ids\": []}")});
     free(text);
-    client_answered(client);
+    return ANSWERED;
 }
 
-/* One attempt. HUB_BUSY: nothing has happened, the frames are still the caller's. Else it is over.
- */
-static int publish_once(struct client *client, struct frame *const *frames, unsigned count)
+static void unref_all(struct frame *const *frames, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        frame_unref(frames[i]);
+}
+
+/* One attempt. WAITING: nothing has happened, the frames are still the caller's. Else it is over,
+ * and they are not. */
+static enum handler_result publish_once(struct client *client, bool is_send,
+                                        struct frame *const *frames, unsigned count)
 {
     json_t *given = given_ids(frames, count);
     uint64_t first = 0;
+    enum handler_result result = WAITING;
     int r = hub_publish(service_of(&client->connection)->hub, frames, count, &first);
     if (r == 0) {
-        answer_published(client, given, count, first);
+        result = answer_published(client, is_send, given, count, first);
     } else if (r != HUB_BUSY) {
-        for (unsigned i = 0; i < count; i++)
-            frame_unref(frames[i]);
+        unref_all(frames, count);
         client->close_after = true;
-        answer_error(client, 503, r == -ESHUTDOWN ? CLIENT_STOPPING : "publishing failed", NULL,
-                     client->is_send);
-        client_answered(client);
+        result = answer_error(client, 503, r == -ESHUTDOWN ? CLIENT_STOPPING : "publishing failed");
     }
     json_decref(given);
-    return r;
+    return result;
 }
 
-static void wait_for_room(struct client *client, struct frame *const *frames, unsigned count)
+/* --- waiting for room ---------------------------------------------------------------------- */
+
+static enum handler_result on_retry(struct client *client, struct waiting *waiting)
 {
-    struct connection *connection = &client->connection;
-    struct service *service = service_of(connection);
-    struct frame **kept = calloc(count, sizeof(struct frame *));
-    if (!kept) {
-        for (unsigned i = 0; i < count; i++)
-            frame_unref(frames[i]);
-        answer_error(client, 503, "the server is out of memory", NULL, client->is_send);
-        client_answered(client);
-        return;
+    struct waiting_publish *publish = (struct waiting_publish *)waiting;
+    enum handler_result result =
+        publish_once(client, publish->is_send, publish->frames, publish->count);
+    if (result != WAITING)
+        publish->count = 0;
+    return result;
+}
+
+static enum handler_result on_expire(struct client *client, struct waiting *waiting)
+{
+    (void)waiting;
+    struct service *service = service_of(&client->connection);
+    net_count(&service->loop.stats.publishes_refused_busy);
+    return answer_error(client, 503,
+                        hub_memory_is_full(service->hub)
+                            ? CLIENT_NO_MEMORY
+                            : "the channel has no room now, try again");
+}
+
+static void on_free(struct client *client, struct waiting *waiting)
+{
+    struct waiting_publish *publish = (struct waiting_publish *)waiting;
+    waiters_remove(&service_of(&client->connection)->waiters, &publish->waiter);
+    unref_all(publish->frames, publish->count);
+    free(publish);
+}
+
+static const struct waiting_operations waiting_operations = {
+    .retry = on_retry,
+    .expire = on_expire,
+    .free = on_free,
+};
+
+static enum handler_result wait_for_room(struct client *client, bool is_send,
+                                         struct frame *const *frames, unsigned count)
+{
+    struct waiters *waiters = &service_of(&client->connection)->waiters;
+    struct waiting_publish *publish = calloc(1, sizeof(*publish) + count * sizeof(struct frame *));
+    if (!publish) {
+        unref_all(frames, count);
+        return answer_error(client, 503, "the server is out of memory");
     }
-    memcpy(kept, frames, count * sizeof(struct frame *));
-    client->frames = kept;
-    client->frame_count = count;
-    client->frame_bytes = count * sizeof(struct frame *);
+    publish->waiting.operations = &waiting_operations;
+    publish->waiting.bytes = sizeof(*publish) + count * sizeof(struct frame *);
+    publish->is_send = is_send;
+    publish->count = count;
+    memcpy(publish->frames, frames, count * sizeof(struct frame *));
     for (unsigned i = 0; i < count; i++)
-        client->frame_bytes += frame_memory(kept[i]);
-    bool held = waiters_hold(&service->waiters, kept, count);
-    waiters_add(&service->waiters, &client->waiter, connection, kept, count);
-    connection_deadline(connection, DEADLINE_ROOM);
-    connection_want(connection, 0);
-    if (held || connection->closed)
-        return;
+        publish->waiting.bytes += frame_memory(frames[i]);
+    client->waiting = &publish->waiting;
+    bool held = waiters_hold(waiters, frames, count);
+    waiters_add(waiters, &publish->waiter, &client->connection, frames, count);
+    if (held)
+        return WAITING;
     /* Once more after arming: room that appeared since the refusal would not be told. */
-    waiters_arm(&service->waiters);
-    (void)client_retry(client);
+    waiters_arm(waiters);
+    return on_retry(client, client->waiting);
 }
 
-bool client_retry(struct client *client)
+/* --- requests ------------------------------------------------------------------------------ */
+
+static enum handler_result publish(struct client *client, bool is_send, struct frame *const *frames,
+                                   unsigned count)
 {
-    struct service *service = service_of(&client->connection);
-    struct frame **frames = client->frames;
-    unsigned count = client->frame_count;
-    /* Not ours any more if it is published; the answer may end the connection. */
-    client->frames = NULL;
-    client->frame_count = 0;
-    if (publish_once(client, frames, count) == HUB_BUSY) {
-        client->frames = frames;
-        client->frame_count = count;
-        return false;
+    if (!waiters_hold(&service_of(&client->connection)->waiters, frames, count)) {
+        enum handler_result result = publish_once(client, is_send, frames, count);
+        if (result != WAITING)
+            return result;
     }
-    client->frame_bytes = 0;
-    waiters_remove(&service->waiters, &client->waiter);
-    free(frames);
-    return true;
+    return wait_for_room(client, is_send, frames, count);
 }
 
-static void publish(struct client *client, struct frame *const *frames, unsigned count)
+/* `r` and `error` are of publish_body.h. */
+static enum handler_result refuse(struct client *client, int r, const char *error)
 {
-    struct service *service = service_of(&client->connection);
-    if (waiters_hold(&service->waiters, frames, count) ||
-        publish_once(client, frames, count) == HUB_BUSY)
-        wait_for_room(client, frames, count);
+    return r < 0 ? answer_error(client, 503, "the server is out of memory")
+                 : answer_error(client, r, error);
 }
 
-void client_publish(struct client *client, const struct route *route)
+static enum handler_result on_publish(struct client *client)
 {
     struct service *service = service_of(&client->connection);
     const struct http_request *request = &client->parser.request;
-    struct publish_body body = {.content_type = http_text(client->input, request->content_type),
-                                .bytes = http_text(client->input, request->body),
+    const struct route *route = client->route;
+    struct publish_body body = {.content_type = client_text(client, request->content_type),
+                                .bytes = client_text(client, request->body),
                                 .type = route->event,
                                 .id = route->id,
                                 .retry_ms = route->retry_ms};
     if (route->channel_count)
         body.channel = route->channels[0];
-    client->is_send = route->kind == ROUTE_SEND;
     char error[PUBLISH_ERROR_BYTES];
-    unsigned count = 1;
-    int r = client->is_send
-                ? publish_body_decode_send(service->hub, body.bytes, service->frames, error)
-                : publish_body_decode(service->hub, &body, service->frames, &count, error);
-    if (r == 0) {
-        publish(client, service->frames, count);
-        return;
-    }
-    if (r < 0)
-        answer_error(client, 503, "the server is out of memory", NULL, client->is_send);
-    else
-        answer_error(client, r, error, NULL, client->is_send);
-    client_answered(client);
+    unsigned count = 0;
+    int r = publish_body_decode(service->hub, &body, service->frames, &count, error);
+    return r ? refuse(client, r, error) : publish(client, false, service->frames, count);
 }
+
+static enum handler_result on_send(struct client *client)
+{
+    struct service *service = service_of(&client->connection);
+    struct text bytes = client_text(client, client->parser.request.body);
+    char error[PUBLISH_ERROR_BYTES];
+    int r = publish_body_decode_send(service->hub, bytes, service->frames, error);
+    return r ? refuse(client, r, error) : publish(client, true, service->frames, 1);
+}
+
+const struct handler publish_handler = {.on_request = on_publish};
+const struct handler publish_send_handler = {.on_request = on_send};

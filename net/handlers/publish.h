@@ -4,19 +4,15 @@
  * answer says their ids.
  *
  * States of a request: decoded -> published and answered 200, or refused and answered, or waiting
- * for room (at most publish_wait_ms, in the acceptor's queue, with the connection out of the epoll
- * set) and then one of the two. While it waits the frames are the client's; once they are the hub's
- * nothing of them may be looked at. The client's waiter is queued exactly while it has frames.
+ * for room (at most publish_wait_ms, in the acceptor's queue) and then one of the two. While it
+ * waits the frames are its own; once they are the hub's nothing of them may be looked at.
  *
- * Belongs to the acceptor's thread. Does not read requests: that is client.c, which calls this.
+ * Belongs to the acceptor's thread.
  */
 #pragma once
 
-#include "net/client.h"
+#include "net/handler.h"
 
-/* A request whose body is complete, on a route that publishes. */
-void client_publish(struct client *client, const struct route *route);
-/* A waiting publish is tried again. True if it is over. */
-bool client_retry(struct client *client);
-/* Gives up waiting, if it does, and drops what was to be published. */
-void client_unwait(struct client *client);
+extern const struct handler publish_handler;
+/* POST /send, which says only that it was sent. */
+extern const struct handler publish_send_handler;

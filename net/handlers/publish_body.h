@@ -12,7 +12,7 @@
  * too, for a body of one event.
  *
  * Pure but for the frames it allocates; acceptor threads. Publishing them, and how long to wait for
- * room, is the caller's. Used by net/client.c.
+ * room, is the caller's. Used by net/handlers/publish.c.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Answer heads. The contract is in http_answer.h; what goes into them from outside (extra field
+ * Answer heads. The contract is in net/http/answer.h; what goes into them from outside (extra field
  * lines) was checked or made by the caller.
  */
 #include "net/http/answer.h"
@@ -134,21 +134,44 @@ size_t http_format_head(char *out, size_t size, const struct http_answer *answer
     return output.len <= size ? output.len : 0;
 }
 
+/* As in JSON, without the quotes around. */
+static void put_escaped(struct output *output, const char *sentence)
+{
+    static const char plain[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    for (const char *at = sentence; *at; at++) {
+        const char *special = strchr(plain, *at);
+        if (special)
+            put(output, (struct text){(char[]){'\\', letters[special - plain]}, 2});
+        else if ((unsigned char)*at < 0x20)
+            put_format(output, "\\u%04X", (unsigned)*at);
+        else
+            put(output, (struct text){at, 1});
+    }
+}
+
+static void put_sentence(struct output *output, const char *sentence, bool json)
+{
+    if (!json) {
+        put(output, text_of(sentence));
+        put(output, TEXT("\n"));
+        return;
+    }
+    put(output, TEXT("{\"error\": \""));
+    put_escaped(output, sentence);
+    put(output, TEXT("\"}"));
+}
+
 size_t http_format_error(char *out, size_t size, const struct http_answer *answer,
                          const char *sentence, bool json, bool head_only)
 {
-    /* Sentences are ours and static, so there is nothing to escape. */
-    struct text before = json ? TEXT("{\"error\": \"") : TEXT("");
-    struct text after = json ? TEXT("\"}\n") : TEXT("\n");
+    struct output measured = {.out = out, .size = 0};
+    put_sentence(&measured, sentence, json);
     struct http_answer whole = *answer;
     whole.content_type = json ? "application/json" : "text/plain; charset=utf-8";
-    whole.content_length = before.len + strlen(sentence) + after.len;
+    whole.content_length = measured.len;
     struct output output = {.out = out, .size = size};
     put_head(&output, &whole);
-    if (!head_only) {
-        put(&output, before);
-        put(&output, text_of(sentence));
-        put(&output, after);
-    }
+    if (!head_only)
+        put_sentence(&output, sentence, json);
     return output.len <= size ? output.len : 0;
 }

@@ -38,11 +38,13 @@ struct http_answer {
 /* Writes the head with its blank line, no NUL. Returns its length, or 0 if `size` is too small. */
 MUST_USE size_t http_format_head(char *out, size_t size, const struct http_answer *answer);
 
+/* And for the sentence of an error in either form: one of PUBLISH_ERROR_BYTES, all escaped. */
+#define HTTP_ERROR_ROOM 1536
+
 /*
  * A whole error answer: head, and as body the sentence and a line end, or {"error": "sentence"} for
- * `json`; so a sentence must need no escapes in JSON. content_type and content_length of `answer`
- * are not looked at. For HEAD (`head_only`) the body is left out and its length still said. Returns
- * its length, or 0 if `size` is too small.
+ * `json`. content_type and content_length of `answer` are not looked at. For HEAD (`head_only`) the
+ * body is left out and its length still said. Returns its length, or 0 if `size` is too small.
  */
 MUST_USE size_t http_format_error(char *out, size_t size, const struct http_answer *answer,
                                   const char *sentence, bool json, bool head_only);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP/1 requests: bytes in, a checked request out. The answers are in answer.h.
+ * HTTP/1 requests: bytes in, a checked request out. The answers are in net/http/answer.h.
  *
  * The caller keeps one contiguous buffer per connection and calls http_parse with what is new in
  * it. The parser keeps offsets, never pointers, so the buffer may be moved between calls. Per

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The routes, as one table, and what their targets carry. The contract is in route.h.
+ * What the targets of requests carry. The contract is in route.h.
  *
- * Two steps: the path and the method choose a row of the table or a refusal; then, on the routes
+ * Two steps: the path and the method choose a row of the table or a refusal; then, on the rows
  * that have parameters, the channel of the path and the query's are decoded one after the other
  * into the scratch room and checked as they come. The first fault ends it.
  */
@@ -16,50 +16,30 @@
 #define STRING_OF(value) #value
 #define STRING(value)    STRING_OF(value)
 
-#define ALLOW_READ  "GET, HEAD, OPTIONS"
-#define ALLOW_WRITE "POST, OPTIONS"
-
-static const struct row {
-    const char *path;
-    bool has_rest; /* "/path/REST" is this route, too, and REST is a channel */
-    enum route_kind kind;
-    const char *allow;
-} rows[] = {
-    {"/events", true, ROUTE_SUBSCRIBE, ALLOW_READ},
-    {"/publish", true, ROUTE_PUBLISH, ALLOW_WRITE},
-    {"/stream", false, ROUTE_SUBSCRIBE, ALLOW_READ},
-    {"/send", false, ROUTE_SEND, ALLOW_WRITE},
-    {"/", false, ROUTE_PAGE, ALLOW_READ},
-    {"/healthz", false, ROUTE_HEALTH, ALLOW_READ},
-    {"/stats", false, ROUTE_STATS, ALLOW_READ},
-    {"/metrics", false, ROUTE_METRICS, ALLOW_READ},
+const struct route_methods route_reads = {
+    .mask = 1u << METHOD_GET | 1u << METHOD_HEAD,
+    .allow = "GET, HEAD, OPTIONS",
+    .sentence = "this path is only for GET and HEAD",
 };
-
-enum parameter {
-    PARAMETER_CHANNEL,
-    PARAMETER_RESUME,
-    PARAMETER_LAST,
-    PARAMETER_LIMIT,
-    PARAMETER_EVENT,
-    PARAMETER_ID,
-    PARAMETER_RETRY,
+const struct route_methods route_writes = {
+    .mask = 1u << METHOD_POST,
+    .allow = "POST, OPTIONS",
+    .sentence = "this path is only for POST",
 };
 
 static const struct parameter_row {
     const char *name;
-    enum parameter parameter;
-    enum route_kind kind; /* the route that uses it; elsewhere it is unknown */
-    const char *twice;    /* NULL: may come again */
+    enum route_parameter parameter;
+    const char *twice; /* NULL: may come again */
 } parameters[] = {
-    {"channel", PARAMETER_CHANNEL, ROUTE_SUBSCRIBE, NULL},
-    {"channel", PARAMETER_CHANNEL, ROUTE_PUBLISH, NULL},
-    {"last-event-id", PARAMETER_RESUME, ROUTE_SUBSCRIBE, "last-event-id is given twice"},
-    {"lastEventId", PARAMETER_RESUME, ROUTE_SUBSCRIBE, "last-event-id is given twice"},
-    {"last", PARAMETER_LAST, ROUTE_SUBSCRIBE, "last is given twice"},
-    {"limit", PARAMETER_LIMIT, ROUTE_SUBSCRIBE, "limit is given twice"},
-    {"event", PARAMETER_EVENT, ROUTE_PUBLISH, "event is given twice"},
-    {"id", PARAMETER_ID, ROUTE_PUBLISH, "id is given twice"},
-    {"retry", PARAMETER_RETRY, ROUTE_PUBLISH, "retry is given twice"},
+    {"channel", PARAMETER_CHANNEL, NULL},
+    {"last-event-id", PARAMETER_RESUME, "last-event-id is given twice"},
+    {"lastEventId", PARAMETER_RESUME, "last-event-id is given twice"},
+    {"last", PARAMETER_LAST, "last is given twice"},
+    {"limit", PARAMETER_LIMIT, "limit is given twice"},
+    {"event", PARAMETER_EVENT, "event is given twice"},
+    {"id", PARAMETER_ID, "id is given twice"},
+    {"retry", PARAMETER_RETRY, "retry is given twice"},
 };
 
 static bool refuse(struct route *route, int status, const char *sentence)
@@ -93,7 +73,7 @@ static bool add_channel(struct route *route, struct text channel)
         if (text_equals(route->channels[i], channel))
             return true;
     }
-    if (route->kind == ROUTE_PUBLISH && route->channel_count == 1)
+    if (route->row->channels_max == 1 && route->channel_count == 1)
         return refuse(route, 400, "more than one channel is given to publish to");
     if (route->channel_count == SUBSCRIBER_CHANNELS_MAX)
         return refuse(route, 400,
@@ -119,7 +99,7 @@ static bool read_number(struct text text, uint64_t least, uint64_t most, uint64_
     return true;
 }
 
-static bool take_parameter(struct route *route, enum parameter parameter, struct text value)
+static bool take_parameter(struct route *route, enum route_parameter parameter, struct text value)
 {
     uint64_t number;
     switch (parameter) {
@@ -173,7 +153,7 @@ static struct text cut(struct text *rest, char separator)
 
 static bool read_query(struct route *route, struct text query)
 {
-    unsigned seen = 0; /* bit per enum parameter */
+    unsigned seen = 0; /* bit per enum route_parameter */
     while (query.len > 0) {
         struct text value = cut(&query, '&');
         struct text name = cut(&value, '=');
@@ -181,7 +161,8 @@ static bool read_query(struct route *route, struct text query)
             return false;
         for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
             const struct parameter_row *row = &parameters[i];
-            if (row->kind != route->kind || !text_equals(name, text_of(row->name)))
+            if (!(route->row->parameters & 1u << row->parameter) ||
+                !text_equals(name, text_of(row->name)))
                 continue;
             if (row->twice && (seen & 1u << row->parameter))
                 return refuse(route, 400, row->twice);
@@ -212,54 +193,57 @@ static struct text strip_origin(struct text target)
 }
 
 /* The row of a path. ret_rest: what follows "/path/", its `at` NULL if nothing does. */
-static const struct row *find_row(struct text path, struct text *ret_rest)
+static const struct route_row *find_row(const struct route_table *table, struct text path,
+                                        struct text *ret_rest)
 {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        size_t len = strlen(rows[i].path);
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct route_row *row = &table->rows[i];
+        size_t len = strlen(row->path);
         *ret_rest = (struct text){NULL, 0};
-        if (path.len < len || memcmp(path.at, rows[i].path, len) != 0)
+        if (path.len < len || memcmp(path.at, row->path, len) != 0)
             continue;
         if (path.len == len)
-            return &rows[i];
-        if (rows[i].has_rest && path.at[len] == '/') {
+            return row;
+        if (row->has_rest && path.at[len] == '/') {
             *ret_rest = (struct text){path.at + len + 1, path.len - len - 1};
-            return &rows[i];
+            return row;
         }
     }
     return NULL;
 }
 
 /* What the method makes of a row: true if the route's own parameters are to be read. */
-static bool choose(enum http_method method, const struct row *row, struct route *route)
+static bool choose(enum http_method method, const struct route_row *row, struct route *route)
 {
-    bool reads = row->kind != ROUTE_PUBLISH && row->kind != ROUTE_SEND;
-    route->kind = row->kind;
-    route->allow = row->allow;
-    route->json_errors = row->kind == ROUTE_SEND;
-    if (method == METHOD_OPTIONS) {
-        route->kind = ROUTE_OPTIONS;
+    route->kind = method == METHOD_OPTIONS ? ROUTE_OPTIONS : ROUTE_FOUND;
+    route->row = row;
+    route->allow = row->methods->allow;
+    route->json_errors = row->json_errors;
+    if (method == METHOD_OPTIONS)
         return false;
-    }
-    if (reads ? method == METHOD_GET || method == METHOD_HEAD : method == METHOD_POST)
-        return true;
-    return refuse(route, 405,
-                  reads ? "this path is only for GET and HEAD" : "this path is only for POST");
+    if (row->methods->mask & 1u << method)
+        return row->parameters != 0;
+    return refuse(route, 405, row->methods->sentence);
 }
 
 static void read_target(struct route *route, struct text rest, struct text query)
 {
+    if (route->row->channel)
+        route->channels[route->channel_count++] = text_of(route->row->channel);
     if (rest.at && !(decode(route, rest, false, &rest) && add_channel(route, rest)))
         return;
     if (!read_query(route, query))
         return;
-    if (route->kind == ROUTE_SUBSCRIBE && route->channel_count == 0)
+    if (route->channel_count < route->row->channels_min)
         refuse(route, 400, "no channel is given to subscribe to");
 }
 
-void route_match(enum http_method method, struct text target, struct route *ret_route)
+void route_match(const struct route_table *table, enum http_method method, struct text target,
+                 struct route *ret_route)
 {
     struct route *route = ret_route;
     route->kind = ROUTE_REFUSED;
+    route->row = NULL;
     route->status = 0;
     route->sentence = NULL;
     route->allow = NULL;
@@ -295,15 +279,39 @@ void route_match(enum http_method method, struct text target, struct route *ret_
     if (path.len == 0)
         path = TEXT("/");
     struct text rest;
-    const struct row *row = find_row(path, &rest);
-    if (!row) {
+    const struct route_row *row = find_row(table, path, &rest);
+    if (!row)
         refuse(route, 404, "there is nothing at this path");
-        return;
-    }
-    if (!choose(method, row, route))
-        return;
-    if (text_equals(path, TEXT("/stream")))
-        route->channels[route->channel_count++] = TEXT("default");
-    if (route->kind == ROUTE_SUBSCRIBE || route->kind == ROUTE_PUBLISH)
+    else if (choose(method, row, route))
         read_target(route, rest, query);
+}
+
+/* --- copies -------------------------------------------------------------------------------- */
+
+size_t route_bytes(const struct route *route)
+{
+    return offsetof(struct route, scratch) + route->scratch_len;
+}
+
+/* A text of `route` that lies in its scratch room, in that of the copy; the others are static. */
+static struct text text_in_copy(const struct route *route, const struct route *copy,
+                                struct text text)
+{
+    if (text.at >= route->scratch && text.at <= route->scratch + route->scratch_len)
+        text.at = copy->scratch + (text.at - route->scratch);
+    return text;
+}
+
+struct route *route_copy(const struct route *route)
+{
+    struct route *copy = malloc(route_bytes(route));
+    if (!copy)
+        return NULL;
+    memcpy(copy, route, route_bytes(route));
+    for (unsigned i = 0; i < route->channel_count; i++)
+        copy->channels[i] = text_in_copy(route, copy, route->channels[i]);
+    copy->resume = text_in_copy(route, copy, route->resume);
+    copy->event = text_in_copy(route, copy, route->event);
+    copy->id = text_in_copy(route, copy, route->id);
+    return copy;
 }

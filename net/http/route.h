@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Routing: a method and a request target in, what is wanted out (the tables of README.md).
+ * Routing: rows of routes, a method and a request target in, what is wanted out (the tables of
+ * README.md).
  *
  * The path is matched as it was sent and percent-decoded after that, once. Query names and values
  * are decoded likewise, and there, and only there, `+` is a space. Unknown parameters are ignored;
  * a known one that is malformed, out of range, or given twice is refused by name, on the routes
  * that use it. All texts of a route lie in its own scratch room or are static.
  *
- * Pure: no fd, no allocation, the same answer for the same input. Any thread.
+ * Who answers a route is the row's `handler`, which is not looked at here. Matching is pure: no fd,
+ * no allocation, the same answer for the same input. Any thread.
  */
 #pragma once
 
@@ -18,25 +20,65 @@
 #include "engine/limits.h"
 #include "net/http/parser.h"
 
+/* Which methods a path is for, and what is said to the others. */
+struct route_methods {
+    unsigned mask; /* a bit for each enum http_method */
+    const char *allow;
+    const char *sentence;
+};
+extern const struct route_methods route_reads;  /* GET and HEAD */
+extern const struct route_methods route_writes; /* POST */
+
+enum route_parameter {
+    PARAMETER_CHANNEL,
+    PARAMETER_RESUME,
+    PARAMETER_LAST,
+    PARAMETER_LIMIT,
+    PARAMETER_EVENT,
+    PARAMETER_ID,
+    PARAMETER_RETRY,
+};
+
+#define ROUTE_SUBSCRIBES                                                                           \
+    (1u << PARAMETER_CHANNEL | 1u << PARAMETER_RESUME | 1u << PARAMETER_LAST |                     \
+     1u << PARAMETER_LIMIT)
+#define ROUTE_PUBLISHES                                                                            \
+    (1u << PARAMETER_CHANNEL | 1u << PARAMETER_EVENT | 1u << PARAMETER_ID | 1u << PARAMETER_RETRY)
+
+struct handler;
+
+/* One path and what is served there. Immutable. */
+struct route_row {
+    const char *path;
+    bool has_rest;    /* "/path/REST" is this route, too, and REST is a channel */
+    bool json_errors; /* errors of this path are JSON */
+    const struct route_methods *methods;
+    unsigned parameters; /* a bit for each enum route_parameter it uses; 0: the query is ignored */
+    unsigned channels_min; /* 0 or 1 */
+    unsigned channels_max; /* 1 or SUBSCRIBER_CHANNELS_MAX */
+    const char *channel;   /* one that the path itself means; NULL: none */
+    const struct handler *handler;
+};
+
+struct route_table {
+    const struct route_row *rows;
+    unsigned count;
+};
+
 enum route_kind {
-    ROUTE_SUBSCRIBE,
-    ROUTE_PUBLISH, /* with no channel if the body is to carry it */
-    ROUTE_SEND,
-    ROUTE_PAGE,
-    ROUTE_HEALTH,
-    ROUTE_STATS,
-    ROUTE_METRICS,
+    ROUTE_FOUND,
     ROUTE_OPTIONS, /* of a known path; `allow` is set */
     ROUTE_REFUSED,
 };
 
-/* HEAD gives the kind of GET: whoever answers leaves out the body (and starts no stream). */
+/* A row that allows GET allows HEAD: whoever answers leaves out the body (and starts no stream). */
 struct route {
     enum route_kind kind;
-    int status;           /* ROUTE_REFUSED: 400, 404, 405, 414 or 501 */
-    const char *sentence; /* ROUTE_REFUSED: one plain sentence, static, without line end */
-    const char *allow;    /* the path's methods, "GET, HEAD, OPTIONS"; NULL: unknown path */
-    bool json_errors;     /* errors of this path are JSON: /send */
+    const struct route_row *row; /* NULL: unknown path, or `*` */
+    int status;                  /* ROUTE_REFUSED: 400, 404, 405 or 414 */
+    const char *sentence;        /* ROUTE_REFUSED: one plain sentence, static, without line end */
+    const char *allow;           /* the path's methods, "GET, HEAD, OPTIONS"; NULL: unknown path */
+    bool json_errors;            /* of the row */
     unsigned channel_count;
     struct text
         channels[SUBSCRIBER_CHANNELS_MAX]; /* checked by frame_check_channel, no two alike */
@@ -55,5 +97,11 @@ struct route {
 };
 
 /* Fills all of the route but the scratch room it does not need. `target` is borrowed for the call.
- */
-void route_match(enum http_method method, struct text target, struct route *ret_route);
+ * */
+void route_match(const struct route_table *table, enum http_method method, struct text target,
+                 struct route *ret_route);
+
+/* A copy of a route, no larger than it needs to be, to be given to free(); NULL: out of memory. */
+MUST_USE struct route *route_copy(const struct route *route);
+/* Bytes of such a copy. */
+size_t route_bytes(const struct route *route);

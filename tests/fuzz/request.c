@@ -11,6 +11,7 @@
 
 #include <strings.h>
 
+#include "net/handlers/parts.h"
 #include "net/http/parser.h"
 #include "net/http/route.h"
 
@@ -47,12 +48,22 @@ static void add_number(struct record *target, const char *name, int64_t number)
     record_add(target, text, (size_t)len);
 }
 
+static bool subscribes(const struct route *route)
+{
+    return route->kind == ROUTE_FOUND && route->row->parameters == ROUTE_SUBSCRIBES;
+}
+
+static bool publishes(const struct route *route)
+{
+    return route->kind == ROUTE_FOUND && route->row->parameters == ROUTE_PUBLISHES;
+}
+
 /* The route says all that counts of a target: written anew from it, the target gives the same. */
 static void check_again(enum http_method method, const struct route *route)
 {
     static struct route again;
     struct record target = {0};
-    bool subscribe = route->kind == ROUTE_SUBSCRIBE;
+    bool subscribe = subscribes(route);
     record_add(&target, subscribe ? "/events?" : "/publish?", subscribe ? 8 : 9);
     for (unsigned i = 0; i < route->channel_count; i++)
         add_encoded(&target, "&channel=", route->channels[i]);
@@ -68,7 +79,7 @@ static void check_again(enum http_method method, const struct route *route)
             add_number(&target, "&retry=", route->retry_ms);
     }
     if (target.len <= TARGET_BYTES_MAX) {
-        route_match(method, text_of_record(&target), &again);
+        route_match(&parts_routes, method, text_of_record(&target), &again);
         CHECK(again.kind == route->kind && again.channel_count == route->channel_count);
         for (unsigned i = 0; i < route->channel_count; i++)
             CHECK(text_equals(again.channels[i], route->channels[i]));
@@ -83,7 +94,7 @@ static void check_again(enum http_method method, const struct route *route)
 /* A channel in the path comes first, percent-decoded once, and a `+` in it is a `+`. */
 static void check_path(struct text target, const struct route *route)
 {
-    const char *prefix = route->kind == ROUTE_SUBSCRIBE ? "/events/" : "/publish/";
+    const char *prefix = subscribes(route) ? "/events/" : "/publish/";
     size_t at = strlen(prefix), len = 0;
     if (target.len < at || memcmp(target.at, prefix, at) != 0)
         return;
@@ -113,13 +124,13 @@ static void check_route(enum http_method method, struct text target, const struc
         return;
     }
     CHECK(route->allow);
-    bool posts = route->kind == ROUTE_PUBLISH || route->kind == ROUTE_SEND;
+    bool posts = route->row && route->row->methods == &route_writes;
     CHECK(route->kind == ROUTE_OPTIONS ? method == METHOD_OPTIONS
           : posts                      ? method == METHOD_POST
                                        : method == METHOD_GET || method == METHOD_HEAD);
     CHECK(route->channel_count <= SUBSCRIBER_CHANNELS_MAX);
-    CHECK(route->kind != ROUTE_SUBSCRIBE || route->channel_count >= 1);
-    CHECK(route->kind != ROUTE_PUBLISH || route->channel_count <= 1);
+    CHECK(!subscribes(route) || route->channel_count >= 1);
+    CHECK(!publishes(route) || route->channel_count <= 1);
     for (unsigned i = 0; i < route->channel_count; i++) {
         CHECK(rules_is_channel(route->channels[i]));
         for (unsigned k = 0; k < i; k++)
@@ -128,7 +139,7 @@ static void check_route(enum http_method method, struct text target, const struc
     CHECK(route->has_resume == (route->resume.len > 0));
     CHECK(rules_is_text(route->event) && rules_is_text(route->id));
     CHECK(route->retry_ms >= -1 && route->retry_ms <= EVENT_RETRY_MS_MAX);
-    if (route->kind == ROUTE_SUBSCRIBE || route->kind == ROUTE_PUBLISH) {
+    if (subscribes(route) || publishes(route)) {
         check_path(target, route);
         check_again(method, route);
     }
@@ -171,7 +182,7 @@ static void record_head(struct record *record, const struct http_request *reques
     CHECK(request->has_body == (request->chunked || request->content_length > 0));
     CHECK(!request->chunked || request->content_length == 0);
     struct text target = http_text(buffer, request->target);
-    route_match(request->method, target, &route);
+    route_match(&parts_routes, request->method, target, &route);
     check_route(request->method, target, &route);
     record_number(record, route.kind);
     record_number(record, (uint64_t)route.status);

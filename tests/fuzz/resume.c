@@ -19,6 +19,7 @@
 #include "engine/worker/turn.h"
 #include "engine/worker/worker.h"
 #include "tests/sim/io_sim.h"
+#include "net/handlers/parts.h"
 #include "net/http/parser.h"
 #include "net/http/route.h"
 
@@ -410,8 +411,8 @@ static void check_query(struct text id)
         record_add(&target, code, 3);
     }
     if (target.len <= TARGET_BYTES_MAX) {
-        route_match(METHOD_GET, text_of_record(&target), &route);
-        CHECK(route.kind == ROUTE_SUBSCRIBE && route.has_resume == (id.len > 0));
+        route_match(&parts_routes, METHOD_GET, text_of_record(&target), &route);
+        CHECK(route.kind == ROUTE_FOUND && route.has_resume == (id.len > 0));
         CHECK(text_equals(route.resume, id));
     }
     free(target.at);

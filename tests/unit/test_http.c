@@ -679,6 +679,10 @@ Test(http, error_answers)
     answer = (struct http_answer){.status = 400, .now = 0};
     expect_answer(http_format_error(out, sizeof(out), &answer, "no", true, false), out,
                   "HTTP/1.1 400 Bad Request\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
-                  "Content-Type: application/json\r\nContent-Length: 16\r\n"
-                  "Connection: close\r\n\r\n{\"error\": \"no\"}\n");
+                  "Content-Type: application/json\r\nContent-Length: 15\r\n"
+                  "Connection: close\r\n\r\n{\"error\": \"no\"}");
+    expect_answer(http_format_error(out, sizeof(out), &answer, "\"a\\\n\x01", true, false), out,
+                  "HTTP/1.1 400 Bad Request\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+                  "Content-Type: application/json\r\nContent-Length: 26\r\n"
+                  "Connection: close\r\n\r\n{\"error\": \"\\\"a\\\\\\n\\u0001\"}");
 }

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 
 #include "engine/frame.h"
+#include "net/handlers/parts.h"
 #include "tests/unit/guard.h"
 
 static void note(char *line, size_t size, const char *format, ...)
@@ -27,23 +28,42 @@ static void match(enum http_method method, struct text target, struct route *ret
 {
     memset(ret_route, 0xa5, sizeof(*ret_route)); /* whatever is not filled is noticed */
     struct text guarded = guard_new(target);
-    route_match(method, guarded, ret_route);
+    route_match(&parts_routes, method, guarded, ret_route);
     guard_free(guarded); /* the route must not borrow it */
+}
+
+static const char *name_of(const struct route *route)
+{
+    static const char *const names[][2] = {
+        {"/events", "subscribe"},
+        {"/stream", "subscribe"},
+        {"/publish", "publish"},
+        {"/send", "send"},
+        {"/", "page"},
+        {"/healthz", "health"},
+        {"/stats", "stats"},
+        {"/metrics", "metrics"},
+    };
+    if (route->kind != ROUTE_FOUND)
+        return route->kind == ROUTE_OPTIONS ? "options" : "refused";
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(route->row->path, names[i][0]) == 0)
+            return names[i][1];
+    }
+    return "unknown";
 }
 
 static const char *describe(const struct route *route)
 {
-    static const char *const kinds[] = {"subscribe", "publish", "send",    "page",   "health",
-                                        "stats",     "metrics", "options", "refused"};
     static char line[16384];
     size_t size = sizeof(line);
     line[0] = 0;
-    note(line, size, "%s", kinds[route->kind]);
+    note(line, size, "%s", name_of(route));
     if (route->kind == ROUTE_REFUSED)
         note(line, size, " %d %s", route->status, route->sentence);
     if (route->kind == ROUTE_OPTIONS || route->status == 405)
         note(line, size, " (%s)", route->allow);
-    if (route->kind != ROUTE_SUBSCRIBE && route->kind != ROUTE_PUBLISH)
+    if (route->kind != ROUTE_FOUND || !route->row->parameters)
         return line;
     for (unsigned i = 0; i < route->channel_count; i++)
         note(line, size, " [%.*s]", (int)route->channels[i].len, route->channels[i].at);
@@ -319,7 +339,7 @@ Test(route, channel_length_border)
         memset(target + at, 'x', len);
         match(METHOD_GET, (struct text){target, at + len}, &route);
         if (len == CHANNEL_BYTES_MAX) {
-            cr_expect_eq(route.kind, ROUTE_SUBSCRIBE);
+            cr_expect_eq(route.kind, ROUTE_FOUND);
             cr_expect_eq(route.channels[0].len, len);
         } else {
             cr_expect_eq(route.status, 400);
@@ -339,7 +359,7 @@ Test(route, channel_count_border)
                                    i / 2);
         match(METHOD_GET, (struct text){target, at}, &route);
         if (count == SUBSCRIBER_CHANNELS_MAX) {
-            cr_expect_eq(route.kind, ROUTE_SUBSCRIBE);
+            cr_expect_eq(route.kind, ROUTE_FOUND);
             cr_expect_eq(route.channel_count, SUBSCRIBER_CHANNELS_MAX);
             cr_expect(text_equals(route.channels[SUBSCRIBER_CHANNELS_MAX - 1], TEXT("63")));
         } else {
@@ -376,10 +396,32 @@ Test(route, any_byte_anywhere)
                 cr_assert_not_null(route.sentence);
                 continue;
             }
-            /* "/?..." is the page. */
-            cr_assert(route.kind == ROUTE_SUBSCRIBE || (route.kind == ROUTE_PAGE && i == 1));
+            cr_assert_eq(route.kind, ROUTE_FOUND);
             for (unsigned j = 0; j < route.channel_count; j++)
                 cr_assert_eq(frame_check_channel(route.channels[j]), FRAME_OK);
         }
+    }
+}
+
+Test(route, a_copy_says_the_same_and_holds_its_own_texts)
+{
+    static const struct example examples[] = {
+        {METHOD_POST, "/publish/a%20b?event=e&id=i&retry=5", ""},
+        {METHOD_GET, "/events/a?channel=b&last-event-id=7&last=3&limit=2", ""},
+        {METHOD_GET, "/stream", ""},
+        {METHOD_POST, "/send", ""},
+        {METHOD_GET, "/nothing", ""},
+    };
+    static struct route route;
+    char line[512];
+    for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+        match(examples[i].method, text_of(examples[i].target), &route);
+        snprintf(line, sizeof(line), "%s", describe(&route));
+        struct route *copy = route_copy(&route);
+        cr_assert_not_null(copy);
+        cr_expect_lt(route_bytes(copy), sizeof(route));
+        memset(&route, 0xa5, sizeof(route));
+        cr_expect_str_eq(describe(copy), line);
+        free(copy);
     }
 }

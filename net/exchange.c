@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads requests and has them answered: see exchange.h.
+ *
+ * A turn is: read once if nothing is left to parse -> parse up to one request -> have it answered
+ * -> keep what is left of the input. Whatever answers says what became of it (enum handler_result),
+ * and go_on does what follows from that.
+ */
+#include "net/exchange.h"
+
+#include <errno.h>
+
+#include "net/answer.h"
+#include "net/client.h"
+
+static const struct connection_operations operations;
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+static struct connection *on_new(struct service *service, int fd)
+{
+    struct client *client = calloc(1, sizeof(*client));
+    if (!client)
+        return NULL;
+    connection_init(&client->connection, &service->loop, &operations, fd);
+    return &client->connection;
+}
+
+static struct http_limits limits_now(const struct client *client)
+{
+    const struct server_options *options = &service_of(&client->connection)->limits.options;
+    return (struct http_limits){.head_bytes_max = options->head_bytes_max,
+                                .target_bytes_max = options->target_bytes_max,
+                                .body_bytes_max = options->body_max};
+}
+
+/* Unless a request has begun. */
+static void on_limits(struct connection *connection)
+{
+    struct client *client = (struct client *)connection;
+    if (!client->head_done && !http_parser_begun(&client->parser))
+        client->parser.limits = limits_now(client);
+}
+
+static size_t on_memory(const struct connection *connection)
+{
+    return client_memory((const struct client *)connection);
+}
+
+static void on_start(struct connection *connection)
+{
+    struct http_limits limits = limits_now((struct client *)connection);
+    http_parser_init(&((struct client *)connection)->parser, &limits);
+    connection_deadline(connection, DEADLINE_IDLE);
+    connection_want(connection, EPOLLIN);
+}
+
+static void on_closed(struct connection *connection)
+{
+    client_unwait((struct client *)connection);
+    service_leave(service_of(connection));
+}
+
+static void on_free(struct connection *connection)
+{
+    client_free((struct client *)connection);
+}
+
+const struct connection_kind exchange_kind = {
+    .new = on_new,
+    .start = on_start,
+    .refusal = answer_refusal,
+};
+
+/* --- after an answer ----------------------------------------------------------------------- */
+
+static void next_request(struct client *client)
+{
+    struct connection *connection = &client->connection;
+    client_forget(client);
+    client->parser.limits = limits_now(client);
+    http_parser_start(&client->parser);
+    client->head_done = false;
+    client->request_done = false;
+    client->json_errors = false;
+    connection_deadline(connection, DEADLINE_IDLE);
+    if (client->at < client->len)
+        connection_ready(connection);
+    else
+        connection_want(connection, EPOLLIN);
+}
+
+/* The answer was written or queued: the next request, or the end. */
+static void answered(struct client *client)
+{
+    struct connection *connection = &client->connection;
+    if (client->close_after || connection->deaf) {
+        connection_finish(connection);
+    } else if (connection_has_output(connection)) {
+        client->answering = true;
+        connection_deadline(connection, DEADLINE_ANSWER);
+        connection_want(connection, EPOLLOUT);
+    } else {
+        next_request(client);
+    }
+}
+
+/* What follows from what a handler did. */
+static void go_on(struct client *client, enum handler_result result)
+{
+    struct connection *connection = &client->connection;
+    if (connection->closed)
+        return;
+    switch (result) {
+    case ANSWERED:
+        client_unwait(client);
+        answered(client);
+        return;
+    case HANDED_OFF:
+        connection_release(connection);
+        return;
+    case WAITING:
+        connection_deadline(connection, DEADLINE_ROOM);
+        connection_want(connection, 0);
+        return;
+    }
+}
+
+/* An answer after which the connection ends, for the rest of the request is not read. */
+static void refuse(struct client *client, int status, const char *sentence)
+{
+    client->close_after = true;
+    client->request_done = true;
+    go_on(client, answer_error(client, status, sentence));
+}
+
+/* There was no room for the request: what client_reserve said. */
+static void refuse_large(struct client *client, int r)
+{
+    if (r == HUB_NO_MEMORY)
+        net_count(&client->connection.loop->stats.requests_refused_memory);
+    refuse(client, 503, r == HUB_NO_MEMORY ? CLIENT_NO_MEMORY : "the server is out of memory");
+}
+
+/* --- requests ------------------------------------------------------------------------------ */
+
+static enum handler_result answer_options(struct client *client)
+{
+    bool preflight = client->parser.request.access_control_request_method.len > 0;
+    return answer_send(
+        client,
+        &(struct answer){.status = 204, .allow = client->route->allow, .preflight = preflight});
+}
+
+/* The whole request is here. */
+static enum handler_result on_request(struct client *client)
+{
+    const struct route *route = client->route;
+    switch (route->kind) {
+    case ROUTE_FOUND:
+        return route->row->handler->on_request(client);
+    case ROUTE_OPTIONS:
+        return answer_options(client);
+    case ROUTE_REFUSED:
+        break;
+    }
+    return answer_error(client, route->status, route->sentence);
+}
+
+/* Whether this request's handler acts as soon as the head is complete. */
+static bool acts_on_head(const struct client *client)
+{
+    const struct route *route = client->route;
+    return route->kind == ROUTE_FOUND && route->row->handler->on_head &&
+           client->parser.request.method == METHOD_GET;
+}
+
+/* A body comes: one step to the full size, when it is known. False: it was refused. */
+static bool expect_body(struct client *client)
+{
+    const struct http_request *request = &client->parser.request;
+    connection_deadline(&client->connection, DEADLINE_BODY);
+    bool expects = request->expect_continue && client->at == client->len;
+    int r = 0;
+    if (client->at + request->content_length > client->len)
+        r = client_reserve(client, request->content_length);
+    if (r)
+        refuse_large(client, r);
+    else if (expects)
+        answer_continue(client);
+    return r == 0;
+}
+
+/* The head is here. False: it was acted on, and the rest of the request does not matter. */
+static bool on_head(struct client *client)
+{
+    bool has_body = client->parser.request.has_body;
+    client->head_done = true;
+    net_count(&client->connection.loop->stats.requests);
+    client_match(client);
+    if (acts_on_head(client)) {
+        client->request_done = true;
+        client->close_after |= has_body;
+        go_on(client, client->route->row->handler->on_head(client));
+        return false;
+    }
+    if (has_body && client->route->kind == ROUTE_REFUSED) {
+        refuse(client, client->route->status, client->route->sentence);
+        return false;
+    }
+    return !has_body || expect_body(client);
+}
+
+/* Parses up to one request and acts on it. */
+static void parse(struct client *client)
+{
+    for (;;) {
+        enum http_result result =
+            http_parse(&client->parser, client->input, client->at, client->len, &client->at);
+        switch (result) {
+        case PARSE_MORE:
+            client->len = client->at;
+            if (!client->head_done && http_parser_begun(&client->parser) &&
+                client->connection.deadline.kind != DEADLINE_HEAD)
+                connection_deadline(&client->connection, DEADLINE_HEAD);
+            return;
+        case PARSE_HEAD:
+            if (!on_head(client))
+                return;
+            break;
+        case PARSE_DONE:
+            client->request_done = true;
+            go_on(client, on_request(client));
+            return;
+        case PARSE_REFUSED:
+            refuse(client, client->parser.status, client->parser.sentence);
+            return;
+        }
+    }
+}
+
+/* --- turns --------------------------------------------------------------------------------- */
+
+/* The client sends no more. An unfinished request is told so; it may still be listening. */
+static void on_end(struct client *client)
+{
+    if (client->head_done || http_parser_begun(&client->parser))
+        refuse(client, 400, "the request ended before it was complete");
+    else
+        connection_close(&client->connection);
+}
+
+static void turn(struct client *client)
+{
+    struct connection *connection = &client->connection;
+    int r = client->at == client->len ? client_read(client) : 0;
+    if (r) {
+        refuse_large(client, r);
+        return;
+    }
+    if (client->at < client->len)
+        parse(client);
+    else if (connection->ended)
+        on_end(client);
+    r = connection->closed || connection->finishing ? 0 : client_keep(client);
+    if (r && !client->request_done)
+        refuse_large(client, r);
+    else if (r)
+        connection_close(connection);
+    if (connection->closed || connection->finishing)
+        client_drop(client);
+}
+
+static void on_event(struct connection *connection)
+{
+    struct client *client = (struct client *)connection;
+    if (client->waiting || link_is_listed(&connection->ready))
+        return;
+    connection_flush(connection);
+    if (client->answering) {
+        if (connection_has_output(connection))
+            return;
+        client->answering = false;
+        answered(client);
+        if (connection->closed || connection->finishing || link_is_listed(&connection->ready))
+            return;
+    }
+    turn(client);
+}
+
+static void on_ready(struct connection *connection)
+{
+    turn((struct client *)connection);
+}
+
+static bool on_room(struct connection *connection)
+{
+    struct client *client = (struct client *)connection;
+    enum handler_result result = client->waiting->operations->retry(client, client->waiting);
+    if (result == WAITING)
+        return false;
+    go_on(client, result);
+    return true;
+}
+
+static void on_expired(struct connection *connection)
+{
+    struct client *client = (struct client *)connection;
+    struct service *service = service_of(connection);
+    switch ((enum deadline_kind)connection->deadline.kind) {
+    case DEADLINE_ROOM:
+        go_on(client, client->waiting->operations->expire(client, client->waiting));
+        return;
+    case DEADLINE_HEAD:
+        net_count(&service->loop.stats.timeouts_request);
+        refuse(client, 408, "the request head was not complete in time");
+        return;
+    default:
+        net_count(&service->loop.stats.timeouts_request);
+        refuse(client, 408, "the request body was not complete in time");
+        return;
+    }
+}
+
+static void on_stop(struct connection *connection)
+{
+    struct client *client = (struct client *)connection;
+    bool waits = client->waiting != NULL;
+    if (!waits && !client->answering) {
+        /* A request that has just come would be reset by the close: it is answered instead. */
+        turn(client);
+        if (connection->closed || connection->finishing)
+            return;
+    }
+    if (waits) {
+        client_unwait(client);
+        refuse(client, 503, CLIENT_STOPPING);
+    } else if (client->answering) {
+        connection_finish(connection);
+    } else if (client->head_done || http_parser_begun(&client->parser)) {
+        refuse(client, 503, CLIENT_STOPPING);
+    } else {
+        connection_close(connection);
+    }
+}
+
+static const struct connection_operations operations = {
+    .on_event = on_event,
+    .on_ready = on_ready,
+    .on_room = on_room,
+    .on_expired = on_expired,
+    .on_limits = on_limits,
+    .on_stop = on_stop,
+    .on_closed = on_closed,
+    .memory = on_memory,
+    .free = on_free,
+};

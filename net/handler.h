@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a handler is: the code that answers the requests of a route. A row of the route table names
+ * one (net/http/route.h), the handlers themselves are in net/handlers.
+ *
+ * A handler answers, hands the socket off, or leaves something behind that will answer later; what
+ * follows from that for the connection is done in one place, exchange.c. It never blocks, and it
+ * does not keep the client beyond its return but through client->waiting.
+ *
+ * Everything runs on the thread of the client's acceptor.
+ */
+#pragma once
+
+#include "engine/base/base.h"
+
+struct client;
+
+enum handler_result {
+    ANSWERED,   /* the answer was written or queued */
+    HANDED_OFF, /* the socket is somebody else's now */
+    WAITING,    /* client->waiting is set, and will answer */
+};
+
+struct handler {
+    /* GET, as soon as its head is complete; what follows the head is of no interest then. NULL: a
+     * GET waits for its end like any other method. */
+    enum handler_result (*on_head)(struct client *client);
+    /* The request is complete. */
+    enum handler_result (*on_request)(struct client *client);
+};
+
+/* What a handler leaves behind when it returns WAITING; embedded in what it needs for the answer.
+ * */
+struct waiting {
+    const struct waiting_operations *operations;
+    size_t bytes; /* memory of it and of what it holds */
+};
+
+struct waiting_operations {
+    /* There may be room: WAITING if it goes on waiting. */
+    enum handler_result (*retry)(struct client *client, struct waiting *waiting);
+    /* It has waited long enough, and answers now. */
+    enum handler_result (*expire)(struct client *client, struct waiting *waiting);
+    /* It is over, whatever came of it; or the client has gone, or the server stops. */
+    void (*free)(struct client *client, struct waiting *waiting);
+};

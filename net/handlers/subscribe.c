@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Hands subscribers to the hub: see subscribe.h. */
+#include "net/handlers/subscribe.h"
+
+#include <errno.h>
+
+#include "net/answer.h"
+
+/* The hub did not take it, for this reason. */
+static enum handler_result refuse(struct client *client, int r)
+{
+    struct net_stats *stats = &client->connection.loop->stats;
+    net_count(r == HUB_NO_MEMORY ? &stats->subscribers_refused_memory
+                                 : &stats->subscribers_refused);
+    return answer_error(client, 503,
+                        r == HUB_FULL        ? "no worker has room for a subscriber"
+                        : r == HUB_NO_MEMORY ? CLIENT_NO_MEMORY
+                        : r == -ESHUTDOWN    ? CLIENT_STOPPING
+                                             : "the server is out of memory");
+}
+
+static enum handler_result on_head(struct client *client)
+{
+    struct connection *connection = &client->connection;
+    struct service *service = service_of(connection);
+    const struct http_request *request = &client->parser.request;
+    const struct route *route = client->route;
+    uint64_t before = hub_next_sequence(service->hub);
+    if (!service_may_subscribe(service)) {
+        net_count(&service->loop.stats.subscribers_refused);
+        return answer_error(client, 503, "the server has as many subscribers as it may");
+    }
+    char room[1280];
+    struct text given = client_text(client, request->last_event_id);
+    struct subscribe_request subscribe = {
+        .fd = connection->fd,
+        .before = before,
+        .channels = route->channels,
+        .channel_count = route->channel_count,
+        /* The header is the newer of the two: a browser keeps the URL and sends what it saw last.
+         */
+        .has_resume = given.len > 0 || route->has_resume,
+        .resume = given.len > 0 ? given : route->resume,
+        .limit = route->limit,
+        .last = route->last,
+        .plain = request->minor == 0,
+        .head = answer_stream_lines(client, room, sizeof(room)),
+    };
+    connection_want(connection, 0);
+    if (connection->closed)
+        return ANSWERED;
+    int r = hub_subscribe(service->hub, &subscribe);
+    if (r)
+        return refuse(client, r);
+    net_count(&service->loop.stats.handed_off);
+    return HANDED_OFF;
+}
+
+static enum handler_result on_request(struct client *client)
+{
+    return answer_send(
+        client,
+        &(struct answer){.status = 200, .content_type = "text/event-stream", .no_length = true});
+}
+
+const struct handler subscribe_handler = {.on_head = on_head, .on_request = on_request};
