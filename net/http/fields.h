@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "net/http/parser.h"
+#include "net/http/request.h"
 
 enum http_field {
     FIELD_HOST,

@@ -19,44 +19,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/base/base.h"
-#include "net/http/answer.h"
-
-enum http_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
-
-/* Bytes of the connection's buffer by offset; len 0: not there, or empty. See http_text. */
-struct http_span {
-    uint32_t at;
-    uint32_t len;
-};
+#include "net/http/request.h"
 
 struct http_limits {
     uint32_t head_bytes_max;   /* request line and fields; more: 431 */
     uint32_t target_bytes_max; /* more: 414 */
     uint32_t body_bytes_max;   /* of the decoded body; more: 413 */
-};
-
-/* What the head said; complete from PARSE_HEAD on. */
-struct http_request {
-    enum http_method method;
-    uint8_t minor;   /* HTTP/1.minor: 0 or 1 */
-    bool keep_alive; /* what the client wishes */
-    bool chunked;
-    bool has_body;           /* chunked, or a content length above 0 */
-    bool expect_continue;    /* HTTP/1.1 only */
-    uint64_t content_length; /* 0 when chunked */
-    struct http_span method_name;
-    struct http_span target;
-    struct http_span host;
-    struct http_span content_type;
-    struct http_span last_event_id;
-    struct http_span origin;
-    struct http_span access_control_request_method;
-    struct http_span access_control_request_headers;
-    struct http_span accept; /* of a list field that comes twice, the first one */
-    struct http_span authorization;
-    struct http_span cookie;
-    struct http_span body; /* complete at PARSE_DONE; grows until then */
 };
 
 enum http_result { PARSE_MORE, PARSE_HEAD, PARSE_DONE, PARSE_REFUSED };
@@ -102,11 +70,6 @@ bool http_parser_begun(const struct http_parser *parser);
  */
 MUST_USE enum http_result http_parse(struct http_parser *parser, char *buffer, size_t from,
                                      size_t to, size_t *ret_next);
-
-static inline struct text http_text(const char *buffer, struct http_span span)
-{
-    return (struct text){buffer + span.at, span.len};
-}
 
 /* True if a Content-Type is this media type, whatever its letter case and parameters. */
 bool http_type_is(struct text content_type, const char *media_type);

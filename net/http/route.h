@@ -18,7 +18,7 @@
 
 #include "engine/base/base.h"
 #include "engine/limits.h"
-#include "net/http/parser.h"
+#include "net/http/request.h"
 
 /* Which methods a path is for, and what is said to the others. */
 struct route_methods {

@@ -9,6 +9,7 @@
  *
  * Length: tables of requests, which are best read in one place.
  */
+#include "net/http/answer.h"
 #include "net/http/parser.h"
 
 #include <criterion/criterion.h>
