@@ -30,7 +30,7 @@ static const char *fault_text(const json_error_t *error)
         return "it is nested too deeply";
     default:
         if (strncmp(error->text, "invalid Unicode", strlen("invalid Unicode")) == 0)
-            return "an escape from \\ud800 to \\udfff lacks its other half";
+            return "an escape is half of a surrogate pair";
         return "a value or sign is not where it may be";
     }
 }

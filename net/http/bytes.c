@@ -10,6 +10,16 @@ bool http_equals_nocase(struct text text, const char *word)
     return text.len == strlen(word) && strncasecmp(text.at, word, text.len) == 0;
 }
 
+void http_word(struct text word, char out[HTTP_WORD_ROOM])
+{
+    size_t len = word.len < HTTP_WORD_ROOM - 4 ? word.len : HTTP_WORD_ROOM - 4;
+    for (size_t i = 0; i < len; i++) {
+        char byte = word.at[i];
+        out[i] = byte >= ' ' && byte < 0x7f && byte != '"' && byte != '\\' ? byte : '?';
+    }
+    memcpy(out + len, len < word.len ? "..." : "", len < word.len ? 4 : 1);
+}
+
 bool http_is_host(struct text host)
 {
     size_t i = 0;

@@ -38,6 +38,11 @@ static inline int http_hex_digit(unsigned char byte)
 /* A comparison that ignores the letter case of ASCII, as field names and media types ask. */
 bool http_equals_nocase(struct text text, const char *word);
 
+/* A word that a client sent, fit for a sentence: at most 40 bytes of it, and `?` for what is not
+ * printable ASCII, a quote or a backslash. Ends in NUL. */
+#define HTTP_WORD_ROOM 44
+void http_word(struct text word, char out[HTTP_WORD_ROOM]);
+
 /* A host and perhaps a port, RFC 3986 section 3.2.2 as far as it matters: no other host can be read
  * out of what passes. May be empty. */
 bool http_is_host(struct text host);

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "engine/frame.h"
+#include "net/http/bytes.h"
 #include "net/http/percent.h"
 
 #define STRING_OF(value) #value
@@ -35,6 +36,9 @@ static const struct parameter_row {
     {"channel", PARAMETER_CHANNEL, NULL},
     {"last-event-id", PARAMETER_RESUME, "last-event-id is given twice"},
     {"lastEventId", PARAMETER_RESUME, "last-event-id is given twice"},
+    {"lastEventID", PARAMETER_RESUME, "last-event-id is given twice"},
+    {"last_event_id", PARAMETER_RESUME, "last-event-id is given twice"},
+    {"Last-Event-ID", PARAMETER_RESUME, "last-event-id is given twice"},
     {"last", PARAMETER_LAST, "last is given twice"},
     {"limit", PARAMETER_LIMIT, "limit is given twice"},
     {"event", PARAMETER_EVENT, "event is given twice"},
@@ -151,6 +155,15 @@ static struct text cut(struct text *rest, char separator)
     return part;
 }
 
+static bool refuse_unknown(struct route *route, struct text name)
+{
+    char word[HTTP_WORD_ROOM];
+    http_word(name, word);
+    snprintf(route->unknown, sizeof(route->unknown), "unknown parameter \"%s\"; parameters are %s",
+             word, route->row->only);
+    return refuse(route, 400, route->unknown);
+}
+
 static bool read_query(struct route *route, struct text query)
 {
     unsigned seen = 0; /* bit per enum route_parameter */
@@ -159,17 +172,21 @@ static bool read_query(struct route *route, struct text query)
         struct text name = cut(&value, '=');
         if (!decode(route, name, true, &name) || !decode(route, value, true, &value))
             return false;
+        bool known = name.len == 0 && value.len == 0;
         for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
             const struct parameter_row *row = &parameters[i];
             if (!(route->row->parameters & 1u << row->parameter) ||
                 !text_equals(name, text_of(row->name)))
                 continue;
+            known = true;
             if (row->twice && (seen & 1u << row->parameter))
                 return refuse(route, 400, row->twice);
             seen |= 1u << row->parameter;
             if (!take_parameter(route, row->parameter, value))
                 return false;
         }
+        if (!known && route->row->only)
+            return refuse_unknown(route, name);
     }
     return true;
 }
@@ -190,6 +207,26 @@ static struct text strip_origin(struct text target)
         return (struct text){target.at + len, target.len - len};
     }
     return target;
+}
+
+/* True if a segment is `.` or `..`, between slashes of which each may be percent-encoded, too. */
+static bool has_dot_segment(struct text path)
+{
+    unsigned dots = 0, others = 0;
+    for (size_t i = 0; i < path.len; i++) {
+        int byte = (unsigned char)path.at[i];
+        if (byte == '%' && path.len - i > 2) {
+            int high = http_hex_digit((unsigned char)path.at[i + 1]);
+            int low = http_hex_digit((unsigned char)path.at[i + 2]);
+            byte = high < 0 || low < 0 ? '%' : high * 16 + low;
+            i += byte == '%' ? 0 : 2;
+        }
+        if (byte == '/' && others == 0 && (dots == 1 || dots == 2))
+            return true;
+        dots = byte == '/' ? 0 : dots + (byte == '.');
+        others = byte == '/' ? 0 : others + (byte != '.');
+    }
+    return others == 0 && (dots == 1 || dots == 2);
 }
 
 /* The row of a path. ret_rest: what follows "/path/", its `at` NULL if nothing does. */
@@ -278,6 +315,10 @@ void route_match(const struct route_table *table, enum http_method method, struc
     struct text path = cut(&query, '?');
     if (path.len == 0)
         path = TEXT("/");
+    if (has_dot_segment(path)) {
+        refuse(route, 400, "the path has a segment of dots: name such a channel by ?channel=");
+        return;
+    }
     struct text rest;
     const struct route_row *row = find_row(table, path, &rest);
     if (!row)
@@ -313,5 +354,7 @@ struct route *route_copy(const struct route *route)
     copy->resume = text_in_copy(route, copy, route->resume);
     copy->event = text_in_copy(route, copy, route->event);
     copy->id = text_in_copy(route, copy, route->id);
+    if (route->sentence == route->unknown)
+        copy->sentence = copy->unknown;
     return copy;
 }

@@ -4,9 +4,13 @@
  * README.md).
  *
  * The path is matched as it was sent and percent-decoded after that, once. Query names and values
- * are decoded likewise, and there, and only there, `+` is a space. Unknown parameters are ignored;
- * a known one that is malformed, out of range, or given twice is refused by name, on the routes
- * that use it. All texts of a route lie in its own scratch room or are static.
+ * are decoded likewise, and there, and only there, `+` is a space. A known parameter that is
+ * malformed, out of range, or given twice is refused by name, on the routes that use it. An unknown
+ * one is refused where the row says so (a misspelt one of a publish would be lost in silence), and
+ * ignored elsewhere, since polyfills add their own. All texts of a route lie in it or are static.
+ *
+ * A path with a segment `.` or `..` is refused, percent-encoded or not: a proxy in front may have
+ * rules by path, and resolves such segments, or does not. Channels so named are had by the query.
  *
  * Who answers a route is the row's `handler`, which is not looked at here. Matching is pure: no fd,
  * no allocation, the same answer for the same input. Any thread.
@@ -54,6 +58,7 @@ struct route_row {
     bool json_errors; /* errors of this path are JSON */
     const struct route_methods *methods;
     unsigned parameters; /* a bit for each enum route_parameter it uses; 0: the query is ignored */
+    const char *only;    /* their names, where others are refused; NULL: those are ignored */
     unsigned channels_min; /* 0 or 1 */
     unsigned channels_max; /* 1 or SUBSCRIBER_CHANNELS_MAX */
     const char *channel;   /* one that the path itself means; NULL: none */
@@ -76,7 +81,7 @@ struct route {
     enum route_kind kind;
     const struct route_row *row; /* NULL: unknown path, or `*` */
     int status;                  /* ROUTE_REFUSED: 400, 404, 405 or 414 */
-    const char *sentence;        /* ROUTE_REFUSED: one plain sentence, static, without line end */
+    const char *sentence;        /* ROUTE_REFUSED: one plain sentence, here or static */
     const char *allow;           /* the path's methods, "GET, HEAD, OPTIONS"; NULL: unknown path */
     bool json_errors;            /* of the row */
     unsigned channel_count;
@@ -91,7 +96,9 @@ struct route {
     struct text event;
     struct text id;
     int64_t retry_ms; /* -1: not given */
-    /* route.c's own: the decoded text; decoding never lengthens, so the largest target fits. */
+    /* route.c's own: room for the sentence that names a parameter. */
+    char unknown[128];
+    /* And the decoded text; decoding never lengthens, so the largest target fits. */
     size_t scratch_len;
     char scratch[TARGET_BYTES_MAX];
 };

@@ -91,6 +91,11 @@ static void check_again(enum http_method method, const struct route *route)
     free(target.at);
 }
 
+static bool is_dots(struct text segment)
+{
+    return text_equals(segment, TEXT(".")) || text_equals(segment, TEXT(".."));
+}
+
 /* A channel in the path comes first, percent-decoded once, and a `+` in it is a `+`. */
 static void check_path(struct text target, const struct route *route)
 {
@@ -111,6 +116,12 @@ static void check_path(struct text target, const struct route *route)
         len++;
     }
     CHECK(len == channel.len);
+    for (size_t from = 0; from <= len;) {
+        const char *slash = from < len ? memchr(channel.at + from, '/', len - from) : NULL;
+        size_t end = slash ? (size_t)(slash - channel.at) : len;
+        CHECK(!is_dots((struct text){channel.at + from, end - from}));
+        from = end + 1;
+    }
 }
 
 static void check_route(enum http_method method, struct text target, const struct route *route)

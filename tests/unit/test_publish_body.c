@@ -165,8 +165,8 @@ Test(publish_body, json_refused)
     check_refused(SENT(JSON, "c", BODY("\xef\xbb\xbf{\"data\":\"x\"}")), 400,
                   "the body begins with a byte order mark, which JSON may not have: leave it out");
     check_refused(SENT(JSON, "c", BODY("{\"data\":\"\\ud83d\"}")), 400,
-                  "the body is not valid JSON: an escape from \\ud800 to \\udfff lacks its other "
-                  "half (line 1, column 16)");
+                  "the body is not valid JSON: an escape is half of a surrogate pair "
+                  "(line 1, column 16)");
     check_refused(SENT(JSON, "c", BODY("\"data\"")), 400,
                   "the body is not valid JSON: a value or sign is not where it may be "
                   "(line 1, column 6)");

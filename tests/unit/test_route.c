@@ -273,6 +273,49 @@ Test(route, percent_refused)
     }
 }
 
+/* What a proxy would resolve, or leave as it is, is not left to chance. */
+Test(route, segments_of_dots)
+{
+    static const char *const refused[] = {"/.",
+                                          "/..",
+                                          "/events/..",
+                                          "/events/.",
+                                          "/./stats",
+                                          "/events/../send",
+                                          "/publish/../events/x",
+                                          "/events/a/..",
+                                          "/events/a/./b",
+                                          "/events/%2e%2E",
+                                          "/events/.%2e/x",
+                                          "/events/%2e",
+                                          "/events/a%2f..",
+                                          "/events/..%2Fa",
+                                          "/events/a%2f%2e%2e%2fb",
+                                          "/%2e%2e/",
+                                          "/events/..?last=1",
+                                          "http://a/../x"};
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        static struct route route;
+        match(METHOD_GET, text_of(refused[i]), &route);
+        cr_assert_str_eq(describe(&route),
+                         "refused 400 the path has a segment of dots: name such "
+                         "a channel by ?channel=",
+                         "%s", refused[i]);
+    }
+    static const struct example examples[] = {
+        {METHOD_GET, "/events/...", "subscribe [...]"},
+        {METHOD_GET, "/events/a..b/.c/d.", "subscribe [a..b/.c/d.]"},
+        {METHOD_GET, "/events/..%20", "subscribe [.. ]"},
+        {METHOD_GET, "/events/%252e", "subscribe [%2e]"},
+        {METHOD_GET, "/events?channel=..&channel=.&channel=a/../b", "subscribe [..] [.] [a/../b]"},
+        {METHOD_POST, "/publish?channel=%2e%2e", "publish [..]"},
+        {METHOD_GET, "/events/..%",
+         "refused 400 a percent sign in the target lacks its two hex "
+         "digits"},
+    };
+    CHECK_EXAMPLES(examples);
+}
+
 Test(route, parameters)
 {
     static const struct example examples[] = {
@@ -288,7 +331,24 @@ Test(route, parameters)
          "publish [a] event=x y id=\xc3\xbc retry=0"},
         {METHOD_POST, "/publish/a?retry=86400000", "publish [a] retry=3600000"},
         {METHOD_POST, "/publish/a?event=&id=", "publish [a]"},
-        {METHOD_POST, "/publish/a?last=x&limit=x&last-event-id=x", "publish [a]"},
+        {METHOD_GET, "/events/a?lastEventID=x", "subscribe [a] resume=x"},
+        {METHOD_GET, "/events/a?last_event_id=x", "subscribe [a] resume=x"},
+        {METHOD_GET, "/events/a?Last-Event-ID=x", "subscribe [a] resume=x"},
+        {METHOD_GET, "/events/a?LAST-EVENT-ID=x", "subscribe [a]"},
+        {METHOD_POST, "/publish/a?&event=x&&", "publish [a] event=x"},
+        {METHOD_POST, "/send?evnt=x", "send"},
+        {METHOD_POST, "/publish/a?evnt=x",
+         "refused 400 unknown parameter \"evnt\"; parameters are channel, event, id, retry"},
+        {METHOD_POST, "/publish/a?event=x&last=1",
+         "refused 400 unknown parameter \"last\"; parameters are channel, event, id, retry"},
+        {METHOD_POST, "/publish/a?=x",
+         "refused 400 unknown parameter \"\"; parameters are channel, event, id, retry"},
+        {METHOD_POST, "/publish/a?a%0d%22%5c%c3%a4b",
+         "refused 400 unknown parameter \"a?????b\"; parameters are channel, event, id, retry"},
+        {METHOD_POST, "/publish/a?0123456789012345678901234567890123456789x",
+         "refused 400 unknown parameter \"0123456789012345678901234567890123456789...\"; "
+         "parameters "
+         "are channel, event, id, retry"},
         {METHOD_GET, "/events/a?last=", "refused 400 last is not a number from 0 to 4294967295"},
         {METHOD_GET, "/events/a?last", "refused 400 last is not a number from 0 to 4294967295"},
         {METHOD_GET, "/events/a?last=4294967296",
