@@ -5,7 +5,8 @@
  *
  * States: preparing (any fault: one line on stderr and status 2) -> serving (SIGHUP: reload.h) ->
  * draining (status 0, or 1 at once on a second SIGINT or SIGTERM). Signals are blocked before the
- * first thread is made, so that all threads inherit that, and taken by sigwait here.
+ * first thread is made, so that all threads inherit that, and taken by sigtimedwait here, between
+ * whose turns the counters are looked at (watch.h).
  *
  * What is printed on stdout is for people and for tests that wait for it: the first line comes when
  * connections are accepted. Main thread only.
@@ -24,6 +25,7 @@
 #include "cmd/feed_path.h"
 #include "cmd/log.h"
 #include "cmd/reload.h"
+#include "cmd/watch.h"
 #include "net/handlers/parts.h"
 
 static const char NAME[] = "serve";
@@ -96,10 +98,10 @@ static int feed_choose(struct serve_settings *settings, struct feed_path *place)
     return 0;
 }
 
-static int64_t now_ms(void)
+static int64_t clock_ms(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -110,9 +112,9 @@ static void drain(struct hub *hub, struct server *server, const struct hub_optio
 {
     enum { LEAST_MS = 500 };
     struct hub_options rest = *options;
-    int64_t begun_ms = now_ms();
+    int64_t begun_ms = clock_ms(CLOCK_MONOTONIC);
     server_stop(server);
-    int64_t left_ms = options->drain_timeout_ms - (now_ms() - begun_ms);
+    int64_t left_ms = options->drain_timeout_ms - (clock_ms(CLOCK_MONOTONIC) - begun_ms);
     uint32_t least_ms = options->drain_timeout_ms < LEAST_MS ? options->drain_timeout_ms : LEAST_MS;
     rest.drain_timeout_ms = left_ms < least_ms ? least_ms : (uint32_t)left_ms;
     if (hub_reload(hub, &rest) < 0)
@@ -120,15 +122,46 @@ static void drain(struct hub *hub, struct server *server, const struct hub_optio
     hub_stop(hub);
 }
 
+static void sample_take(struct hub *hub, struct server *server, struct watch_sample *ret_sample)
+{
+    hub_stats(hub, &ret_sample->hub);
+    server_totals(server, &ret_sample->net);
+    ret_sample->monotonic_ms = clock_ms(CLOCK_MONOTONIC);
+    ret_sample->wall_ms = clock_ms(CLOCK_REALTIME);
+}
+
+static void line_warn(void *context, const char *line)
+{
+    (void)context;
+    log_warning("%s", line);
+}
+
+/* Until SIGINT or SIGTERM, which it returns; meanwhile SIGHUP, and a look at the counters. */
+static int serve_watching(struct hub *hub, struct server *server, struct reload *reload,
+                          const sigset_t *signals)
+{
+    static struct watch watch; /* kilobytes of counters, once */
+    static struct watch_sample now;
+    const struct timespec every = {WATCH_EVERY_MS / 1000, WATCH_EVERY_MS % 1000 * 1000000};
+    sample_take(hub, server, &now);
+    watch_begin(&watch, &now);
+    for (;;) {
+        int number = sigtimedwait(signals, NULL, &every);
+        if (number == SIGINT || number == SIGTERM)
+            return number;
+        if (number == SIGHUP)
+            reload_run(reload);
+        sample_take(hub, server, &now);
+        watch_look(&watch, &now, line_warn, NULL);
+    }
+}
+
 /* Serving and draining. */
 static void serve_until_signal(struct hub *hub, struct server *server, struct reload *reload,
                                sigset_t *signals)
 {
     struct stats before, after;
-    int number;
-    while (sigwait(signals, &number) != 0 || number == SIGHUP)
-        if (number == SIGHUP)
-            reload_run(reload);
+    int number = serve_watching(hub, server, reload, signals);
     hub_stats(hub, &before);
     log_info("%s: draining %" PRIu64 " subscribers; a second signal stops at once",
              number == SIGINT ? "SIGINT" : "SIGTERM", before.subscribers);

@@ -182,6 +182,11 @@ void server_stop(struct server *server)
 
 /* --- looking ------------------------------------------------------------------------------- */
 
+void server_totals(const struct server *server, struct net_totals *ret_totals)
+{
+    server_state_totals(&server->state, ret_totals);
+}
+
 unsigned server_address_count(const struct server *server)
 {
     return server->address_count;

@@ -12,6 +12,7 @@
 #include "engine/hub.h"
 #include "net/server_options.h"
 
+struct net_totals;
 struct server;
 struct server_parts; /* which kinds of connections it serves: net/handlers/parts.h has ours */
 
@@ -39,6 +40,9 @@ const char *server_address(const struct server *server, unsigned index);
  * from server_new to server_stop.
  */
 MUST_USE int server_reload(struct server *server, const struct server_options *options);
+
+/* What all acceptors have done so far, summed. Any thread, from server_new to server_free. */
+void server_totals(const struct server *server, struct net_totals *ret_totals);
 
 /* Leaving, docs/architecture.md, "Drain": accepts what waits, closes the listeners, takes
  * what one last read of each connection returns, closes the hub (hub_close), answers the rest with

@@ -375,6 +375,26 @@ static void case_log_refused(void)
     end();
 }
 
+/* Trouble is in the log without anybody asking /stats. */
+static void case_log_warns(void)
+{
+    struct client first, second;
+    struct answer answer;
+
+    begin("subscribers-max = 1\n");
+    client_open(&first, &server);
+    client_say(&first, "GET /events/x HTTP/1.1\r\nHost: t\r\n\r\n");
+    REQUIRE(client_read(&first), "no stream");
+    client_open(&second, &server);
+    client_request(&second, "GET", "/events/x", NULL, NULL, 0, &answer);
+    EXPECT_INT(answer.status, 503);
+    answer_free(&answer);
+    log_await("warning  1 subscribers were refused because there is room for no more; raise ", 1);
+    client_close(&first);
+    client_close(&second);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -384,5 +404,6 @@ int main(int argc, char **argv)
     check_case("restart_and_faults", case_restart_and_faults);
     check_case("log", case_log);
     check_case("log_refused", case_log_refused);
+    check_case("log_warns", case_log_warns);
     return check_end();
 }
