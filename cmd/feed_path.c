@@ -77,6 +77,21 @@ int feed_path_make(struct feed_path *ret_path)
     return temporary_make(ret_path);
 }
 
+void feed_path_expect(struct feed_path *ret_path)
+{
+    *ret_path = (struct feed_path){0};
+    if (own_path(ret_path) && access(getenv("XDG_RUNTIME_DIR"), W_OK | X_OK) == 0)
+        return;
+    bool there = access(RUN_DIRECTORY, F_OK) == 0;
+    if (access(there ? RUN_DIRECTORY : "/run", W_OK | X_OK) == 0) {
+        snprintf(ret_path->path, sizeof(ret_path->path), RUN_DIRECTORY "/feed.sock");
+        return;
+    }
+    char directory[64];
+    temporary_directory(directory, sizeof(directory));
+    snprintf(ret_path->path, sizeof(ret_path->path), "%s/feed.sock", directory);
+}
+
 static bool is_socket(const char *path)
 {
     struct stat status;

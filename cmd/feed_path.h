@@ -25,6 +25,9 @@ struct feed_path {
  * a negative errno with the reason in `note`. */
 MUST_USE int feed_path_make(struct feed_path *ret_path);
 
+/* For a person: where feed_path_make would put it, without making a directory. */
+void feed_path_expect(struct feed_path *ret_path);
+
 /* For a publisher: the first place with a socket that we may write to, else the first one with any.
  * 0, or -ENOENT. */
 MUST_USE int feed_path_find(struct feed_path *ret_path);

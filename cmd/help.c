@@ -6,6 +6,7 @@
  */
 #include "cmd/help.h"
 
+#include "cmd/feed_path.h"
 #include "cmd/options.h"
 
 enum { COLUMNS = 80, LEFT = 27 };
@@ -31,7 +32,8 @@ static void wrap(FILE *out, const char *text, size_t at)
     fprintf(out, "\n");
 }
 
-static void option_print(FILE *out, const struct option *option)
+/* `finds`: the command looks for the feed and does not make it. */
+static void option_print(FILE *out, const struct option *option, bool finds)
 {
     char left[64], allowed[128], text[512];
     char *cut;
@@ -47,9 +49,16 @@ static void option_print(FILE *out, const struct option *option)
         option->type == VALUE_SOCKET || option->max == UINT32_MAX)
         allowed[0] = '\0';
     const char *usual = option->usual ? option->usual : option->usual_said;
+    struct feed_path place;
+    if (option->type == VALUE_SOCKET) { /* what it says is to be copied: true on this machine */
+        if (!finds || feed_path_find(&place) != 0)
+            feed_path_expect(&place);
+        usual = place.path;
+    }
     snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", option->help, *allowed || usual ? " (" : "",
-             allowed, *allowed && usual ? "; " : "", usual ? "default " : "", usual ? usual : "",
-             *allowed || usual ? ")" : "");
+             allowed, *allowed && usual ? "; " : "",
+             usual ? (option->type == VALUE_SOCKET ? "default here " : "default ") : "",
+             usual ? usual : "", *allowed || usual ? ")" : "");
     size_t at = strlen(left);
     fputs(left, out);
     if (at + 2 > LEFT) {
@@ -69,7 +78,7 @@ void help_command(FILE *out, const struct command *command)
             fprintf(out, "\n%s:\n", command->options[i].group);
         else if (i == 0)
             fprintf(out, "\nOptions:\n");
-        option_print(out, &command->options[i]);
+        option_print(out, &command->options[i], command == &command_pub);
     }
     wrap(out, "Print this help", (size_t)fprintf(out, "  -h, --help"));
     if (serve)

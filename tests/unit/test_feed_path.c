@@ -50,6 +50,21 @@ Test(feed_path, own_directory_comes_first, .init = set_up, .fini = tear_down)
     unlink(expected);
 }
 
+/* What help prints is what happens, and the look makes nothing. */
+Test(feed_path, help_says_where_it_will_be, .init = set_up, .fini = tear_down)
+{
+    struct feed_path expected;
+    feed_path_expect(&expected);
+    cr_assert_eq(feed_path_make(&place), 0);
+    cr_expect_str_eq(expected.path, place.path);
+    unsetenv("XDG_RUNTIME_DIR");
+    bool there = access("/run/fanfare", F_OK) == 0;
+    feed_path_expect(&expected);
+    cr_expect_eq(access("/run/fanfare", F_OK) == 0, there);
+    if (there && access("/run/fanfare", W_OK | X_OK) == 0)
+        cr_expect_str_eq(expected.path, "/run/fanfare/feed.sock");
+}
+
 Test(feed_path, a_plain_file_is_no_socket, .init = set_up, .fini = tear_down)
 {
     char path[64];
