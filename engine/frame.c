@@ -394,6 +394,8 @@ bool retry_parse(struct text value, int64_t *ret_retry_ms)
         if (retry_ms > EVENT_RETRY_MS_MAX)
             retry_ms = EVENT_RETRY_MS_MAX;
     }
+    if (value.len == 0)
+        return false;
     *ret_retry_ms = retry_ms;
-    return value.len > 0;
+    return true;
 }

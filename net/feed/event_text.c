@@ -46,10 +46,10 @@ static const struct text field_names[] = {
 
 static const char byte_order_mark[3] = "\xef\xbb\xbf";
 
-void event_text_init(struct event_text *parser, size_t data_max, bool channel_required)
+void event_text_init(struct event_text *parser, size_t data_max, bool feed)
 {
     memset(parser, 0, sizeof(*parser));
-    parser->channel_required = channel_required;
+    parser->feed = feed;
     parser->event_done = true;
     event_text_limit(parser, data_max);
 }
@@ -112,6 +112,13 @@ static const char *field_error(enum field field)
     default:
         return "wait has a value other than no";
     }
+}
+
+/* A field that is not well formed. */
+static void refuse_field(struct event_text *parser, enum field field)
+{
+    if (parser->feed || field != FIELD_RETRY)
+        refuse(parser, EVENT_TEXT_FIELD, field_error(field));
 }
 
 /* Which field a line names, and where its value begins: behind the colon and one space. */
@@ -226,7 +233,7 @@ static void take_line(struct event_text *parser, struct text line, bool may_borr
     enum field field = field_of(line, &value_at);
     struct text value = {line.at + value_at, line.len - value_at};
     if (field != FIELD_DATA && field < FIELD_OTHER && line.len > sizeof(parser->line)) {
-        refuse(parser, EVENT_TEXT_FIELD, field_error(field));
+        refuse_field(parser, field);
         parser->seen |= (uint8_t)SEEN(field);
         return;
     }
@@ -253,7 +260,7 @@ static void take_line(struct event_text *parser, struct text line, bool may_borr
         break;
     case FIELD_RETRY:
         if (!retry_parse(value, &parser->event.retry_ms))
-            refuse(parser, EVENT_TEXT_FIELD, field_error(field));
+            refuse_field(parser, field);
         break;
     case FIELD_WAIT:
         parser->wait_no = text_equals(value, TEXT("no"));
@@ -280,7 +287,7 @@ static void settle_line(struct event_text *parser)
     } else if (field >= FIELD_OTHER) {
         parser->line_state = LINE_SKIP;
     } else if (line.len == sizeof(parser->line)) {
-        refuse(parser, EVENT_TEXT_FIELD, field_error(field));
+        refuse_field(parser, field);
         parser->seen |= (uint8_t)SEEN(field);
         parser->line_state = LINE_SKIP;
     }
@@ -365,9 +372,14 @@ static enum event_text_result finish_event(struct event_text *parser)
 {
     if (!parser->seen)
         return EVENT_TEXT_MORE;
-    if (!(parser->seen & SEEN(FIELD_DATA)))
+    bool has_data = parser->seen & SEEN(FIELD_DATA);
+    if (!has_data && !parser->feed) {
+        begin_event(parser);
+        return EVENT_TEXT_MORE;
+    }
+    if (!has_data)
         refuse(parser, EVENT_TEXT_FIELD, "the event has no data");
-    if (parser->channel_required && !(parser->seen & SEEN(FIELD_CHANNEL)))
+    if (parser->feed && !(parser->seen & SEEN(FIELD_CHANNEL)))
         refuse(parser, EVENT_TEXT_FIELD, "the event has no channel");
     parser->event_done = true;
     return parser->fault ? EVENT_TEXT_REFUSED : EVENT_TEXT_EVENT;

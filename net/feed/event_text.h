@@ -7,6 +7,10 @@
  * `wait`. Nothing persists between events. A block of comments, unknown fields and blank lines is
  * ignored.
  *
+ * On the feed an event needs a channel and data, and a retry of digits: what lacks them was meant
+ * otherwise. Anybody's event stream, relayed as a body, has blocks without data, which dispatch
+ * nothing: there they are skipped, whatever else they hold, and another retry counts as none.
+ *
  * A fault refuses one event, never the stream: the rest of it is read up to its blank line, where
  * it is reported with the `ack` it had. Of data and of every other field only what the limits allow
  * is kept, of comments and unknown fields nothing, so a parser holds at most its own size and
@@ -45,14 +49,14 @@ enum event_text_fault {
 struct event_text {
     /* Results of the last call; the texts are valid until the next call, and while the bytes given
      * to the last one stay where they are. */
-    struct event event; /* channel is empty if there was none (only if it is not required) */
+    struct event event; /* channel is empty if there was none (not on the feed) */
     struct text ack;    /* empty: none */
     bool wait_no;       /* `wait: no` */
     enum event_text_fault fault;
     const char *error; /* one sentence; owned by the parser or static */
 
     /* Everything below is the parser's own. */
-    bool channel_required;
+    bool feed;          /* not a body */
     bool event_done;    /* the last call returned an event: the next one begins afresh */
     bool after_cr;      /* a LF now belongs to the CR before it */
     uint8_t mark_len;   /* bytes of a byte order mark seen; 3: past the start */
@@ -72,7 +76,7 @@ struct event_text {
 };
 
 /* Allocates nothing. An event's data may be data_max bytes after joining its lines. */
-void event_text_init(struct event_text *parser, size_t data_max, bool channel_required);
+void event_text_init(struct event_text *parser, size_t data_max, bool feed);
 void event_text_deinit(struct event_text *parser);
 /* Another data_max from here on; the event that is being read counts too. */
 void event_text_limit(struct event_text *parser, size_t data_max);

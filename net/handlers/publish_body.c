@@ -98,6 +98,9 @@ static int decode_event_stream(struct decoder *decoder)
             result = event_text_end(&parser);
         if (result == EVENT_TEXT_MORE)
             break;
+        /* A stream of ours can be published again: its ids are not the new events'. */
+        if (result == EVENT_TEXT_EVENT && frame_check_id(parser.event.id) == FRAME_ID_OURS)
+            parser.event.id.len = 0;
         if (result == EVENT_TEXT_EVENT)
             r = add_event(decoder, &parser.event, parser.event.channel.len != 0);
         else if (parser.fault == EVENT_TEXT_MEMORY)

@@ -47,8 +47,11 @@ static void read_stream(struct reading *reading, struct text bytes)
 {
     feed_rules_read(bytes, bytes.len, false, &reading->list);
     for (size_t i = 0; i < reading->list.count; i++) {
-        const struct feed_item *item = &reading->list.items[i];
+        struct feed_item *item = &reading->list.items[i];
+        uint64_t epoch, sequence;
         reading->bad |= item->fault != EVENT_TEXT_OK;
+        if (rules_is_our_id(item->event.id, &epoch, &sequence))
+            item->event.id.len = 0;
         add_event(reading, item->event, item->event.channel.len > 0);
     }
 }

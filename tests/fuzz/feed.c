@@ -15,7 +15,7 @@ enum cuts { CUTS_NONE, CUTS_ALL, CUTS_RANDOM };
 
 struct run {
     size_t data_max;
-    bool channel_required;
+    bool feed;
     enum cuts cuts;
     struct chance chance;
 };
@@ -84,7 +84,7 @@ static void drive(struct run run, struct text input, const struct feed_list *wan
                   struct record *record)
 {
     struct event_text parser;
-    event_text_init(&parser, run.data_max, run.channel_required);
+    event_text_init(&parser, run.data_max, run.feed);
     size_t number = 0;
     enum event_text_result result = EVENT_TEXT_MORE;
     while (input.len > 0) {
@@ -121,13 +121,12 @@ static void drive(struct run run, struct text input, const struct feed_list *wan
     event_text_deinit(&parser);
 }
 
-static void compare(struct text input, size_t data_max, bool channel_required)
+static void compare(struct text input, size_t data_max, bool feed)
 {
-    struct run run = {
-        .data_max = data_max, .channel_required = channel_required, .chance = chance_of(input)};
+    struct run run = {.data_max = data_max, .feed = feed, .chance = chance_of(input)};
     struct feed_list wanted;
     struct record whole = {0}, cut = {0};
-    feed_rules_read(input, data_max, channel_required, &wanted);
+    feed_rules_read(input, data_max, feed, &wanted);
     drive(run, input, &wanted, &whole);
     for (run.cuts = CUTS_ALL; run.cuts <= CUTS_RANDOM; run.cuts++) {
         cut.len = 0;

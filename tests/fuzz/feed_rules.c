@@ -13,7 +13,7 @@ struct reading {
     struct feed_list *list;
     char *room; /* for the next byte of data */
     size_t data_max;
-    bool channel_required;
+    bool feed;
     bool has_data, has_channel, has_any;
     struct feed_item item;
 };
@@ -84,7 +84,7 @@ static void put_retry(struct reading *reading, struct text value)
     }
     if (good)
         reading->item.event.retry_ms = retry_ms;
-    else
+    else if (reading->feed)
         fault(reading, EVENT_TEXT_FIELD);
 }
 
@@ -110,10 +110,13 @@ static void put_line(struct reading *reading, struct text line)
         value = (struct text){value.at + 1, value.len - 1};
     bool is_data = text_equals(name, TEXT("data"));
     bool is_channel = text_equals(name, TEXT("channel"));
+    bool is_retry = text_equals(name, TEXT("retry"));
     if (is_data)
         put_data(reading, value);
-    else if (line.len > EVENT_TEXT_LINE_BYTES)
+    else if (line.len > EVENT_TEXT_LINE_BYTES && !(is_retry && !reading->feed))
         fault(reading, EVENT_TEXT_FIELD);
+    else if (line.len > EVENT_TEXT_LINE_BYTES)
+        return; /* even if it is a number */
     else if (is_channel && (reading->has_channel || value.len == 0))
         fault(reading, EVENT_TEXT_FIELD);
     else if (is_channel)
@@ -124,7 +127,7 @@ static void put_line(struct reading *reading, struct text line)
         put_short(reading, value, 128, &event->id);
     else if (text_equals(name, TEXT("ack")) && rules_is_channel(value))
         put_short(reading, value, 64, &reading->item.ack);
-    else if (text_equals(name, TEXT("retry")))
+    else if (is_retry)
         put_retry(reading, value);
     else if (text_equals(name, TEXT("wait")) && text_equals(value, TEXT("no")))
         reading->item.wait_no = true;
@@ -137,7 +140,11 @@ static void end_block(struct reading *reading)
 {
     if (!reading->has_any)
         return;
-    if (!reading->has_data || (reading->channel_required && !reading->has_channel))
+    if (!reading->has_data && !reading->feed) { /* dispatches nothing */
+        start_item(reading);
+        return;
+    }
+    if (!reading->has_data || (reading->feed && !reading->has_channel))
         fault(reading, EVENT_TEXT_FIELD);
     put_item(reading);
 }
@@ -153,16 +160,13 @@ static void end_text(struct reading *reading, struct text line)
     put_item(reading);
 }
 
-void feed_rules_read(struct text text, size_t data_max, bool channel_required,
-                     struct feed_list *ret_list)
+void feed_rules_read(struct text text, size_t data_max, bool feed, struct feed_list *ret_list)
 {
     static const char mark[] = "\xef\xbb\xbf";
     *ret_list = (struct feed_list){.data = malloc(text.len + 1)};
     CHECK(ret_list->data);
-    struct reading reading = {.list = ret_list,
-                              .room = ret_list->data,
-                              .data_max = data_max,
-                              .channel_required = channel_required};
+    struct reading reading = {
+        .list = ret_list, .room = ret_list->data, .data_max = data_max, .feed = feed};
     start_item(&reading);
     size_t at = text.len >= 3 && memcmp(text.at, mark, 3) == 0 ? 3 : 0;
     if (text.len < 3 && memcmp(text.at, mark, text.len) == 0)

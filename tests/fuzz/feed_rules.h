@@ -23,6 +23,5 @@ struct feed_list {
     char *data;
 };
 
-void feed_rules_read(struct text text, size_t data_max, bool channel_required,
-                     struct feed_list *ret_list);
+void feed_rules_read(struct text text, size_t data_max, bool feed, struct feed_list *ret_list);
 void feed_rules_free(struct feed_list *list);

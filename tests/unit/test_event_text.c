@@ -2,6 +2,8 @@
 /*
  * The event-stream parser. Every input is read whole, byte by byte and cut at every place, always
  * right before an unmapped page, and must give the same results in the same order each time.
+ *
+ * Length: lists of inputs, which are best read in one place.
  */
 #include "net/feed/event_text.h"
 
@@ -106,13 +108,12 @@ static void read_end(struct event_text *parser, struct script *script)
 }
 
 /* Reads `input` in pieces of `first`, then `size` bytes each, and compares. */
-static void check_cut(struct text input, size_t first, size_t size, bool channel_required,
-                      const char *want)
+static void check_cut(struct text input, size_t first, size_t size, bool feed, const char *want)
 {
     struct event_text parser;
     struct script script = {0};
     write_bytes(&script, "", 0);
-    event_text_init(&parser, DATA_MAX, channel_required);
+    event_text_init(&parser, DATA_MAX, feed);
     for (size_t at = 0; at < input.len;) {
         size_t len = at == 0 && first ? first : size;
         if (len > input.len - at)
@@ -128,13 +129,13 @@ static void check_cut(struct text input, size_t first, size_t size, bool channel
     free(script.at);
 }
 
-static void check_text(struct text input, bool channel_required, const char *want)
+static void check_text(struct text input, bool feed, const char *want)
 {
-    check_cut(input, 0, input.len, channel_required, want);
+    check_cut(input, 0, input.len, feed, want);
     for (size_t first = 1; first < input.len; first++)
-        check_cut(input, first, input.len, channel_required, want);
+        check_cut(input, first, input.len, feed, want);
     for (size_t size = 1; size <= 9; size++)
-        check_cut(input, 0, size, channel_required, want);
+        check_cut(input, 0, size, feed, want);
 }
 
 #define CHECK_FEED(input, want) check_text(TEXT(input), true, want)
@@ -249,7 +250,22 @@ Test(event_text, channel_of_the_url)
 {
     CHECK_BODY("data: 1\n\nchannel: c\ndata: 2\n\n", "event data=1\nevent channel=c data=2\n");
     CHECK_BODY("channel:\ndata: 1\n\n", "refused error=the channel name is empty\n");
-    CHECK_BODY("event: x\n\n", "refused error=the event has no data\n");
+}
+
+/* Bodies: what a browser would dispatch nothing for is skipped, with all its faults. */
+Test(event_text, blocks_without_data)
+{
+    CHECK_BODY("event: x\n\n", "");
+    CHECK_BODY("retry: 10\nid: 5\n\n: hi\n\nevent: x\n\ndata: hello\n\n", "event data=hello\n");
+    CHECK_BODY("channel:\nack:\nwait: x\n\ndata: 1\n\nid: 6\n\n", "event data=1\n");
+    CHECK_BODY("id: 5\nretry: 1\nchannel: c\n\ndata: 1\n\n", "event data=1\n");
+    CHECK_BODY("retry: soon\ndata: 1\n\nretry:\ndata: 2\n\nretry: -1\ndata: 3\n\n",
+               "event data=1\nevent data=2\nevent data=3\n");
+    char block[1024];
+    snprintf(block, sizeof(block), "data: 1\nretry: %s\n\n", repeat('9', 300));
+    check_text(text_of(block), false, "event data=1\n");
+    CHECK_BODY("data: 1\n\nid: 5\n",
+               "event data=1\nrefused error=the input ended before the event's blank line\n");
 }
 
 Test(event_text, refusals)
