@@ -188,9 +188,11 @@ static void data_own(struct event_text *parser)
 /* One more line of data: the lines are joined by LF. */
 static void take_data(struct event_text *parser, struct text value, bool may_borrow)
 {
+    bool more = parser->seen & SEEN(FIELD_DATA);
+    parser->seen |= SEEN(FIELD_DATA);
     if (parser->fault)
         return;
-    if (parser->seen & SEEN(FIELD_DATA)) {
+    if (more) {
         data_own(parser);
         data_append(parser, "\n", 1);
         data_append(parser, value.at, value.len);
@@ -200,7 +202,6 @@ static void take_data(struct event_text *parser, struct text value, bool may_bor
     } else {
         data_append(parser, value.at, value.len);
     }
-    parser->seen |= SEEN(FIELD_DATA);
 }
 
 /* Keeps a short value in its own place in the parser. */

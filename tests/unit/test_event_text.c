@@ -264,6 +264,9 @@ Test(event_text, blocks_without_data)
     char block[1024];
     snprintf(block, sizeof(block), "data: 1\nretry: %s\n\n", repeat('9', 300));
     check_text(text_of(block), false, "event data=1\n");
+    /* A fault does not make the data disappear. */
+    CHECK_BODY("wait: yes\ndata: a long line of data\n\ndata: 2\n\n",
+               "refused error=wait has a value other than no\nevent data=2\n");
     CHECK_BODY("data: 1\n\nid: 5\n",
                "event data=1\nrefused error=the input ended before the event's blank line\n");
 }
