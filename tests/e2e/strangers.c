@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/e2e/check.h"
@@ -30,7 +31,7 @@ struct stranger {
     pthread_t thread;
 };
 
-/* Reads a head, and as much of a body as is there by then. */
+/* Reads a head, and as much of a body as is there by then; of a feed, one event. */
 static bool request_read(int fd)
 {
     char bytes[8192];
@@ -41,7 +42,7 @@ static bool request_read(int fd)
             return false;
         len += (size_t)got;
         bytes[len] = '\0';
-        if (strstr(bytes, "\r\n\r\n"))
+        if (strstr(bytes, "\r\n\r\n") || strstr(bytes, "\n\n"))
             return true;
     }
     return true;
@@ -92,11 +93,26 @@ static void stranger_start(struct stranger *stranger)
     pthread_create(&stranger->thread, NULL, stranger_run, stranger);
 }
 
+/* The same on a unix socket, of which `url` is the path. */
+static void stranger_start_feed(struct stranger *stranger)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(stranger->url, sizeof(stranger->url), "/tmp/fanfare-e2e-stranger-%d", (int)getpid());
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", stranger->url);
+    stranger->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(bind(stranger->listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+                listen(stranger->listener, 16) == 0,
+            "no feed");
+    pthread_create(&stranger->thread, NULL, stranger_run, stranger);
+}
+
 static void stranger_stop(struct stranger *stranger)
 {
     shutdown(stranger->listener, SHUT_RDWR); /* wakes accept */
     pthread_join(stranger->thread, NULL);
     close(stranger->listener);
+    if (stranger->url[0] == '/')
+        unlink(stranger->url);
 }
 
 static void expect_one_line(const struct outcome *outcome, const char *names)
@@ -244,6 +260,33 @@ static void case_pub_is_told_the_address(void)
     EXPECT_INT(stranger.served, 1);
 }
 
+/* Answers to what was not asked, and one that never ends, are no reason to wait or to try again. */
+static void case_feed(void)
+{
+    static const char *const answers[] = {"ack: 2\nid: x\n\n", "ack: 1\nid: x\n\nack: 2\n\n",
+                                          "ack: 18446744073709551617\n\n", "ack: -1\n\n"};
+    struct outcome outcome;
+    char block[4096];
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        struct stranger stranger = {.answers = {answers[i]}};
+        stranger_start_feed(&stranger);
+        program_run((const char *[]){"pub", "--feed", stranger.url, "x", NULL}, "a line\n",
+                    &outcome);
+        EXPECT_INT(outcome.status, 1);
+        EXPECT(strstr(outcome.err, "answers what was not asked"), "%s", outcome.err);
+        stranger_stop(&stranger);
+        EXPECT_INT(stranger.served, 1);
+    }
+    memset(block, 'x', sizeof(block) - 1);
+    block[sizeof(block) - 1] = '\0';
+    struct stranger endless = {.answers = {"id: "}, .endless = block};
+    stranger_start_feed(&endless);
+    program_run((const char *[]){"pub", "--feed", endless.url, "x", NULL}, "a line\n", &outcome);
+    EXPECT(outcome.status == 1 && strstr(outcome.err, "answers what was not asked"), "%d %s",
+           outcome.status, outcome.err);
+    stranger_stop(&endless);
+}
+
 static void case_nobody(void)
 {
     struct outcome outcome;
@@ -264,6 +307,7 @@ int main(int argc, char **argv)
     check_case("pub_is_told_the_address", case_pub_is_told_the_address);
     check_case("no_ids", case_no_ids);
     check_case("endless", case_endless);
+    check_case("feed", case_feed);
     check_case("terminal", case_terminal);
     check_case("nobody", case_nobody);
     return check_end();
