@@ -15,7 +15,7 @@ int inbox_init(struct inbox *inbox, uint32_t slots)
     inbox->mask = slots - 1;
     atomic_init(&inbox->taken, 1); /* sequences start at 1 */
     atomic_init(&inbox->parked, false);
-    atomic_init(&inbox->messages, NULL);
+    mailbox_init(&inbox->messages);
     return 0;
 }
 
@@ -47,27 +47,12 @@ unsigned inbox_take(struct inbox *inbox, struct frame **frames, unsigned max)
 
 void inbox_post(struct inbox *inbox, struct message *message)
 {
-    message->next = atomic_load_explicit(&inbox->messages, memory_order_relaxed);
-    /* Release: pairs with the acquire in inbox_take_messages. No ABA: nodes are only taken all at
-     * once. */
-    while (!atomic_compare_exchange_weak_explicit(&inbox->messages, &message->next, message,
-                                                  memory_order_release, memory_order_relaxed))
-        ;
+    (void)mailbox_post(&inbox->messages, message); /* who wakes is decided by `parked` */
 }
 
 struct message *inbox_take_messages(struct inbox *inbox)
 {
-    if (!atomic_load_explicit(&inbox->messages, memory_order_relaxed))
-        return NULL;
-    struct message *newest = atomic_exchange_explicit(&inbox->messages, NULL, memory_order_acquire);
-    struct message *oldest = NULL;
-    while (newest) {
-        struct message *next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    return oldest;
+    return mailbox_take(&inbox->messages);
 }
 
 bool inbox_park(struct inbox *inbox)
@@ -80,7 +65,7 @@ bool inbox_park(struct inbox *inbox)
         return true;
     uint64_t position = inbox_position(inbox);
     if (!atomic_load_explicit(&inbox->slots[position & inbox->mask], memory_order_relaxed) &&
-        !atomic_load_explicit(&inbox->messages, memory_order_relaxed))
+        mailbox_is_empty(&inbox->messages))
         return true;
     inbox_unpark(inbox);
     return false;

@@ -21,21 +21,17 @@
 #include <stdbool.h>
 
 #include "engine/base/base.h"
+#include "engine/base/mailbox.h"
 #include "engine/frame.h"
 
 enum message_kind { MESSAGE_HANDOFF, MESSAGE_ORDER };
-
-struct message {
-    struct message *next;
-    enum message_kind kind;
-};
 
 struct inbox {
     /* Written by the worker, read by every publisher. */
     alignas(64) _Atomic uint64_t taken;
     /* Written by the worker and by whoever wakes it. */
     alignas(64) _Atomic bool parked;
-    _Atomic(struct message *) messages;
+    struct mailbox messages;
     /* Constant after init. */
     alignas(64) _Atomic(struct frame *) *slots;
     uint32_t mask;
