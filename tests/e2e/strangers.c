@@ -163,6 +163,23 @@ static void case_redirects_refused(void)
     }
 }
 
+/* `retry: 0` and a stream that ends at once are thousands of connections a second without a floor:
+ * three waits of 250 ms lie between four streams. */
+static void case_retry_0(void)
+{
+    struct outcome outcome;
+    const char *nothing = STREAM "retry: 0\n\n";
+    struct stranger stranger = {.answers = {nothing, nothing, nothing, STREAM "data: at last\n\n"}};
+    stranger_start(&stranger);
+    int64_t start = check_now_ms();
+    RUN(&outcome, "sub", "--raw", "--limit", "1", "--url", stranger.url, "x");
+    EXPECT_TEXT(outcome.out, "at last\n");
+    EXPECT(check_now_ms() - start >= 750, "it came back after %lld ms",
+           (long long)(check_now_ms() - start));
+    stranger_stop(&stranger);
+    EXPECT_INT(stranger.served, 4);
+}
+
 static void case_no_ids(void)
 {
     static const char *const bodies[] = {
@@ -305,6 +322,7 @@ int main(int argc, char **argv)
     check_case("redirects", case_redirects);
     check_case("redirects_refused", case_redirects_refused);
     check_case("pub_is_told_the_address", case_pub_is_told_the_address);
+    check_case("retry_0", case_retry_0);
     check_case("no_ids", case_no_ids);
     check_case("endless", case_endless);
     check_case("feed", case_feed);
