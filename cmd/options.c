@@ -5,6 +5,9 @@
  */
 #include "cmd/options.h"
 
+#include <ctype.h>
+#include <unistd.h>
+
 #include "engine/base/machine.h"
 
 const struct command *const commands[COMMAND_COUNT] = {&command_serve, &command_pub, &command_sub};
@@ -34,6 +37,25 @@ static int feed_fits(const struct serve_settings *settings, struct parse *parse)
     return 0;
 }
 
+/* The default listener is for this machine alone, but a page of any name that a stranger points to
+ * 127.0.0.1 would be one of its own pages for a browser. Who names a listener may have a proxy
+ * there, and most of them pass the visitor's Host on. */
+static void hosts_choose(struct serve_settings *settings, const struct parse *parse)
+{
+    static char machine[256];
+    struct server_options *server = &settings->server;
+    if (parse_was_given(parse, "listen") || server->host_count > 0)
+        return;
+    server->host[server->host_count++] = "localhost";
+    server->host[server->host_count++] = "127.0.0.1";
+    server->host[server->host_count++] = "[::1]";
+    bool known = gethostname(machine, sizeof(machine) - 1) == 0 && machine[0] != '\0';
+    for (const char *at = machine; *at != '\0' && known; at++)
+        known = isalnum((unsigned char)*at) || strchr("-._", *at);
+    if (known)
+        server->host[server->host_count++] = machine;
+}
+
 int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
 {
     struct machine machine;
@@ -46,6 +68,7 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
     if (settings->memory_usual)
         settings->hub.memory_max = machine_memory_share(&machine);
     settings->hub.descriptors_kept = settings->server.connections_max;
+    hosts_choose(settings, parse);
     settings->server.peer_timeout_ms = settings->hub.write_timeout_ms;
     uint32_t workers = settings->hub.workers;
     settings->hub.worker_subscribers = (settings->server.subscribers_max + workers - 1) / workers;

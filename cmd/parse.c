@@ -142,6 +142,10 @@ static int read_flag(struct parse *parse, char **arguments, int count, int *at)
     const struct option *option = &parse->command->options[index];
     char where[80];
     snprintf(where, sizeof(where), "--%s", option->name);
+    /* Where no operand can stand, the word behind it is its own. */
+    bool alone = *at + 1 == count || arguments[*at + 1][0] == '-';
+    if (option->type == VALUE_FLAG && !text && parse->command->operands_max == 0 && !alone)
+        text = arguments[++*at];
     if (option->type == VALUE_FLAG)
         return take(parse, index, text ? text : "yes", SOURCE_FLAG, 0, where);
     if (!text && *at + 1 < count)

@@ -94,9 +94,10 @@ void reload_run(struct reload *reload)
     struct report report = {.log_refused = !reopened};
     (void)reload_compare(reload->parse, &reading->parse, report_change, &report);
     report_room(reload, &reading->settings);
-    r = server_reload(reload->server, &reading->settings.server);
+    char error[512];
+    r = server_reload(reload->server, &reading->settings.server, error, sizeof(error));
     if (r < 0) {
-        log_error("SIGHUP: %s; every option stays as it was", strerror(-r));
+        log_error("SIGHUP: %s; every option stays as it was", error);
         reading_free(reading);
         return;
     }

@@ -175,6 +175,11 @@ static void serve_until_signal(struct hub *hub, struct server *server, struct re
 
 int serve_run(const struct parse *parse, struct serve_settings *settings)
 {
+    char error[512] = "";
+    if (server_options_check(&settings->server, NULL, error, sizeof(error))) {
+        log_complain(NAME, "%s", error);
+        return EXIT_USAGE;
+    }
     if (settings->check) {
         serve_settings_print(parse);
         return EXIT_DONE;
@@ -195,7 +200,6 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
         return EXIT_USAGE;
     struct hub *hub = NULL;
     struct server *server = NULL;
-    char error[512] = "";
     int status = EXIT_USAGE;
     r = hub_new(&settings->hub, &hub);
     if (r < 0) {

@@ -121,9 +121,6 @@
 #define CONNECTIONS_DEFAULT 10000
 /* What the engine was sized for; the machine's limits are usually lower. More: 503. */
 #define SUBSCRIBERS_DEFAULT 1000000
-/* The configured Access-Control-Allow-Origin: one URL's origin. Longer: the server does not start.
- */
-#define ORIGIN_BYTES_MAX 1024
 /* Accepts per wake of a listener, so that a connection storm does not starve the clients. */
 #define ACCEPT_BATCH 64
 /* Answers a feed may leave unread before it is no longer read from. */

@@ -7,8 +7,8 @@
 
 #include "net/http/answer.h"
 
-/* Bytes enough for all further lines: a configured origin is at most 1,024 bytes long. */
-#define LINES_ROOM 2048
+/* Bytes enough for all further lines: an origin, and the headers of a preflight. */
+#define LINES_ROOM (3 * POLICY_BYTES_MAX + 1024)
 
 struct lines {
     char *at;
@@ -27,49 +27,65 @@ __attribute__((format(printf, 2, 3))) static void add_line(struct lines *lines, 
         lines->len += (size_t)len;
 }
 
-static const char *allowed_origin(const struct client *client)
+static const struct policy *policy_of(const struct client *client)
 {
-    if (!client->head_done || client->parser.request.origin.len == 0)
-        return NULL;
-    return service_of(&client->connection)->limits.options.allow_origin;
+    return service_of(&client->connection)->limits.policy;
 }
 
-static void add_origin(struct lines *lines, const struct client *client)
+static struct text allowed_origin(const struct client *client)
 {
-    const char *origin = allowed_origin(client);
-    if (!origin)
-        return;
-    add_line(lines, "Access-Control-Allow-Origin: %s\r\n", origin);
-    if (strcmp(origin, "*") != 0)
+    if (!client->head_done)
+        return TEXT("");
+    return policy_allowed_origin(policy_of(client),
+                                 client_text(client, client->parser.request.origin));
+}
+
+/* Whether a page of the request's origin may see the answer. */
+static bool add_origin(struct lines *lines, const struct client *client)
+{
+    const struct policy *policy = policy_of(client);
+    struct text origin = allowed_origin(client);
+    if (policy_varies(policy))
         add_line(lines, "Vary: Origin\r\n");
+    if (origin.len == 0)
+        return false;
+    add_line(lines, "Access-Control-Allow-Origin: %.*s\r\n", (int)origin.len, origin.at);
+    if (policy_allows_credentials(policy))
+        add_line(lines, "Access-Control-Allow-Credentials: true\r\n");
+    return true;
+}
+
+static void add_preflight(struct lines *lines, const struct client *client, const char *methods)
+{
+    struct text asked = client_text(client, client->parser.request.access_control_request_headers);
+    struct text headers = policy_allowed_headers(policy_of(client), asked);
+    add_line(lines,
+             "Access-Control-Allow-Methods: %s\r\n"
+             "Access-Control-Allow-Headers: %.*s\r\n"
+             "Access-Control-Max-Age: 86400\r\n",
+             methods, (int)headers.len, headers.at);
 }
 
 struct text answer_stream_lines(const struct client *client, char *room, size_t size)
 {
     struct lines lines = {.at = room, .size = size};
     struct text date = http_date_line(time(NULL));
-    size_t before = lines.len = date.len < size ? date.len : 0;
+    lines.len = date.len < size ? date.len : 0;
     memcpy(room, date.at, lines.len);
-    add_origin(&lines, client);
-    if (lines.len > before)
+    if (add_origin(&lines, client))
         add_line(&lines, "Access-Control-Expose-Headers: Fanfare-Resume\r\n");
     return (struct text){room, lines.len};
 }
 
 static void add_lines(struct lines *lines, const struct client *client, const struct answer *answer)
 {
-    add_origin(lines, client);
+    bool shown = add_origin(lines, client);
     if (answer->allow)
         add_line(lines, "Allow: %s\r\n", answer->allow);
     if (answer->status == 503)
         add_line(lines, "Retry-After: %d\r\n", RETRY_AFTER_S);
-    if (answer->preflight && allowed_origin(client))
-        add_line(lines,
-                 "Access-Control-Allow-Methods: %s\r\n"
-                 "Access-Control-Allow-Headers: Authorization, Cache-Control, Content-Type, "
-                 "Last-Event-ID\r\n"
-                 "Access-Control-Max-Age: 86400\r\n",
-                 answer->allow ? answer->allow : "");
+    if (answer->preflight && shown)
+        add_preflight(lines, client, answer->allow ? answer->allow : "");
     /* All that we answer is of this moment. */
     add_line(lines, "Cache-Control: no-store\r\n");
 }

@@ -26,6 +26,8 @@ enum handler_result answer_send(struct client *client, const struct answer *answ
 enum handler_result answer_error(struct client *client, int status, const char *sentence);
 void answer_continue(struct client *client);
 
+/* Bytes enough for the lines of a stream's head, whatever the origin. */
+#define STREAM_LINES_ROOM (POLICY_BYTES_MAX + 512)
 /* The Date and CORS lines of an answer to this request, for a stream's head. */
 struct text answer_stream_lines(const struct client *client, char *room, size_t size);
 

@@ -9,6 +9,7 @@
 #include "net/exchange.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "net/answer.h"
 #include "net/client.h"
@@ -167,6 +168,39 @@ static enum handler_result on_request(struct client *client)
     return answer_error(client, route->status, route->sentence);
 }
 
+/* A socket file's directory decides who comes, and a proxy that uses one passes any Host on. */
+static bool comes_over_unix(const struct client *client)
+{
+    int domain = 0;
+    socklen_t len = sizeof(domain);
+    return getsockopt(client->connection.fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+           domain == AF_UNIX;
+}
+
+/* Whether the policy lets the request in; else it was answered. */
+static bool is_let_in(struct client *client)
+{
+    const struct policy *policy = service_of(&client->connection)->limits.policy;
+    const struct http_request *request = &client->parser.request;
+    struct net_stats *stats = &client->connection.loop->stats;
+    struct provenance from = {.host = client_text(client, request->host),
+                              .origin = client_text(client, request->origin),
+                              .fetch_site = client_text(client, request->fetch_site)};
+    if (!policy_serves(policy, from.host) && !comes_over_unix(client)) {
+        net_count(&stats->requests_refused_host);
+        refuse(client, 421, "this Host is not served here; --host NAME adds one");
+        return false;
+    }
+    if (request->method == METHOD_POST && client->route->kind == ROUTE_FOUND &&
+        !policy_may_publish(policy, &from)) {
+        net_count(&stats->publishes_refused_origin);
+        refuse(client, 403,
+               "pages of this origin may not publish here; --allow-origin ORIGIN lets them");
+        return false;
+    }
+    return true;
+}
+
 /* Whether this request's handler acts as soon as the head is complete. */
 static bool acts_on_head(const struct client *client)
 {
@@ -198,6 +232,8 @@ static bool on_head(struct client *client)
     client->head_done = true;
     net_count(&client->connection.loop->stats.requests);
     client_match(client);
+    if (!is_let_in(client))
+        return false;
     if (acts_on_head(client)) {
         client->request_done = true;
         client->close_after |= has_body;

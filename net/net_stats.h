@@ -31,6 +31,9 @@
     X(subscribers_refused_memory, counter, "Subscribe requests refused: memory-max is reached")    \
     X(requests_refused_memory, counter,                                                            \
       "Requests refused: a large body, and memory-max is reached")                                 \
+    X(requests_refused_host, counter, "Requests refused: a Host that is not served")               \
+    X(publishes_refused_origin, counter,                                                           \
+      "Publishes refused: a page of an origin that is not allowed")                                \
     X(publishes_waiting, gauge, "Publishers that wait for room, feeds included")                   \
     X(publishes_waited, counter, "Times a publisher had to wait for room")                         \
     X(publishes_refused_busy, counter, "HTTP publishes refused: no room within the publish wait")  \

@@ -77,19 +77,19 @@ int server_new(struct hub *hub, const struct server_parts *parts,
                const struct server_options *options, struct server **ret_server, char *error,
                size_t error_size)
 {
-    const char *fault = server_options_fault(options);
-    if (fault) {
-        snprintf(error, error_size, "cannot start the server: %s", fault);
-        return -EINVAL;
-    }
+    struct policy *policy = NULL;
+    int r = server_options_check(options, &policy, error, error_size);
+    if (r)
+        return r;
     struct server *server = calloc(1, sizeof(*server));
     if (!server) {
+        policy_unref(policy);
         snprintf(error, error_size, "cannot start the server: out of memory");
         return -ENOMEM;
     }
     server->options = *options;
-    server_state_init(&server->state, hub, parts, options);
-    int r = open_listeners(server, error, error_size);
+    server_state_init(&server->state, hub, parts, options, policy);
+    r = open_listeners(server, error, error_size);
     tune_listeners(server, options);
     if (!r)
         r = make_acceptors(server, error, error_size);
@@ -127,13 +127,16 @@ static void wake_all(struct server *server)
         acceptor_wake(server->acceptors[i]);
 }
 
-int server_reload(struct server *server, const struct server_options *options)
+int server_reload(struct server *server, const struct server_options *options, char *error,
+                  size_t error_size)
 {
     struct server_options changed = server->options;
+    struct policy *policy = NULL;
     server_options_change(&changed, options);
-    if (server_options_fault(&changed))
-        return -EINVAL;
-    server_state_limit(&server->state, &changed);
+    int r = server_options_check(&changed, &policy, error, error_size);
+    if (r)
+        return r;
+    server_state_limit(&server->state, &changed, policy);
     tune_listeners(server, &changed);
     wake_all(server);
     return 0;

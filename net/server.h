@@ -30,16 +30,17 @@ const char *server_address(const struct server *server, unsigned index);
 
 /*
  * What can change while the server runs, and how it does: connections_max, subscribers_max (as far
- * as the hub's workers have room), allow_origin, feed_uid, feed_gid, peer_timeout_ms and
- * send_buffer for what comes from now on;
- * body_max, head_bytes_max and target_bytes_max from a connection's next request or event on; the
- * timeouts and publish_wait_ms at once, for who waits already as if it began now. Nobody is closed
- * for it. listen, listen_mode, feed, feed_mode and acceptors cannot change and are not looked at.
+ * as the hub's workers have room), feed_uid, feed_gid, peer_timeout_ms, send_buffer and what is
+ * said about origins, headers and hosts for what comes from now on; body_max, head_bytes_max and
+ * target_bytes_max from a connection's next request or event on; the timeouts and publish_wait_ms
+ * at once, for who waits already as if it began now. Nobody is closed for it. listen, listen_mode,
+ * feed, feed_mode and acceptors cannot change and are not looked at.
  *
- * -EINVAL: a value is out of its range, and nothing has changed. The texts are copied. Any thread,
- * from server_new to server_stop.
+ * A negative errno, with one sentence: a value is wrong, and nothing has changed. The texts are
+ * copied. Any thread, from server_new to server_stop.
  */
-MUST_USE int server_reload(struct server *server, const struct server_options *options);
+MUST_USE int server_reload(struct server *server, const struct server_options *options, char *error,
+                           size_t error_size);
 
 /* What all acceptors have done so far, summed. Any thread, from server_new to server_free. */
 void server_totals(const struct server *server, struct net_totals *ret_totals);

@@ -2,6 +2,7 @@
 /* Defaults and ranges of what a server is told: see server_options.h. */
 #include "net/server_options.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "engine/base/machine.h"
@@ -30,7 +31,7 @@ void server_options_default(struct server_options *options)
     };
 }
 
-const char *server_options_fault(const struct server_options *options)
+static const char *range_fault(const struct server_options *options)
 {
     const char *fault = NULL;
     if (options->listen_count > LISTEN_MAX)
@@ -44,10 +45,32 @@ const char *server_options_fault(const struct server_options *options)
     else if (options->head_bytes_max > HEAD_BYTES_MAX ||
              options->target_bytes_max > TARGET_BYTES_MAX)
         fault = "the largest head is above 16 KiB or the largest target above 8 KiB";
-    else if (options->allow_origin && (strpbrk(options->allow_origin, "\r\n") ||
-                                       strlen(options->allow_origin) > ORIGIN_BYTES_MAX))
-        fault = "the allowed origin is longer than 1,024 bytes or has a line end";
     return fault;
+}
+
+int server_options_check(const struct server_options *options, struct policy **ret_policy,
+                         char *error, size_t error_size)
+{
+    const char *fault = range_fault(options);
+    if (fault) {
+        snprintf(error, error_size, "cannot start the server: %s", fault);
+        return -EINVAL;
+    }
+    struct policy_options said = {.origins = options->allow_origin,
+                                  .origin_count = options->allow_origin_count,
+                                  .credentials = options->allow_credentials,
+                                  .headers = options->allow_headers,
+                                  .hosts = options->host,
+                                  .host_count = options->host_count};
+    struct policy *policy = NULL;
+    int r = policy_new(&said, &policy, error, error_size);
+    if (r == -ENOMEM)
+        snprintf(error, error_size, "out of memory");
+    if (r == 0 && ret_policy)
+        *ret_policy = policy;
+    else
+        policy_unref(policy);
+    return r;
 }
 
 void server_options_change(struct server_options *options, const struct server_options *other)
@@ -65,5 +88,10 @@ void server_options_change(struct server_options *options, const struct server_o
     options->publish_wait_ms = other->publish_wait_ms;
     options->peer_timeout_ms = other->peer_timeout_ms;
     options->send_buffer = other->send_buffer;
-    options->allow_origin = other->allow_origin;
+    memcpy(options->allow_origin, other->allow_origin, sizeof(options->allow_origin));
+    options->allow_origin_count = other->allow_origin_count;
+    options->allow_credentials = other->allow_credentials;
+    options->allow_headers = other->allow_headers;
+    memcpy(options->host, other->host, sizeof(options->host));
+    options->host_count = other->host_count;
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "engine/limits.h"
+#include "net/access/policy.h"
 
 #define LISTEN_MAX 16 /* addresses of one server; picked by hand */
 
@@ -34,11 +35,19 @@ struct server_options {
     uint32_t peer_timeout_ms; /* a TCP client that acknowledges nothing for so long is gone; 0: when
                                  the kernel says so */
     uint32_t send_buffer;     /* SO_SNDBUF of a connection; 0: the kernel's own */
-    const char *allow_origin; /* Access-Control-Allow-Origin; NULL: no CORS headers; borrowed */
+    /* Whose pages may read and publish, and which Host is served; borrowed; see access/policy.h. */
+    const char *allow_origin[POLICY_ENTRIES_MAX]; /* "https://app.example", or "*" */
+    unsigned allow_origin_count;
+    bool allow_credentials;
+    const char *allow_headers; /* words with commas or spaces between; NULL: the usual ones */
+    const char *host[POLICY_ENTRIES_MAX]; /* NAME, NAME:PORT, or "*"; none: any */
+    unsigned host_count;
 };
 
 void server_options_default(struct server_options *options);
-/* NULL, or one sentence's end that says which value is out of its range. */
-const char *server_options_fault(const struct server_options *options);
+/* 0, or -ENOMEM or -EINVAL with one sentence that says what is wrong. `ret_policy` is what the
+ * options say about pages and hosts; NULL: nobody wants to have it. */
+MUST_USE int server_options_check(const struct server_options *options, struct policy **ret_policy,
+                                  char *error, size_t error_size);
 /* Takes over what may change while a server runs. */
 void server_options_change(struct server_options *options, const struct server_options *other);

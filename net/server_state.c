@@ -5,25 +5,28 @@
 #include "engine/base/clock.h"
 
 void server_state_init(struct server_state *state, struct hub *hub,
-                       const struct server_parts *parts, const struct server_options *options)
+                       const struct server_parts *parts, const struct server_options *options,
+                       struct policy *policy)
 {
     state->started_ns = clock_ns();
     state->hub = hub;
     state->parts = parts;
     pthread_mutex_init(&state->lock, NULL);
     pthread_cond_init(&state->reached, NULL);
-    server_state_limit(state, options);
+    server_state_limit(state, options, policy);
 }
 
 void server_state_deinit(struct server_state *state)
 {
     pthread_cond_destroy(&state->reached);
     pthread_mutex_destroy(&state->lock);
+    state->limits.policy = policy_unref(state->limits.policy);
 }
 
 /* --- limits -------------------------------------------------------------------------------- */
 
-void server_state_limit(struct server_state *state, const struct server_options *options)
+void server_state_limit(struct server_state *state, const struct server_options *options,
+                        struct policy *policy)
 {
     int64_t ms[DEADLINE_KINDS] = {
         [DEADLINE_IDLE] = options->keep_alive_timeout_ms,
@@ -38,21 +41,19 @@ void server_state_limit(struct server_state *state, const struct server_options 
     for (unsigned i = 0; i < DEADLINE_KINDS; i++)
         limits->deadline_ns[i] = ms[i] * 1000000;
     limits->options = *options;
-    if (options->allow_origin) {
-        snprintf(limits->origin, sizeof(limits->origin), "%s", options->allow_origin);
-        limits->options.allow_origin = limits->origin;
-    }
+    policy_unref(limits->policy);
+    limits->policy = policy;
     pthread_mutex_unlock(&state->lock);
     atomic_fetch_add_explicit(&state->reloads, 1, memory_order_release);
 }
 
-void server_state_limits(struct server_state *state, struct server_limits *ret_limits)
+void server_state_limits(struct server_state *state, struct server_limits *limits)
 {
+    policy_unref(limits->policy);
     pthread_mutex_lock(&state->lock);
-    *ret_limits = state->limits;
+    *limits = state->limits;
+    policy_ref(limits->policy);
     pthread_mutex_unlock(&state->lock);
-    if (ret_limits->options.allow_origin)
-        ret_limits->options.allow_origin = ret_limits->origin;
 }
 
 /* --- phases -------------------------------------------------------------------------------- */

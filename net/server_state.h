@@ -30,9 +30,9 @@ enum server_phase {
 
 /* The options that server_reload changes, and what follows from them. */
 struct server_limits {
-    struct server_options options; /* allow_origin is NULL or `origin` */
+    struct server_options options; /* whose texts may be gone: what is made of them is `policy` */
     int64_t deadline_ns[DEADLINE_KINDS];
-    char origin[ORIGIN_BYTES_MAX + 1];
+    struct policy *policy; /* a reference of ours */
 };
 
 struct server_state {
@@ -63,16 +63,20 @@ static inline struct listener_tuning server_tuning(const struct server_options *
     return (struct listener_tuning){options->peer_timeout_ms, options->send_buffer};
 }
 
+/* Takes the policy over. */
 void server_state_init(struct server_state *state, struct hub *hub,
-                       const struct server_parts *parts, const struct server_options *options);
+                       const struct server_parts *parts, const struct server_options *options,
+                       struct policy *policy);
 /* The listeners are closed. */
 void server_state_deinit(struct server_state *state);
 
-/* Other limits from now on; acceptors look when they are woken. `options` were checked. Any thread.
+/* Other limits from now on; acceptors look when they are woken. `options` were checked;
+ * takes the policy over. Any thread.
  * */
-void server_state_limit(struct server_state *state, const struct server_options *options);
-/* A copy of the limits that hold now. Any thread. */
-void server_state_limits(struct server_state *state, struct server_limits *ret_limits);
+void server_state_limit(struct server_state *state, const struct server_options *options,
+                        struct policy *policy);
+/* Takes over the limits that hold now, with a reference to the policy. Any thread. */
+void server_state_limits(struct server_state *state, struct server_limits *limits);
 
 /* One more acceptor has got so far: `count` is state->accepted or state->taken. */
 void server_state_reach(struct server_state *state, unsigned *count);

@@ -27,6 +27,7 @@ int service_init(struct service *service, struct server_state *server)
 void service_deinit(struct service *service)
 {
     waiters_deinit(&service->waiters);
+    service->limits.policy = policy_unref(service->limits.policy);
     loop_deinit(&service->loop);
 }
 

@@ -30,7 +30,7 @@ static enum handler_result on_head(struct client *client)
         net_count(&service->loop.stats.subscribers_refused);
         return answer_error(client, 503, "the server has as many subscribers as it may");
     }
-    char room[1280];
+    char room[STREAM_LINES_ROOM];
     struct text given = client_text(client, request->last_event_id);
     struct subscribe_request subscribe = {
         .fd = connection->fd,

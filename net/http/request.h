@@ -33,6 +33,7 @@ struct http_request {
     struct http_span content_type;
     struct http_span last_event_id;
     struct http_span origin;
+    struct http_span fetch_site;
     struct http_span access_control_request_method;
     struct http_span access_control_request_headers;
     struct http_span accept; /* of a list field that comes twice, the first one */

@@ -221,7 +221,7 @@ static void case_net_options(void)
     client_open_feed(&feed, &server);
     stream_open(&stream, &server, "/events/n", NULL);
     stream_await_id(&stream);
-    EXPECT_INT(post(&kept, 3000, "Origin: http://a\r\n", head), 200);
+    EXPECT_INT(post(&kept, 3000, "Origin: http://a\r\nSec-Fetch-Site: same-origin\r\n", head), 200);
     EXPECT(!head_field(head, "access-control-allow-origin"), "%s", head);
     EXPECT_INT(post(&idle, 3000, NULL, NULL), 200);
     client_open(&waiting, &server);

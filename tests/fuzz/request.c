@@ -175,6 +175,7 @@ static void record_head(struct record *record, const struct http_request *reques
                                       request->content_type,
                                       request->last_event_id,
                                       request->origin,
+                                      request->fetch_site,
                                       request->access_control_request_method,
                                       request->access_control_request_headers,
                                       request->accept,

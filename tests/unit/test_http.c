@@ -61,6 +61,7 @@ static void note_head(struct transcript *transcript, const char *buffer,
     note_span(transcript, "type", buffer, request->content_type);
     note_span(transcript, "last", buffer, request->last_event_id);
     note_span(transcript, "origin", buffer, request->origin);
+    note_span(transcript, "site", buffer, request->fetch_site);
     note_span(transcript, "acrm", buffer, request->access_control_request_method);
     note_span(transcript, "acrh", buffer, request->access_control_request_headers);
     note_span(transcript, "accept", buffer, request->accept);

@@ -2,6 +2,8 @@
 /*
  * Options: values and their ranges, the three sources and their precedence, the sentences for what
  * is wrong, and --help. Environment and files are real; each test sets what it needs.
+ *
+ * Length: one table and its reader, with all that can be said wrongly.
  */
 #include <criterion/criterion.h>
 #include <unistd.h>
@@ -78,7 +80,7 @@ Test(options, defaults)
     cr_expect_eq(settings.server.target_bytes_max, TARGET_BYTES_MAX);
     cr_expect_eq(settings.server.head_timeout_ms, 10000);
     cr_expect_eq(settings.server.body_timeout_ms, 30000);
-    cr_expect_null(settings.server.allow_origin);
+    cr_expect_eq(settings.server.allow_origin_count, 0);
     cr_expect_not(settings.check);
     uint64_t room = (uint64_t)settings.hub.worker_subscribers * settings.hub.workers;
     cr_expect_geq(room, settings.server.subscribers_max);
@@ -172,7 +174,8 @@ Test(options, compare_keeps_what_needs_a_restart)
     cr_expect_eq(settings.hub.workers, 3);
     cr_expect_eq(settings.server.listen_count, 1);
     cr_expect_null(settings.feed);
-    cr_expect_str_eq(settings.server.allow_origin, "*");
+    cr_expect_eq(settings.server.allow_origin_count, 1);
+    cr_expect_str_eq(settings.server.allow_origin[0], "*");
     /* And so they differ again next time. */
     differences[0] = '\0';
     struct parse running = parse;
@@ -489,4 +492,38 @@ Test(options, pub_operands_and_letters)
     parse_free(&parse);
     cr_assert_eq(parse_run(&parse, &command_pub, 0, arguments, &pub), PARSE_FAULT);
     expect_fault("an argument is missing; usage: fanfare pub [OPTION]... CHANNEL [DATA]");
+}
+
+Test(options, a_yes_or_no_stands_alone_or_with_its_word)
+{
+    cr_assert_eq(READ("--allow-credentials", "--workers", "2"), 0, "%s", parse.error);
+    cr_expect(settings.server.allow_credentials);
+    parse_free(&parse);
+    cr_assert_eq(READ("--allow-credentials", "yes", "--check", "no"), 0, "%s", parse.error);
+    cr_expect(settings.server.allow_credentials);
+    cr_expect_not(settings.check);
+    parse_free(&parse);
+    cr_expect_eq(READ("--allow-credentials", "maybe"), PARSE_FAULT);
+    cr_expect(strstr(parse.error, "yes or no"), "%s", parse.error);
+    parse_free(&parse);
+}
+
+/* The listener that nobody named is for this machine: under other names it is not served. */
+Test(options, the_default_listener_serves_this_machines_names)
+{
+    cr_assert_eq(READ("--workers", "1"), 0, "%s", parse.error);
+    cr_assert_eq(serve_settings_finish(&settings, &parse), 0, "%s", parse.error);
+    cr_assert(settings.server.host_count >= 3);
+    cr_expect_str_eq(settings.server.host[0], "localhost");
+    cr_expect_str_eq(settings.server.host[1], "127.0.0.1");
+    cr_expect_str_eq(settings.server.host[2], "[::1]");
+    parse_free(&parse);
+    cr_assert_eq(READ("--listen", "127.0.0.1:8080"), 0, "%s", parse.error);
+    cr_assert_eq(serve_settings_finish(&settings, &parse), 0, "%s", parse.error);
+    cr_expect_eq(settings.server.host_count, 0, "a named listener serves any");
+    parse_free(&parse);
+    cr_assert_eq(READ("--host", "a", "--host", "b"), 0, "%s", parse.error);
+    cr_assert_eq(serve_settings_finish(&settings, &parse), 0, "%s", parse.error);
+    cr_expect_eq(settings.server.host_count, 2);
+    parse_free(&parse);
 }
