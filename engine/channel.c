@@ -44,6 +44,15 @@ struct channel *channels_find(const struct channels *channels, uint64_t hash, st
     return channel;
 }
 
+bool channels_wait(const struct channels *channels, uint64_t hash)
+{
+    uint64_t *value = map_find(&channels->map, hash);
+    struct channel *channel = value ? (struct channel *)(uintptr_t)*value : NULL;
+    while (channel && channel->member_count == channel->behind_count)
+        channel = channel->same_hash;
+    return channel;
+}
+
 static uint64_t dropped_through(const struct channels *channels, uint64_t hash)
 {
     const struct dropped *dropped =

@@ -34,6 +34,8 @@ struct channel {
     uint64_t visited;
     int64_t trimmed_ns; /* the turn in which a hand-off had its limits applied */
     uint64_t swept;
+    uint32_t held_ms; /* for how long a crowd has held it lately, while others waited: see lag.c */
+    uint32_t held_at_ms; /* when that was counted */
     struct channel *next_dirty;
     struct channel *next_finishing;
     struct channel *newer, *older; /* by latest publish; only while history is not empty */
@@ -68,6 +70,8 @@ void channels_init(struct channels *channels, const struct hash_key *key);
 void channels_deinit(struct channels *channels);
 
 struct channel *channels_find(const struct channels *channels, uint64_t hash, struct text name);
+/* Whether a channel of that hash has a member that has everything. */
+bool channels_wait(const struct channels *channels, uint64_t hash);
 /* A new record, behind everything that a dropped one of that hash had evicted; NULL: out of memory.
  */
 struct channel *channels_make(struct channels *channels, uint64_t hash, struct text name);

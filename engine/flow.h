@@ -21,6 +21,7 @@
 #include <stdbool.h>
 
 #include "engine/frame.h"
+#include "engine/inquiry.h"
 #include "engine/limits.h"
 #include "engine/waiter.h"
 
@@ -31,6 +32,7 @@ struct flow {
     _Atomic uint64_t frame_bytes; /* of published frames that are alive */
     _Atomic uint64_t other_bytes; /* subscribers and connections */
     _Atomic uint64_t memory_max;
+    struct inquiries inquiries;
     _Atomic unsigned armed; /* waiters armed: the hint that saves a lock per sweep */
     pthread_mutex_t lock;   /* of the list of waiters */
     struct hub_waiter *waiters;

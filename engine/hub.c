@@ -55,6 +55,7 @@ void hub_options_default(struct hub_options *options)
         .write_timeout_ms = 300000,
         .slow_after_ms = 1000,
         .slow_rate = 1u << 20,
+        .hold_max_ms = 10000,
         .slow = SLOW_DISCONNECT,
         .drain_timeout_ms = 8000,
         .memory_max = machine_memory_share(&machine),

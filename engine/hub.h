@@ -39,8 +39,8 @@ const char *hub_io_name(const struct hub *hub);
 /* The most subscribers a worker takes, after the machine's limits. */
 uint32_t hub_worker_capacity(const struct hub *hub);
 unsigned hub_workers(const struct hub *hub);
-/* Changes what can change while it runs: history limits, heartbeat, retry, timeouts, the slow_
- * options and drain_timeout; the others stay as they were made. Any thread. -ENOMEM: not all
+/* Changes what can change while it runs: history limits, heartbeat, retry, timeouts, hold_max, the
+ * slow_ options and drain_timeout; the others stay as they were made. Any thread. -ENOMEM: not all
  * workers know. */
 MUST_USE int hub_reload(struct hub *hub, const struct hub_options *options);
 /* The last number claimed is final from here on; waiters are woken. Any thread, any number of

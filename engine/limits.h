@@ -107,6 +107,11 @@
 #define RELIEVE_BATCH 4096u
 /* Laggards looked at in one turn: each may cost a send of CATCH_UP_BYTES. */
 #define LAG_BATCH 256u
+/* Channels for which workers can ask each other at once whether somebody waits. More: their crowds
+ * are waited for until one is free. */
+#define INQUIRIES_MAX 64u
+/* How long a question is open, and an answer good: several ticks. */
+#define INQUIRY_MS 1000u
 /* Heartbeats in one turn. */
 #define HEARTBEAT_BATCH 512u
 /* Events taken from the inbox before sweeps are served again. */

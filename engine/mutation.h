@@ -20,6 +20,7 @@
     X(event_unkept)         /* an event that there is no memory for is passed over */              \
     X(flow_kept)            /* bytes in flight are not given back when a frame is evicted */       \
     X(gap_untold)           /* what was lost is passed over in silence */                          \
+    X(hold_for_ever)        /* a crowd of slow readers may stop a channel without end */           \
     X(join_too_early)       /* before everything published before the request is taken */          \
     X(limit_counts_unsent)  /* events of a short send count against `limit` */                     \
     X(missed_off_by_one)    /* the event resumed from counts as missed */                          \

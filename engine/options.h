@@ -27,7 +27,8 @@ struct hub_options {
     uint32_t idle_timeout_ms;  /* a response without an event for so long is ended; 0: never */
     uint32_t lifetime_ms;      /* a response is ended at 80 to 100 percent of it; 0: never */
     uint32_t slow_after_ms;
-    uint64_t slow_rate; /* bytes per second */
+    uint64_t slow_rate;   /* bytes per second */
+    uint32_t hold_max_ms; /* how long a crowd of laggards may hold a channel; see lag.c */
     enum slow_policy slow;
     uint32_t drain_timeout_ms;
     uint64_t memory_max; /* bytes for events, subscribers and connections; 0: no bound */

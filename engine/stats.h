@@ -28,6 +28,7 @@
     X(subscribers, gauge, "Subscribers connected")                                                 \
     X(subscribers_lagging, gauge, "Subscribers that do not have everything yet")                   \
     X(subscribers_slow, gauge, "Subscribers below the slow rate")                                  \
+    X(workers_short, gauge, "Workers short of processor while most of their subscribers lag")      \
     X(joined, counter, "Subscribers accepted")                                                     \
     X(resumed, counter, "Subscribers accepted with a resume point")                                \
     X(gaps_told, counter, "Gap notices written")                                                   \

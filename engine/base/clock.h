@@ -8,3 +8,7 @@
 #include <stdint.h>
 
 int64_t clock_ns(void);
+/* For how long the calling thread was ready to run and had no processor, ever. 0: the kernel does
+ * not say (no /proc, no scheduler statistics). Opens a file: about once a second is often enough.
+ */
+int64_t clock_waited_ns(void);

@@ -7,15 +7,24 @@
  * the policy applies. Having everything ends lagging and slowness.
  *
  * The required rate is slow_rate as long as few, or at most half of the worker's readers lag. When
- * most of them do, not one client is slow but this server, its link or its machine, and nobody is
- * dropped for that: required is then a quarter of what the laggards take on average, so that only
- * who is far behind the others counts as slow, and at least a small part of slow_rate, so that
- * clients that stand still never stop a channel.
+ * most of them do, it may be not the clients that are slow but this server, its link or its
+ * machine, and nobody is dropped for that: required is then a quarter of what the laggards take on
+ * average, so that only who is far behind the others counts as slow, and at least a small part of
+ * slow_rate, so that clients that stand still never stop a channel.
+ *
+ * Such a crowd may hold a channel for hold_max. That time is spent while the channel is held, one
+ * of its laggards is below slow_rate, somebody waits for it who has everything (here or on another
+ * worker), and this worker is not short of processor (load.h); else it comes back, more slowly.
+ * Once it is spent, slow_rate is required of the channel's laggards, however many they are. So
+ * where all readers are alike they are waited for, since nobody loses by that, and where the server
+ * is short of time nobody is dropped.
  */
 #include "engine/worker/lag.h"
 
+#include "engine/mutation.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/catch_up.h"
+#include "engine/worker/load.h"
 #include "engine/worker/subscriber.h"
 
 /* Parts of the average, and of slow_rate, that are required when most readers lag; picked by hand.
@@ -26,6 +35,9 @@
 #define CROWD_MIN 8
 /* Windows that a laggard has when most readers lag; picked by hand. */
 #define CROWDED_WINDOWS 4
+/* So many milliseconds that nobody is held up give one back: who is dropped, returns and holds the
+ * channel again does so for a small part of the time. Picked by hand. */
+#define HELD_PART 4
 
 static int64_t window_ns(const struct worker *worker)
 {
@@ -45,29 +57,104 @@ static bool took_enough(const struct worker *worker, const struct subscriber *su
     return (uint64_t)subscriber->window_bytes * 1000 >= rate * window;
 }
 
-static struct demand demand_now(const struct worker *worker)
+/* --- a crowd -------------------------------------------------------------------------------- */
+
+static bool somebody_waits(struct worker *worker, const struct channel *channel)
 {
-    uint64_t slow_rate = worker->limits.slow_rate;
-    uint32_t slow_after_ms = worker->limits.slow_after_ms;
-    uint32_t readers = worker->records.live - worker->lag.slow;
-    uint32_t laggards = worker->lag.live - worker->lag.slow;
-    if (laggards <= readers / 2 || laggards < CROWD_MIN)
-        return (struct demand){slow_rate, slow_after_ms};
+    return channel->member_count > channel->behind_count ||
+           (worker->flow->workers > 1 &&
+            inquiry_ask(&worker->flow->inquiries, channel->hash, worker_ms(worker)));
+}
+
+/* Spends the channel's time for this round, or gives some back: once in a round. */
+static void count_held(struct worker *worker, struct channel *channel)
+{
+    uint32_t now_ms = worker_ms(worker), max_ms = worker->limits.hold_max_ms;
+    if (channel->held_at_ms == now_ms)
+        return;
+    uint32_t passed_ms = now_ms - channel->held_at_ms;
+    uint32_t round_ms = now_ms - worker->lag.before_ms;
+    bool held = channel->held && !worker->load.is_short && somebody_waits(worker, channel);
+    uint32_t spent_ms = !held ? 0 : round_ms < passed_ms ? round_ms : passed_ms;
+    uint32_t back_ms = (passed_ms - spent_ms) / HELD_PART;
+    channel->held_at_ms = now_ms;
+    channel->held_ms -= back_ms < channel->held_ms ? back_ms : channel->held_ms;
+    channel->held_ms = spent_ms < max_ms - channel->held_ms ? channel->held_ms + spent_ms : max_ms;
+}
+
+/* What is asked of the crowd, and for how long it has held its channels. */
+static void look_at_crowd(struct worker *worker)
+{
     uint64_t bytes = 0, time_ms = 0;
     for (uint32_t i = 0; i < worker->lag.listed; i++) {
-        const struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
+        struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
         if (!(subscriber->flags & SUBSCRIBER_LAGGING) || (subscriber->flags & SUBSCRIBER_SLOW))
             continue;
         bytes += subscriber->window_bytes;
         time_ms += worker_ms(worker) - subscriber->window_ms;
+        if (took_enough(worker, subscriber, worker->limits.slow_rate))
+            continue;
+        struct membership single;
+        uint32_t count;
+        struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
+        for (uint32_t k = 0; k < count; k++)
+            count_held(worker, memberships[k].channel);
     }
+    uint64_t slow_rate = worker->limits.slow_rate;
     uint64_t rate = time_ms ? bytes * 1000 / time_ms / AVERAGE_PART : slow_rate;
     uint64_t least = slow_rate / FLOOR_PART + 1;
-    return (struct demand){rate > slow_rate ? slow_rate
-                           : rate < least   ? least
-                                            : rate,
-                           slow_after_ms * CROWDED_WINDOWS};
+    worker->lag.crowd = (struct demand){rate > slow_rate ? slow_rate
+                                        : rate < least   ? least
+                                                         : rate,
+                                        worker->limits.slow_after_ms * CROWDED_WINDOWS};
 }
+
+/* A round begins. */
+static void look_around(struct worker *worker)
+{
+    uint32_t readers = worker->records.live - worker->lag.slow;
+    uint32_t laggards = worker->lag.live - worker->lag.slow;
+    uint32_t window_ms = worker->limits.slow_after_ms;
+    worker->lag.before_ms = worker->lag.round_ms;
+    worker->lag.round_ms = worker_ms(worker);
+    /* Rounds may have rested; laggards are looked at once in a window at least. */
+    if (worker->lag.round_ms - worker->lag.before_ms > window_ms)
+        worker->lag.before_ms = worker->lag.round_ms - window_ms;
+    worker->lag.crowded = laggards > readers / 2 && laggards >= CROWD_MIN;
+    if (!worker->lag.crowded) {
+        load_forget(worker);
+        return;
+    }
+    load_measure(worker);
+    look_at_crowd(worker);
+}
+
+static struct demand demand_of(const struct worker *worker, struct subscriber *subscriber)
+{
+    struct demand usual = {worker->limits.slow_rate, worker->limits.slow_after_ms};
+    if (!worker->lag.crowded)
+        return usual;
+    struct membership single;
+    uint32_t count;
+    struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
+    for (uint32_t i = 0; i < count && !worker->load.is_short; i++)
+        if (memberships[i].channel->held_ms >= worker->limits.hold_max_ms &&
+            !MUTATION(hold_for_ever))
+            return usual;
+    return worker->lag.crowd;
+}
+
+void lag_answer(struct worker *worker)
+{
+    struct inquiries *inquiries = &worker->flow->inquiries;
+    uint32_t index = 0, now_ms = worker_ms(worker);
+    uint64_t hash;
+    while ((hash = inquiry_next(inquiries, now_ms, &index)))
+        if (channels_wait(&worker->channels, hash))
+            inquiry_answer(inquiries, hash, now_ms, index);
+}
+
+/* --- a round -------------------------------------------------------------------------------- */
 
 /* Drops from the list who does not lag any more. */
 static void list_clean(struct worker *worker)
@@ -87,9 +174,10 @@ static void judge(struct worker *worker, struct subscriber *subscriber)
 {
     if (subscriber->state != SUBSCRIBER_BLOCKED)
         return; /* its socket takes more: it waits for us, and its window goes on */
-    bool lacks = !(subscriber->flags & SUBSCRIBER_SLOW) &&
-                 !took_enough(worker, subscriber, worker->lag.demand.rate);
-    if (lacks && worker_ms(worker) - subscriber->window_ms < worker->lag.demand.window_ms)
+    struct demand demand = demand_of(worker, subscriber);
+    bool lacks =
+        !(subscriber->flags & SUBSCRIBER_SLOW) && !took_enough(worker, subscriber, demand.rate);
+    if (lacks && worker_ms(worker) - subscriber->window_ms < demand.window_ms)
         return; /* it has longer than one */
     if (lacks) {
         subscriber->flags |= SUBSCRIBER_SLOW;
@@ -115,8 +203,9 @@ static int64_t next_look(const struct worker *worker, const struct subscriber *s
 {
     int64_t age_ns = (int64_t)(worker_ms(worker) - subscriber->window_ms) * 1000000;
     int64_t left_ns = window_ns(worker) - age_ns;
-    int64_t soon_ns = window_ns(worker) / 8 + 1000000;
-    return worker->now_ns + (left_ns > 0 ? left_ns : soon_ns);
+    if (left_ns <= 0)
+        left_ns = window_ns(worker) / 8 + 1000000;
+    return worker->now_ns + left_ns;
 }
 
 /* A slice of the round: a bounded number of tries, one batch, and the verdicts. How far it came. */
@@ -157,7 +246,7 @@ bool lag_check(struct worker *worker)
         return false;
     if (worker->lag.next == 0) {
         list_clean(worker);
-        worker->lag.demand = demand_now(worker);
+        look_around(worker);
         worker->lag.round_due_ns = INT64_MAX;
     }
     uint32_t last = worker->lag.next + LAG_BATCH;

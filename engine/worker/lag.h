@@ -12,3 +12,5 @@ struct worker;
 
 /* A slice of what is due; true if more of it is. */
 bool lag_check(struct worker *worker);
+/* Tells other workers which of the channels they ask for somebody waits for here. */
+void lag_answer(struct worker *worker);

@@ -103,6 +103,17 @@ struct catch_up {
     struct arena arena; /* of the private sends of one batch */
 };
 
+/* load.c, and turn.c, which counts the time between turns. */
+struct load {
+    bool idle;         /* the last turn found nothing to do */
+    bool is_short;     /* of processor, as far as is known */
+    bool is_counted;   /* as such in workers_short: where it was measured */
+    int64_t idle_ns;   /* between such turns and the next ones, ever */
+    int64_t waited_ns; /* without a processor, ever, when the measure began */
+    int64_t since_ns;  /* when it began; 0: nobody measures */
+    int64_t idle_before_ns;
+};
+
 /* What is asked of a laggard: see lag.c. */
 struct demand {
     uint64_t rate; /* bytes per second */
@@ -118,7 +129,10 @@ struct lag {
     int64_t due_ns;  /* earliest end of a window; INT64_MAX: none */
     uint32_t next;   /* in `list`: where the round under way goes on */
     int64_t round_due_ns;
-    struct demand demand; /* of that round */
+    uint32_t round_ms; /* when it began, and the one before it */
+    uint32_t before_ms;
+    bool crowded; /* in that round: most readers lag, and this is asked of them */
+    struct demand crowd;
 };
 
 /* visit.c: heartbeats and timeouts. */
@@ -192,6 +206,7 @@ struct worker {
     struct batch batch;
     struct catch_up catch_up;
     struct lag lag;
+    struct load load;
     struct visits visits;
     struct arrivals arrivals;
     struct memory memory;

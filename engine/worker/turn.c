@@ -69,8 +69,10 @@ static bool serve(struct worker *worker)
 static bool keep_time(struct worker *worker, bool ticks)
 {
     bool more = lag_check(worker);
-    if (ticks)
+    if (ticks) {
         visits_plan(worker);
+        lag_answer(worker);
+    }
     more |= visits_make(worker);
     batch_submit(worker);
     return more;
@@ -97,7 +99,10 @@ static bool settle(struct worker *worker, bool ticks)
 bool worker_turn(struct worker *worker)
 {
     struct io *io = worker->io;
-    worker->now_ns = io->operations->now_ns(io);
+    int64_t now_ns = io->operations->now_ns(io);
+    if (worker->load.idle)
+        worker->load.idle_ns += now_ns - worker->now_ns;
+    worker->now_ns = now_ns;
     bool busy = serve(worker);
     if (busy) { /* else the wait before this turn has just looked */
         int r = io->operations->wait(io, 0);
@@ -108,5 +113,7 @@ bool worker_turn(struct worker *worker)
     bool more = keep_time(worker, ticks);
     more |= settle(worker, ticks);
     /* Whatever the last steps queued is the next turn's work. */
-    return busy || more || worker->dirty.first || worker->catch_up.count;
+    busy = busy || more || worker->dirty.first || worker->catch_up.count;
+    worker->load.idle = !busy;
+    return busy;
 }

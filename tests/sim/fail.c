@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct whereabouts whereabouts;
+struct whereabouts whereabouts = {.program = "sim"};
 
 void fail(const char *format, ...)
 {
@@ -18,7 +18,7 @@ void fail(const char *format, ...)
     fprintf(stderr, "sim: seed %llu, step %llu: ", (unsigned long long)whereabouts.seed,
             (unsigned long long)whereabouts.step);
     vfprintf(stderr, format, arguments);
-    fprintf(stderr, "\nsim: to replay: sim --seed %llu --trace\n",
+    fprintf(stderr, "\nsim: to replay: %s --seed %llu --trace\n", whereabouts.program,
             (unsigned long long)whereabouts.seed);
     va_end(arguments);
     fflush(stderr);

@@ -13,6 +13,7 @@
 struct whereabouts {
     uint64_t seed;
     uint64_t step;
+    const char *program; /* what replays a seed */
     bool trace;
 };
 

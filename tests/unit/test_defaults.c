@@ -38,6 +38,7 @@ Test(defaults, hub, .init = read_both)
     EXPECT_SAME(hub, memory_max);
     EXPECT_SAME(hub, slow);
     EXPECT_SAME(hub, slow_after_ms);
+    EXPECT_SAME(hub, hold_max_ms);
     EXPECT_SAME(hub, slow_rate);
     EXPECT_SAME(hub, drain_timeout_ms);
 }

@@ -72,6 +72,7 @@ Test(options, defaults)
     cr_expect_eq(settings.hub.retry_ms, 2000);
     cr_expect_eq(settings.hub.slow, SLOW_DISCONNECT);
     cr_expect_eq(settings.hub.slow_after_ms, 1000);
+    cr_expect_eq(settings.hub.hold_max_ms, 10000);
     cr_expect_eq(settings.hub.slow_rate, 1u << 20);
     cr_expect_eq(settings.hub.drain_timeout_ms, 8000);
     cr_expect_eq(settings.server.publish_wait_ms, 1000);
