@@ -110,7 +110,8 @@ static void run_send(struct text input)
 {
     char error[PUBLISH_ERROR_BYTES];
     struct frame *frame = NULL;
-    int r = publish_body_decode_send(hub, input, &frame, error);
+    const struct publish_body body = {.bytes = input};
+    int r = publish_body_decode_send(hub, &body, &frame, error);
     CHECK(r >= 0);
     frame_unref(frame);
 }

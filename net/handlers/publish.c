@@ -184,6 +184,7 @@ static enum handler_result on_publish(struct client *client)
     const struct http_request *request = &client->parser.request;
     const struct route *route = client->route;
     struct publish_body body = {.content_type = client_text(client, request->content_type),
+                                .content_encoding = client_text(client, request->content_encoding),
                                 .bytes = client_text(client, request->body),
                                 .type = route->event,
                                 .id = route->id,
@@ -199,9 +200,11 @@ static enum handler_result on_publish(struct client *client)
 static enum handler_result on_send(struct client *client)
 {
     struct service *service = service_of(&client->connection);
-    struct text bytes = client_text(client, client->parser.request.body);
+    const struct http_request *request = &client->parser.request;
+    struct publish_body body = {.content_encoding = client_text(client, request->content_encoding),
+                                .bytes = client_text(client, request->body)};
     char error[PUBLISH_ERROR_BYTES];
-    int r = publish_body_decode_send(service->hub, bytes, service->frames, error);
+    int r = publish_body_decode_send(service->hub, &body, service->frames, error);
     return r ? refuse(client, r, error) : publish(client, true, service->frames, 1);
 }
 

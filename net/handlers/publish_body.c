@@ -13,6 +13,7 @@
 #include "net/feed/event_text.h"
 #include "net/handlers/json_text.h"
 #include "net/http/bytes.h"
+#include "net/http/media_type.h"
 #include "net/http/percent.h"
 
 /* One body being decoded. */
@@ -129,10 +130,8 @@ static int decode_pair(struct decoder *decoder, struct text pair, char *scratch,
     struct text value = {pair.at + value_at, pair.len - value_at};
     struct text key = {scratch, 0};
     struct text decoded = {scratch + value_at, 0};
-    if (percent_decode((struct text){pair.at, key_len}, true, scratch, &key.len) != 0 ||
-        percent_decode(value, true, scratch + value_at, &decoded.len) != 0)
-        return refuse(decoder, 400, "the form has a %% without two hexadecimal digits");
-
+    key.len = percent_decode_form((struct text){pair.at, key_len}, scratch);
+    decoded.len = percent_decode_form(value, scratch + value_at);
     for (int i = 0; i < FORM_KEYS; i++) {
         if (!text_equals(key, text_of(form_keys[i])))
             continue;
@@ -193,8 +192,11 @@ static int json_text(struct decoder *decoder, const json_t *object, const char *
     const json_t *value = json_object_get(object, key);
     *ret_given = value != NULL;
     if (value && !json_is_string(value)) {
-        char sentence[64];
-        snprintf(sentence, sizeof(sentence), "%s is not a string", key);
+        char sentence[96];
+        bool nested = json_is_object(value) || json_is_array(value);
+        snprintf(sentence, sizeof(sentence), "%s is not a string: %s", key,
+                 nested ? "send its JSON text as one, as JSON.stringify gives it"
+                        : "put it in quotes");
         return refuse_event(decoder, 400, sentence);
     }
     if (value)
@@ -202,13 +204,41 @@ static int json_text(struct decoder *decoder, const json_t *object, const char *
     return 0;
 }
 
-static int add_json_event(struct decoder *decoder, const json_t *object)
+/* A misspelt member would be lost in silence. */
+static int check_members(struct decoder *decoder, json_t *object)
+{
+    static const char *const members[] = {"channel", "event", "id", "data", "retry"};
+    size_t known = 0;
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        known += json_object_get(object, members[i]) != NULL;
+    if (known == json_object_size(object))
+        return 0;
+    for (void *member = json_object_iter(object); member;
+         member = json_object_iter_next(object, member)) {
+        const char *name = json_object_iter_key(member);
+        bool is_known = false;
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+            is_known = is_known || strcmp(name, members[i]) == 0;
+        if (is_known)
+            continue;
+        char word[HTTP_WORD_ROOM], sentence[128];
+        http_word(text_of(name), word);
+        snprintf(sentence, sizeof(sentence),
+                 "unknown member \"%s\"; members are channel, event, id, data, retry", word);
+        return refuse_event(decoder, 400, sentence);
+    }
+    return 0;
+}
+
+static int add_json_event(struct decoder *decoder, json_t *object)
 {
     struct event event = {.retry_ms = -1};
     bool has_data = false, has_channel = false, ignored;
     if (!json_is_object(object))
         return refuse_event(decoder, 400, "it is not an object");
-    int r = json_text(decoder, object, "data", &event.data, &has_data);
+    int r = check_members(decoder, object);
+    if (r == 0)
+        r = json_text(decoder, object, "data", &event.data, &has_data);
     if (r == 0 && !has_data)
         r = refuse_event(decoder, 400, "data is missing");
     if (r == 0)
@@ -264,56 +294,34 @@ static const struct body_type {
     {"text/event-stream", decode_event_stream},
 };
 
-/* Cuts the next part off a header value, up to a ';' outside of quotes, without spaces around it.
- */
-static struct text next_part(struct text *rest)
+/* A body that went through a compressor is none that we read (RFC 9110 section 8.4). */
+static int check_coding(struct decoder *decoder)
 {
-    bool quoted = false;
-    size_t len = 0;
-    for (; len < rest->len && (quoted || rest->at[len] != ';'); len++) {
-        if (rest->at[len] == '"')
-            quoted = !quoted;
-        else if (quoted && rest->at[len] == '\\' && len + 1 < rest->len)
-            len++;
-    }
-    struct text part = {rest->at, len};
-    len += len < rest->len;
-    *rest = (struct text){rest->at + len, rest->len - len};
-    while (part.len && (part.at[0] == ' ' || part.at[0] == '\t'))
-        part = (struct text){part.at + 1, part.len - 1};
-    while (part.len && (part.at[part.len - 1] == ' ' || part.at[part.len - 1] == '\t'))
-        part.len--;
-    return part;
-}
-
-/* 0 if every charset parameter says UTF-8. */
-static int check_charset(struct decoder *decoder, struct text parameters)
-{
-    while (parameters.len > 0) {
-        struct text part = next_part(&parameters);
-        const char *equals = part.len ? memchr(part.at, '=', part.len) : NULL;
-        if (!equals)
-            continue;
-        struct text name = {part.at, (size_t)(equals - part.at)};
-        struct text value = {equals + 1, part.len - name.len - 1};
-        if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
-            value = (struct text){value.at + 1, value.len - 2};
-        if (http_equals_nocase(name, "charset") && !http_equals_nocase(value, "utf-8"))
-            return refuse(decoder, 415, "the body's charset is not utf-8");
-    }
-    return 0;
+    struct text coding = decoder->body->content_encoding;
+    if (coding.len == 0 || http_equals_nocase(coding, "identity"))
+        return 0;
+    return refuse(decoder, 415,
+                  "a Content-Encoding is not understood here: send the body as it is");
 }
 
 static int decode_by_type(struct decoder *decoder)
 {
     struct text rest = decoder->body->content_type;
-    struct text name = next_part(&rest);
+    struct text name = media_type_next(&rest);
+    int r = check_coding(decoder);
+    if (r != 0)
+        return r;
     for (size_t i = 0; i < sizeof(body_types) / sizeof(body_types[0]); i++) {
         if (!http_equals_nocase(name, body_types[i].name))
             continue;
-        int r = check_charset(decoder, rest);
-        return r != 0 ? r : body_types[i].decode(decoder);
+        if (!media_type_is_utf_8(rest))
+            return refuse(decoder, 415, "the body's charset is not utf-8");
+        return body_types[i].decode(decoder);
     }
+    if (http_equals_nocase(name, "multipart/form-data"))
+        return refuse(decoder, 415,
+                      "multipart/form-data is not understood here: send the form as "
+                      "application/x-www-form-urlencoded, or JSON");
     return refuse(decoder, 415,
                   "the content type is none of text/plain, application/octet-stream, "
                   "application/json, application/x-www-form-urlencoded, text/event-stream");
@@ -337,13 +345,18 @@ int publish_body_decode(struct hub *hub, const struct publish_body *body, struct
     return r;
 }
 
-int publish_body_decode_send(struct hub *hub, struct text bytes, struct frame **ret_frame,
-                             char error[PUBLISH_ERROR_BYTES])
+int publish_body_decode_send(struct hub *hub, const struct publish_body *body,
+                             struct frame **ret_frame, char error[PUBLISH_ERROR_BYTES])
 {
-    const struct publish_body body = {.bytes = bytes, .channel = TEXT("default"), .retry_ms = -1};
-    struct decoder decoder = {.hub = hub, .body = &body, .frames = ret_frame, .error = error};
+    const struct publish_body whole = {.bytes = body->bytes,
+                                       .content_encoding = body->content_encoding,
+                                       .channel = TEXT("default"),
+                                       .retry_ms = -1};
+    struct decoder decoder = {.hub = hub, .body = &whole, .frames = ret_frame, .error = error};
     json_t *json = NULL;
-    int r = json_text_load(bytes, &json, error);
+    int r = check_coding(&decoder);
+    if (r == 0)
+        r = json_text_load(body->bytes, &json, error);
     if (r != 0)
         return r;
     struct event event = {.retry_ms = -1};

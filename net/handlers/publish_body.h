@@ -26,7 +26,8 @@
 
 /* All text is borrowed for the call only. */
 struct publish_body {
-    struct text content_type; /* the header's value; empty: none was sent */
+    struct text content_type;     /* the header's value; empty: none was sent */
+    struct text content_encoding; /* likewise */
     struct text bytes;
     struct text channel; /* from the URL, decoded; empty: none */
     struct text type;    /* from the query, decoded; empty: none */
@@ -42,7 +43,7 @@ MUST_USE int publish_body_decode(struct hub *hub, const struct publish_body *bod
                                  struct frame **frames, unsigned *ret_count,
                                  char error[PUBLISH_ERROR_BYTES]);
 
-/* POST /send: {"message": "..."}, whatever the content type, for the channel `default`. Results as
- * above; the status is always 400 (or 413). */
-MUST_USE int publish_body_decode_send(struct hub *hub, struct text bytes, struct frame **ret_frame,
-                                      char error[PUBLISH_ERROR_BYTES]);
+/* POST /send: {"message": "..."}, whatever the content type and the other members, for the channel
+ * `default`; of `body` only the bytes and their coding count. Results as above. */
+MUST_USE int publish_body_decode_send(struct hub *hub, const struct publish_body *body,
+                                      struct frame **ret_frame, char error[PUBLISH_ERROR_BYTES]);

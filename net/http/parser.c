@@ -311,6 +311,7 @@ static enum http_result end_head(struct http_parser *parser, const char *buffer,
     request->keep_alive = fields.keep_alive;
     request->host = fields.value[FIELD_HOST];
     request->content_type = fields.value[FIELD_CONTENT_TYPE];
+    request->content_encoding = fields.value[FIELD_CONTENT_ENCODING];
     request->last_event_id = fields.value[FIELD_LAST_EVENT_ID];
     request->origin = fields.value[FIELD_ORIGIN];
     request->fetch_site = fields.value[FIELD_FETCH_SITE];
@@ -479,15 +480,4 @@ enum http_result http_parse(struct http_parser *parser, char *buffer, size_t fro
     if (result == PARSE_MORE && in_body)
         *ret_next = parser->request.body.at + parser->request.body.len;
     return result;
-}
-
-bool http_type_is(struct text content_type, const char *media_type)
-{
-    const char *end = content_type.len ? memchr(content_type.at, ';', content_type.len) : NULL;
-    if (end)
-        content_type.len = (size_t)(end - content_type.at);
-    while (content_type.len > 0 && (content_type.at[content_type.len - 1] == ' ' ||
-                                    content_type.at[content_type.len - 1] == '\t'))
-        content_type.len--;
-    return http_equals_nocase(content_type, media_type);
 }

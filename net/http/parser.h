@@ -70,6 +70,3 @@ bool http_parser_begun(const struct http_parser *parser);
  */
 MUST_USE enum http_result http_parse(struct http_parser *parser, char *buffer, size_t from,
                                      size_t to, size_t *ret_next);
-
-/* True if a Content-Type is this media type, whatever its letter case and parameters. */
-bool http_type_is(struct text content_type, const char *media_type);

@@ -17,3 +17,7 @@
  * digits (then `out` holds a part of the result).
  */
 MUST_USE int percent_decode(struct text text, bool plus_is_space, char *out, size_t *ret_len);
+
+/* Of a form's name or value (URL Standard section 5.1): `+` is a space, and a `%` without two hex
+ * digits stays as it is. The rest as above. Returns how many bytes there are. */
+size_t percent_decode_form(struct text text, char *out);

@@ -31,6 +31,7 @@ struct http_request {
     struct http_span target;
     struct http_span host;
     struct http_span content_type;
+    struct http_span content_encoding;
     struct http_span last_event_id;
     struct http_span origin;
     struct http_span fetch_site;

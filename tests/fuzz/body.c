@@ -81,6 +81,11 @@ static void read_object(struct reading *reading, const json_t *object)
         event.retry_ms = json_integer_value(retry);
     event.channel = string_of(reading, object, "channel", &given);
     add_event(reading, event, given);
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value) reading->bad |=
+        strcmp(key, "data") != 0 && strcmp(key, "event") != 0 && strcmp(key, "id") != 0 &&
+        strcmp(key, "retry") != 0 && strcmp(key, "channel") != 0;
 }
 
 static void read_json(struct reading *reading, struct text bytes)
@@ -120,7 +125,6 @@ static struct text take_decoded(struct reading *reading, struct text *rest, cons
         if (byte == '%') {
             int high = at + 2 < rest->len ? digit_of(rest->at[at + 1]) : -1;
             int low = at + 2 < rest->len ? digit_of(rest->at[at + 2]) : -1;
-            reading->bad |= high < 0 || low < 0;
             if (high >= 0 && low >= 0) {
                 byte = (char)(high * 16 + low);
                 at += 2;
@@ -237,7 +241,7 @@ static void decode(const struct publish_body *body, bool send, const struct read
     char error[PUBLISH_ERROR_BYTES];
     unsigned count = 1;
     memset(error, 'x', sizeof(error));
-    int r = send ? publish_body_decode_send(start_hub(), body->bytes, frames, error)
+    int r = send ? publish_body_decode_send(start_hub(), body, frames, error)
                  : publish_body_decode(start_hub(), body, frames, &count, error);
     CHECK(r >= 0);
     if (r > 0)

@@ -173,6 +173,7 @@ static void record_head(struct record *record, const struct http_request *reques
                                       request->target,
                                       request->host,
                                       request->content_type,
+                                      request->content_encoding,
                                       request->last_event_id,
                                       request->origin,
                                       request->fetch_site,

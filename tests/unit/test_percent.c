@@ -20,6 +20,18 @@ static void check(const char *input, bool plus_is_space, struct text want)
     guard_free(text);
 }
 
+/* In place as well. */
+static void check_form(const char *input, struct text want)
+{
+    struct text text = guard_new(text_of(input));
+    char out[1024];
+    size_t len = percent_decode_form(text, out);
+    cr_assert(text_equals((struct text){out, len}, want), "%s gave %.*s", input, (int)len, out);
+    len = percent_decode_form(text, (char *)text.at);
+    cr_assert(text_equals((struct text){text.at, len}, want), "%s in place", input);
+    guard_free(text);
+}
+
 static void check_refused(const char *input)
 {
     struct text text = guard_new(text_of(input));
@@ -47,6 +59,16 @@ Test(percent, plus)
 {
     check("a+b%2B+", true, TEXT("a b+ "));
     check("a+b%2B+", false, TEXT("a+b++"));
+}
+
+Test(percent, form)
+{
+    check_form("", TEXT(""));
+    check_form("a+b%2B%c3%A4+", TEXT("a b+\xc3\xa4 "));
+    check_form("100%", TEXT("100%"));
+    check_form("%", TEXT("%"));
+    check_form("%4", TEXT("%4"));
+    check_form("%zz%%41%4g%+1", TEXT("%zz%A%4g% 1"));
 }
 
 Test(percent, every_byte)
