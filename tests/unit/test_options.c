@@ -2,56 +2,11 @@
 /*
  * Options: values and their ranges, the three sources and their precedence, the sentences for what
  * is wrong, and --help. Environment and files are real; each test sets what it needs.
- *
- * Length: one table and its reader, with all that can be said wrongly.
  */
 #include <criterion/criterion.h>
-#include <unistd.h>
 
-#include "cmd/environment.h"
 #include "cmd/help.h"
-#include "cmd/reload.h"
-
-static struct parse parse;
-static struct serve_settings settings;
-
-/* Reads a command line of serve, up to 8 words. */
-#define READ(...)   read_serve((const char *const[]){__VA_ARGS__, NULL})
-#define READ_NONE() read_serve((const char *const[]){NULL})
-
-static int read_serve(const char *const *arguments)
-{
-    int count = 0;
-    while (arguments[count])
-        count++;
-    settings = (struct serve_settings){0};
-    int r = parse_run(&parse, &command_serve, count, (char **)arguments, &settings);
-    return r == 0 ? serve_settings_finish(&settings, &parse) : r;
-}
-
-static void expect_fault(const char *sentence)
-{
-    cr_expect_str_eq(parse.error, sentence);
-    parse_free(&parse);
-}
-
-/* Writes a configuration file and names it in FANFARE_CONFIG. */
-static void config_write(const char *text)
-{
-    static char path[32];
-    snprintf(path, sizeof(path), "/tmp/fanfare-test-XXXXXX");
-    int fd = mkstemp(path);
-    cr_assert(fd >= 0);
-    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    close(fd);
-    cr_assert_eq(setenv("FANFARE_CONFIG", path, 1), 0);
-}
-
-static void config_remove(void)
-{
-    unlink(getenv("FANFARE_CONFIG"));
-    unsetenv("FANFARE_CONFIG");
-}
+#include "tests/unit/options_read.h"
 
 Test(options, defaults)
 {
@@ -106,84 +61,6 @@ Test(options, zero_besides_a_range)
     cr_expect_eq(READ("--write-timeout=0.001"), PARSE_FAULT);
     expect_fault("--write-timeout: 0.001 is out of range; allowed: 0, or 0.01 to 604800 "
                  "seconds");
-}
-
-/* --- reading again --------------------------------------------------------------------------- */
-
-static struct parse other;
-static struct serve_settings other_settings;
-static char differences[512];
-
-static void note_difference(void *context, const struct option *option, const char *was,
-                            const char *is)
-{
-    (void)context;
-    size_t len = strlen(differences);
-    snprintf(differences + len, sizeof(differences) - len, "%s%s: %s -> %s%s", len ? "; " : "",
-             option->name, was, is, option->restart ? " (restart)" : "");
-}
-
-/* Reads `now` and then `next`, each a file, and compares; both stay for the caller to look at. */
-static unsigned compare_files(const char *now, const char *next)
-{
-    static char *no_arguments[] = {NULL};
-    differences[0] = '\0';
-    config_write(next);
-    cr_assert_eq(READ_NONE(), 0, "%s", parse.error);
-    FILE *file = fopen(getenv("FANFARE_CONFIG"), "we");
-    cr_assert(file && fputs(now, file) >= 0 && fclose(file) == 0);
-    other_settings = (struct serve_settings){0};
-    cr_assert_eq(parse_run(&other, &command_serve, 0, no_arguments, &other_settings), 0);
-    cr_assert_eq(serve_settings_finish(&other_settings, &other), 0);
-    config_remove();
-    return reload_compare(&other, &parse, note_difference, NULL);
-}
-
-static void compare_over(void)
-{
-    parse_free(&parse);
-    parse_free(&other);
-}
-
-Test(options, compare_names_what_differs)
-{
-    cr_expect_eq(compare_files("heartbeat = 5\nslow = skip\n", "history-bytes = 1M\nslow = skip\n"),
-                 2);
-    cr_expect_str_eq(differences, "history-bytes: 16M -> 1M; heartbeat: 5 -> 15");
-    cr_expect_eq(settings.hub.heartbeat_s, 15);
-    compare_over();
-}
-
-Test(options, compare_by_value_not_by_text)
-{
-    cr_expect_eq(compare_files("history-bytes = 1024K\nlisten = a:1\nlisten = b:2\n",
-                               "history-bytes = 1M\nlisten = a:1\nlisten = b:2\n"),
-                 0, "%s", differences);
-    compare_over();
-}
-
-Test(options, compare_keeps_what_needs_a_restart)
-{
-    cr_expect_eq(compare_files("workers = 3\nlisten = a:1\n",
-                               "workers = 4\nlisten = a:1\nlisten = b:2\nfeed = none\n"
-                               "allow-origin = *\n"),
-                 4);
-    cr_expect_str_eq(differences,
-                     "listen: a:1 -> a:1 b:2 (restart); "
-                     "feed: $XDG_RUNTIME_DIR/fanfare.sock, else /run/fanfare/feed.sock -> none "
-                     "(restart); allow-origin: none -> *; workers: 3 -> 4 (restart)");
-    cr_expect_eq(settings.hub.workers, 3);
-    cr_expect_eq(settings.server.listen_count, 1);
-    cr_expect_null(settings.feed);
-    cr_expect_eq(settings.server.allow_origin_count, 1);
-    cr_expect_str_eq(settings.server.allow_origin[0], "*");
-    /* And so they differ again next time. */
-    differences[0] = '\0';
-    struct parse running = parse;
-    running.target = &settings;
-    cr_expect_eq(reload_compare(&running, &other, note_difference, NULL), 1);
-    cr_expect_str_eq(differences, "allow-origin: * -> none");
-    compare_over();
 }
 
 Test(options, values_of_every_type)
@@ -308,32 +185,6 @@ Test(options, one_option_may_bound_another)
         "target-max: 8192 bytes do not fit into a head of 4096; allowed: head-max at most");
     cr_expect_eq(READ("--head-max=4K", "--target-max=2K"), 0);
     parse_free(&parse);
-}
-
-static void note_sentence(void *context, const char *sentence)
-{
-    (void)context;
-    size_t len = strlen(differences);
-    snprintf(differences + len, sizeof(differences) - len, "%s\n", sentence);
-}
-
-Test(options, variables_that_mean_nothing)
-{
-    static const char *const variables[] = {"FANFARE_HEARTBEET=5",
-                                            "FANFARE_HEARTBEAT=5",
-                                            "FANFARE_URL=http://x",
-                                            "FANFARE_PORT=tcp://10.0.0.1:80",
-                                            "FANFARE_PORT_80_TCP_ADDR=10.0.0.1",
-                                            "FANFARE_SERVICE_HOST=10.0.0.1",
-                                            "FANFARE_CHECK=yes",
-                                            "FANFAREX=1",
-                                            NULL};
-    environment_check((char *const *)variables, note_sentence, NULL);
-    cr_expect_str_eq(differences,
-                     "the environment variable FANFARE_HEARTBEET means nothing here and is "
-                     "ignored; did you mean FANFARE_HEARTBEAT?\n"
-                     "the environment variable FANFARE_CHECK means nothing here and is "
-                     "ignored; `fanfare help serve` lists the options\n");
 }
 
 Test(options, a_feed_that_is_none_has_no_owner)
