@@ -89,8 +89,8 @@ static void case_history_age(void)
     stream_expect(&stream, "message", "3", NULL);
     stream_expect_end(&stream);
     stream_close(&stream);
-    /* Two workers hold each event. */
-    server_await(&server, "evicted", true, 6);
+    /* Two workers hold each event, which counts once. */
+    server_await(&server, "evicted", true, 3);
     EXPECT_INT(server_stat(&server, "history_events"), 0);
     stream_open(&stream, &server, "/events/age", field);
     REQUIRE(stream_next(&stream, &event), "closed");
