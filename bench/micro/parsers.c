@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <time.h>
 
+#include "cmd/event_reader.h"
 #include "engine/frame.h"
 #include "engine/hub.h"
 #include "net/feed/event_text.h"
@@ -154,6 +155,37 @@ static void run_feed_pieces(struct text input)
     read_feed(input, 1);
 }
 
+/* What `fanfare sub` makes of a server's stream. */
+
+static void ignore(void *context, const struct read_event *event)
+{
+    (void)context;
+    (void)event;
+}
+
+static void read_stream(struct text input, size_t piece)
+{
+    struct event_reader reader;
+    event_reader_init(&reader, ignore, NULL);
+    while (input.len > 0) {
+        size_t len = piece < input.len ? piece : input.len;
+        int r = event_reader_feed(&reader, (struct text){input.at, len});
+        CHECK(r == 0);
+        input = (struct text){input.at + len, input.len - len};
+    }
+    event_reader_deinit(&reader);
+}
+
+static void run_reader(struct text input)
+{
+    read_stream(input, SIZE_MAX);
+}
+
+static void run_reader_pieces(struct text input)
+{
+    read_stream(input, 1);
+}
+
 /* Requests, whole and in pieces: what was taken moves to where the parser wants it, as a
  * connection's buffer does. */
 
@@ -261,6 +293,11 @@ static const struct trial {
     {"feed in pieces, a long line of data", run_feed_pieces, "channel:c\ndata:", "x", ""},
     {"feed in pieces, a long comment", run_feed_pieces, "", ":", ""},
     {"feed in pieces, a long unknown field", run_feed_pieces, "", "x", ""},
+    {"client, CR", run_reader, "", "\r", ""},
+    {"client, lines of data", run_reader, "", "data\r", "\r"},
+    {"client, a long line of data", run_reader, "data:", "x", "\n\n"},
+    {"client in pieces, lines of data", run_reader_pieces, "", "data\r", "\r"},
+    {"client in pieces, a long line of data", run_reader_pieces, "data:", "x", "\n\n"},
     {"head, empty lines", run_request, "", "\r\n", ""},
     {"head, a long target", run_request, "GET /", "x", ""},
     {"head, short fields", run_request, HEAD, "a:\r\n", "\r\n"},

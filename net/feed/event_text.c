@@ -335,11 +335,15 @@ static bool finish_line(struct event_text *parser, struct text rest)
 
 /*
  * The first CR or LF. In windows, because a search for one of the two must not run through all the
- * bytes when the other one is near: that would make many short lines quadratic.
+ * bytes when the other one is near: that would make many short lines quadratic. The shortest are
+ * not worth a call.
  */
 static const char *find_line_end(const char *at, const char *end)
 {
-    enum { WINDOW = 512 };
+    enum { NEAR = 4, WINDOW = 512 };
+    for (unsigned i = 0; i < NEAR && at < end; i++, at++)
+        if (*at == '\n' || *at == '\r')
+            return at;
     while (at < end) {
         size_t len = end - at < WINDOW ? (size_t)(end - at) : WINDOW;
         const char *lf = memchr(at, '\n', len);
