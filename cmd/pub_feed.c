@@ -165,6 +165,17 @@ static void stranger_complain(struct feed_run *run)
     run->failed = true;
 }
 
+/* Not an event but we are refused. Who was let in before comes back: the server may be full. */
+static void turned_away(struct feed_run *run, struct text sentence)
+{
+    if (run->answered > 0 && !run->publication->data) {
+        run->closed = true;
+        return;
+    }
+    log_complain(NAME, "refused: %.*s", (int)sentence.len, sentence.at);
+    run->failed = true;
+}
+
 /* One answer, without its blank line. */
 static void answer_take(struct feed_run *run, const char *at, size_t len)
 {
@@ -185,18 +196,19 @@ static void answer_take(struct feed_run *run, const char *at, size_t len)
         run->stopping = run->closed = true; /* the next server gets it */
     if (run->stopping || run->failed)
         return;
-    uint64_t number = run->answered + (ack.len > 0);
-    if (ack.len > 0 && !is_next(run, ack)) {
+    if (ack.len == 0 && error.len > 0) {
+        turned_away(run, error);
+        return;
+    }
+    if (!is_next(run, ack)) {
         stranger_complain(run);
         return;
     }
-    if (ack.len > 0) {
-        event_forget(run);
-        outage_over(&run->outage);
-    }
+    event_forget(run);
+    outage_over(&run->outage);
     if (error.len > 0) {
         run->refused = true;
-        pub_complain(run->publication, number, error);
+        pub_complain(run->publication, run->answered, error);
     } else if (run->publication->settings->verbose && id.len > 0) {
         pub_print_id(id);
     }
@@ -319,7 +331,7 @@ int pub_over_feed(const struct publication *publication, const char *path)
     while (!is_done(&run) && !publication->data && reconnect(&run))
         exchange(&run);
     uint64_t unknown = run.composed - run.answered;
-    if (unknown > 0)
+    if (unknown > 0 && !run.failed)
         log_complain(NAME,
                      "the server closed the feed; %" PRIu64 " of %" PRIu64
                      " events were not acknowledged",

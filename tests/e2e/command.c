@@ -243,6 +243,20 @@ static void case_pub(void)
     server_stop(&server);
 }
 
+/* Who may not publish hears so at once, and does not try for ever. */
+static void case_pub_turned_away(void)
+{
+    struct server server;
+    struct outcome outcome;
+
+    server_start(&server, SERVER_OPTIONS("--feed-uid", geteuid() == 1 ? "2" : "1"));
+    program_run((const char *[]){"pub", "--feed", server.feed, "p", NULL}, "a line\n", &outcome);
+    EXPECT_INT(outcome.status, 1);
+    EXPECT(strncmp(outcome.err, "fanfare pub: refused: ", 22) == 0, "%s", outcome.err);
+    EXPECT(!strstr(outcome.err, "lost"), "%s", outcome.err);
+    server_stop(&server);
+}
+
 static void case_sub(void)
 {
     struct server server;
@@ -376,6 +390,7 @@ int main(int argc, char **argv)
     check_case("says_backend", case_says_backend);
     check_case("precedence", case_precedence);
     check_case("pub", case_pub);
+    check_case("pub_turned_away", case_pub_turned_away);
     check_case("sub", case_sub);
     check_case("pub_over_restart", case_pub_over_restart);
     return check_end();
