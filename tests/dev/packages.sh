@@ -31,7 +31,7 @@ command_file apt-cache <<EOF
 candidate=\$(sed -n "s/^\$2 //p" "$place/known")
 [ -n "\$candidate" ] || exit 0
 printf '%s:\n  Installed: (none)\n  Candidate: %s\n' "\$2" "\$candidate"
-seq 100000 # whoever stops reading early has ended a real apt-cache, and lost its status
+seq 20000 # whoever stops reading early has ended a real apt-cache, and lost its status
 EOF
 command_file apt-get <<EOF
 case "\$*" in
