@@ -11,9 +11,6 @@ a .c and its header. Checked, as a part of tidy.py:
   - the modules make no circle, but for the few in engine/worker that ARGUED names edge by edge;
   - the graph says the truth: in engine and net each .c has its header, a header declares only what
     its own .c defines, and no .c declares what another one defines.
-
-KNOWN_ tables hold what is still to be mended. A row that is no longer needed is a fault itself, so
-they only get shorter.
 """
 import re
 import sys
@@ -72,18 +69,10 @@ SYSTEM = re.compile(
     r"regex|sched|search|semaphore|setjmp|signal|spawn|std\w+|strings?|syscall|syslog|termios|"
     r"threads|time|uchar|ucontext|unistd|wchar|wctype)\.h$")
 
-# engine/worker may have one circle, of at most so many modules, each edge in it with its reason.
 CHECKED_BODIES = {"engine", "net", "lib"}  # where each .c has its header, and they agree
+# engine/worker may have one circle, of at most so many modules, each edge in it with its reason.
 CIRCLE_ROOM, CIRCLE_MOST = "engine/worker", 4
 ARGUED = {}  # (module, module it knows): sentence
-
-# --- still to be mended: rows only go ---------------------------------------------------------
-
-KNOWN_EDGES = set()
-KNOWN_CIRCLES = set()
-KNOWN_WITHOUT_HEADER = set()
-KNOWN_DECLARING = set()
-KNOWN_FOREIGN = set()
 
 KEYWORDS = {"return", "else", "goto", "case", "typedef", "sizeof", "static_assert", "do"}
 PROTOTYPE = re.compile(r"^(?!static\b|extern\b|typedef\b|#)[A-Za-z_][\w \t*]*?[ *](\w+)\s*"
@@ -169,22 +158,7 @@ class House:
         return found
 
 
-class Known:
-    """A table of what is still to be mended, which tells what it need not hold any more."""
-
-    def __init__(self, name, rows):
-        self.name, self.rows, self.used = name, set(rows), set()
-
-    def has(self, row):
-        self.used.add(row)
-        return row in self.rows
-
-    def rest(self):
-        for row in sorted(self.rows - self.used, key=str):
-            yield "tests/tidy/rooms.py", 1, f"{self.name} need not hold {row} any more: take it out"
-
-
-def rooms_edges(house, known):
+def rooms_edges(house):
     for module, others in sorted(house.graph.items()):
         for other, (file, number) in sorted(others.items()):
             if other.split("/")[0] not in PROGRAM:
@@ -192,22 +166,22 @@ def rooms_edges(house, known):
                     yield file, number, f"the program must not include {other}"
                 continue
             room, far = room_of(module), room_of(other)
-            if room != far and far not in EDGES.get(room, set()) and not known.has((module, other)):
+            if room != far and far not in EDGES.get(room, set()):
                 yield file, number, f"{room} must not include {far} ({other}): see EDGES"
 
 
-def rooms_foreign(house, known):
+def rooms_foreign(house):
     for file in house.files:
         module = module_of(file.name)
         for number, name in foreign(file):
             rooms = [rooms for begin, rooms in FOREIGN.items() if name.startswith(begin)]
             if not rooms:
                 yield file.name, number, f"<{name}> is of no library in FOREIGN: say which room's"
-            elif room_of(module) not in rooms[0] and not known.has((module, name)):
+            elif room_of(module) not in rooms[0]:
                 yield file.name, number, f"<{name}> belongs to {', '.join(sorted(rooms[0]))} alone"
 
 
-def rooms_circles(house, known, argued=None):
+def rooms_circles(house, argued=None):
     argued = ARGUED if argued is None else argued
     used = set()
     for circle in house.circles():
@@ -216,8 +190,6 @@ def rooms_circles(house, known, argued=None):
         edges = {(module, other) for module in circle for other in house.graph[module]
                  if other in circle}
         used |= edges
-        if all([known.has(module) for module in circle]):  # a list: each of them counts as used
-            continue
         if not inside or len(circle) > CIRCLE_MOST:
             yield file, 1, f"a circle: {' '.join(sorted(circle))}"
             continue
@@ -230,40 +202,32 @@ def rooms_circles(house, known, argued=None):
         yield "tests/tidy/rooms.py", 1, f"ARGUED names more than {CIRCLE_MOST} modules"
 
 
-def rooms_headers(house, known):
+def rooms_headers(house):
     for file in house.files:
         if file.path.suffix == ".c" and file.path.parts[0] in CHECKED_BODIES:
             module = module_of(file.name)
-            if module + ".h" not in house.code and not known.has(module):
+            if module + ".h" not in house.code:
                 yield file.name, 1, "no header of the same name"
 
 
-def rooms_declarations(house, known):
+def rooms_declarations(house):
     for file in house.files:
         module = module_of(file.name)
         if file.path.parts[0] not in CHECKED_BODIES:
             continue
         own = house.code.get(module + ".c", "")
         for number, name in prototypes(house.code[file.name]):
-            if not defines(own, name) and not known.has(module):
+            if not defines(own, name):
                 yield file.name, number, f"{name}() is declared here and not defined in {module}.c"
 
 
-CHECKS = {
-    rooms_edges: ("KNOWN_EDGES", KNOWN_EDGES),
-    rooms_foreign: ("KNOWN_FOREIGN", KNOWN_FOREIGN),
-    rooms_circles: ("KNOWN_CIRCLES", KNOWN_CIRCLES),
-    rooms_headers: ("KNOWN_WITHOUT_HEADER", KNOWN_WITHOUT_HEADER),
-    rooms_declarations: ("KNOWN_DECLARING", KNOWN_DECLARING),
-}
+CHECKS = [rooms_edges, rooms_foreign, rooms_circles, rooms_headers, rooms_declarations]
 
 
 def check(files):
     house = House(files)
-    for rule, (name, rows) in CHECKS.items():
-        known = Known(name, rows)
-        yield from rule(house, known)
-        yield from known.rest()
+    for rule in CHECKS:
+        yield from rule(house)
 
 
 # --- the rules must see what is wrong ---------------------------------------------------------
@@ -320,7 +284,7 @@ SOUND_ARGUED = {(f"engine/worker/{one}", f"engine/worker/{two}"): "a reason"
 def self_test(make):
     """`make` turns (name, text) into a file."""
     def seen(rule, texts, *more):
-        return list(rule(House([make(name, text) for name, text in texts]), Known("", []), *more))
+        return list(rule(House([make(name, text) for name, text in texts]), *more))
 
     for rule in CHECKS:
         for texts in BROKEN[rule]:
@@ -329,8 +293,6 @@ def self_test(make):
         more = [SOUND_ARGUED] if rule is rooms_circles else []
         for fault in seen(rule, SOUND, *more):
             yield f"{rule.__name__} complains about sound files: {fault}"
-    if not list(Known("", ["row"]).rest()):
-        yield "a row that is not needed is not seen"
 
 
 def show(house, dot):
