@@ -65,7 +65,9 @@ static uint64_t dropped_through(const struct channels *channels, uint64_t hash)
 struct channel *channels_make(struct channels *channels, uint64_t hash, struct text name)
 {
     struct channel *channel = calloc(1, sizeof(*channel) + name.len);
+    size_t before = map_memory(&channels->map);
     uint64_t *value = channel ? map_insert(&channels->map, hash) : NULL;
+    channels->memory += map_memory(&channels->map) - before;
     if (!value) {
         free(channel);
         return NULL;
@@ -77,6 +79,7 @@ struct channel *channels_make(struct channels *channels, uint64_t hash, struct t
     channel->same_hash = (struct channel *)(uintptr_t)*value;
     *value = (uint64_t)(uintptr_t)channel;
     channels->count++;
+    channels->memory += heap_bytes(sizeof(*channel) + name.len);
     return channel;
 }
 
@@ -84,8 +87,11 @@ static void note_dropped(struct channels *channels, uint64_t hash, uint64_t sequ
 {
     if (sequence <= channels->forgotten_through)
         return;
-    if (!channels->dropped)
+    if (!channels->dropped) {
         channels->dropped = calloc(DROPPED_REMEMBERED, sizeof(*channels->dropped));
+        if (channels->dropped)
+            channels->memory += heap_bytes(DROPPED_REMEMBERED * sizeof(*channels->dropped));
+    }
     struct dropped *dropped =
         channels->dropped ? &channels->dropped[hash & (DROPPED_REMEMBERED - 1)] : NULL;
     if (!dropped) {
@@ -117,8 +123,12 @@ void channels_drop(struct channels *channels, struct channel *channel)
             first = first->same_hash;
         first->same_hash = channel->same_hash;
     }
+    size_t before = map_memory(&channels->map);
     if (*value == 0)
         map_remove(&channels->map, channel->hash);
+    channels->memory += map_memory(&channels->map) - before;
+    channels->memory -= heap_bytes(sizeof(*channel) + channel->name_len) +
+                        channel_members_memory(channel) + channel->counted;
     channels->count--;
     channel_free(channel);
 }

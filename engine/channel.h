@@ -29,6 +29,7 @@ struct channel {
     uint32_t member_capacity;
     uint32_t sweep_next;
     uint32_t behind_count; /* members that are not CURRENT */
+    uint64_t counted;      /* of history.memory, what channels.memory has */
     uint32_t last_batch;   /* the batch with the last sends of the last sweep */
     uint64_t sweep_target; /* 0: no sweep under way */
     uint64_t visited;
@@ -59,6 +60,7 @@ struct channels {
     uint32_t count;
     uint32_t most;     /* CHANNELS_MAX, but for tests */
     uint32_t listened; /* those with members */
+    uint64_t memory;   /* bytes of records, rings, members, the map: all but the frames */
     struct channel *newest, *oldest;
     struct channel *look_next; /* where the search for one that can go continues; NULL: oldest */
     struct dropped *dropped;   /* DROPPED_REMEMBERED, from the first drop on */
@@ -82,7 +84,19 @@ void channels_touch(struct channels *channels, struct channel *channel);
 /* Takes a channel whose history is empty out of that order. */
 void channels_untouch(struct channels *channels, struct channel *channel);
 
+/* Counts what the history holds now: after events came or went, once for many. */
+static inline void channels_count(struct channels *channels, struct channel *channel)
+{
+    channels->memory += channel->history.memory - channel->counted;
+    channel->counted = channel->history.memory;
+}
+
 /* --- members: the caller keeps each subscriber's position up to date ------------------------- */
+
+static inline size_t channel_members_memory(const struct channel *channel)
+{
+    return heap_bytes(channel->member_capacity * sizeof(*channel->members));
+}
 
 /* Appends; -ENOMEM leaves everything as it was. *ret_position is where it stands. */
 MUST_USE int channel_add_member(struct channel *channel, uint32_t subscriber,

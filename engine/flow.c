@@ -40,9 +40,9 @@ static uint64_t charge_of(const struct frame *frame)
 static bool cell_admits(struct flow *flow, const struct frame *frame)
 {
     uint64_t held = atomic_load_explicit(cell_of(flow, frame), memory_order_relaxed);
-    if (held == 0)
-        return true;
     uint64_t total = atomic_load_explicit(&flow->total, memory_order_relaxed);
+    if (held == 0)
+        return total < FLOW_FIRST_BYTES;
     if (total >= FLOW_CROWDED_BYTES)
         return held < FLOW_LITTLE_BYTES && total < FLOW_BUDGET_BYTES;
     return held < FLOW_CHANNEL_BYTES;

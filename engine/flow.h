@@ -8,9 +8,10 @@
  * flow_subtracts. Since it looks before it adds, each publisher may overshoot a bound by one
  * request.
  *
- * Memory is bounded here too: `memory_max` (0: no bound) over the published frames that are alive
- * and over what net holds for connections and subscribers. Workers keep their histories within it
- * (worker/evict.c); where they cannot, publishers and new subscribers find it full.
+ * Memory is bounded here too: `memory_max` (0: no bound) over the published frames that are alive,
+ * the workers' records and what net holds for connections, which have a part of it for themselves.
+ * Workers keep their histories within the rest (evict.c); where they cannot, publishers and new
+ * subscribers find it full.
  *
  * Waiting for room: see hub.h. Any thread may call any function here.
  */
@@ -29,8 +30,9 @@ struct flow {
     unsigned workers; /* that must sweep a frame; constant */
     _Atomic uint64_t total;
     _Atomic uint64_t *cells;
-    _Atomic uint64_t frame_bytes; /* of published frames that are alive */
-    _Atomic uint64_t other_bytes; /* subscribers and connections */
+    _Atomic uint64_t frame_bytes;      /* of published frames that are alive */
+    _Atomic uint64_t record_bytes;     /* the workers' channels, subscribers and hand-offs */
+    _Atomic uint64_t connection_bytes; /* what net holds */
     _Atomic uint64_t memory_max;
     struct inquiries inquiries;
     _Atomic unsigned armed; /* waiters armed: the hint that saves a lock per sweep */
@@ -49,16 +51,35 @@ void flow_subtract(struct flow *flow, struct frame *const *frames, unsigned coun
 
 /* --- memory -------------------------------------------------------------------------------- */
 
+/* Of frames and records. */
 static inline uint64_t flow_memory(const struct flow *flow)
 {
     return atomic_load_explicit(&flow->frame_bytes, memory_order_relaxed) +
-           atomic_load_explicit(&flow->other_bytes, memory_order_relaxed);
+           atomic_load_explicit(&flow->record_bytes, memory_order_relaxed);
+}
+
+/* Connections have a share of the maximum to themselves: whatever they hold, it evicts no history,
+ * and whatever history holds, requests can be read. */
+static inline uint64_t flow_memory_room(uint64_t memory_max)
+{
+    return memory_max - memory_max / MEMORY_CONNECTIONS_PART;
 }
 
 static inline bool flow_memory_is_full(const struct flow *flow)
 {
     uint64_t max = atomic_load_explicit(&flow->memory_max, memory_order_relaxed);
-    return max && flow_memory(flow) >= max;
+    return max && flow_memory(flow) >= flow_memory_room(max);
+}
+
+/* Whether connections may hold so much more. */
+static inline bool flow_connections_admit(const struct flow *flow, uint64_t more, bool large)
+{
+    uint64_t max = atomic_load_explicit(&flow->memory_max, memory_order_relaxed);
+    uint64_t held = atomic_load_explicit(&flow->connection_bytes, memory_order_relaxed);
+    uint64_t share = max - flow_memory_room(max);
+    if (large)
+        share -= share / MEMORY_SMALL_PART;
+    return !max || held + more <= share;
 }
 
 /* Whatever fills the memory, publishers find room for an eighth of it: else those that wait, with

@@ -99,10 +99,10 @@ MUST_USE struct frame *frame_new_private(enum frame_kind kind, const char *bytes
 /* Gives a built frame its place in the one order. Allocates nothing, calls nothing. */
 void frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence);
 
-/* What it takes in memory, without malloc's own part. */
+/* What it takes in memory, with malloc's own part: a word, and half a step of its sizes. */
 static inline uint32_t frame_memory(const struct frame *frame)
 {
-    return (uint32_t)sizeof(*frame) + frame->len + frame->channel_len;
+    return (uint32_t)sizeof(*frame) + frame->len + frame->channel_len + 16;
 }
 
 struct frame *frame_ref(struct frame *frame);

@@ -27,7 +27,8 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
                                 .plain = request->plain,
                                 .limit = request->limit,
                                 .last = request->last,
-                                .channel_count = request->channel_count};
+                                .channel_count = request->channel_count,
+                                .bytes_len = bytes};
     char *at = handoff->bytes;
     for (unsigned i = 0; i < request->channel_count; i++) {
         handoff->channels[i] = copy_text(&at, request->channels[i]);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "engine/base/base.h"
+#include "engine/base/heap.h"
 #include "engine/base/hash.h"
 #include "engine/inbox.h"
 #include "engine/limits.h"
@@ -38,8 +39,15 @@ struct handoff {
     uint64_t hashes[SUBSCRIBER_CHANNELS_MAX];
     struct text channels[SUBSCRIBER_CHANNELS_MAX];
     struct text resume, head;
+    size_t bytes_len;
     char bytes[];
 };
+
+/* Bytes that it holds. */
+static inline size_t handoff_memory(const struct handoff *handoff)
+{
+    return heap_bytes(sizeof(*handoff) + handoff->bytes_len);
+}
 
 /* NULL: out of memory. */
 MUST_USE struct handoff *handoff_new(const struct subscribe_request *request,

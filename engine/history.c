@@ -27,6 +27,16 @@ void history_deinit(struct history *history)
     *history = (struct history){0};
 }
 
+static size_t ring_memory(const struct history *history)
+{
+    return history->ring ? heap_bytes((history->mask + (size_t)1) * sizeof(struct frame *)) : 0;
+}
+
+static size_t remembered_memory(const struct history *history)
+{
+    return heap_bytes(history->remembered_capacity * sizeof(*history->remembered));
+}
+
 static int ring_grow(struct history *history)
 {
     uint32_t capacity = history->ring ? (history->mask + 1) * 2 : RING_FRAMES_MIN;
@@ -35,6 +45,7 @@ static int ring_grow(struct history *history)
         return -ENOMEM;
     for (uint64_t place = history->begin; place < history->end; place++)
         ring[place & (capacity - 1)] = history_at(history, place);
+    history->memory += heap_bytes(capacity * sizeof(*ring)) - ring_memory(history);
     free(history->ring);
     history->ring = ring;
     history->mask = capacity - 1;
@@ -44,7 +55,9 @@ static int ring_grow(struct history *history)
 /* An id that cannot be noted for want of memory only makes a resume by it `unknown`. */
 static void note_id(struct history *history, const struct hash_key *key, const struct frame *frame)
 {
+    size_t before = map_memory(&history->ids);
     uint64_t *value = map_insert(&history->ids, hash_text(key, frame_id(frame)));
+    history->memory += map_memory(&history->ids) - before;
     if (!value)
         return;
     uint64_t count = *value & ID_COUNT_MASK;
@@ -56,6 +69,7 @@ static void forget_id(struct history *history, const struct hash_key *key,
 {
     uint64_t hash = hash_text(key, frame_id(frame));
     uint64_t *value = map_find(&history->ids, hash);
+    size_t before = map_memory(&history->ids);
     if (!value)
         return;
     uint64_t count = *value & ID_COUNT_MASK;
@@ -65,6 +79,7 @@ static void forget_id(struct history *history, const struct hash_key *key,
         (*value)--;
     if (history->ids.count == 0)
         map_deinit(&history->ids);
+    history->memory += map_memory(&history->ids) - before;
 }
 
 int history_add(struct history *history, const struct hash_key *key, struct frame *frame)
@@ -98,8 +113,10 @@ static void remember(struct history *history, uint64_t sequence)
             history->remembered_count = 0;
             return;
         }
+        history->memory -= remembered_memory(history);
         history->remembered = larger;
         history->remembered_capacity = capacity;
+        history->memory += remembered_memory(history);
     }
     uint64_t *slot = &history->remembered[history->remembered_count % history->remembered_capacity];
     if (history->remembered_count >= history->remembered_capacity)
@@ -113,6 +130,7 @@ static void remember(struct history *history, uint64_t sequence)
 /* An empty history keeps no more memory than what it remembers. */
 static void shrink(struct history *history)
 {
+    history->memory -= ring_memory(history);
     free(history->ring);
     history->ring = NULL;
     history->mask = 0;
@@ -122,8 +140,10 @@ static void shrink(struct history *history)
     uint64_t *smaller = realloc(history->remembered, count * sizeof(*smaller));
     if (!smaller)
         return; /* it stays as large as it was */
+    history->memory -= remembered_memory(history);
     history->remembered = smaller;
     history->remembered_capacity = count;
+    history->memory += remembered_memory(history);
 }
 
 struct frame *history_evict(struct history *history, const struct hash_key *key)

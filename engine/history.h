@@ -29,7 +29,8 @@ struct history {
     uint64_t *remembered;
     uint32_t remembered_capacity;
     uint64_t remembered_after;
-    struct map ids; /* id hash -> newest sequence << 16 | how many */
+    uint64_t memory; /* bytes that all of this holds, without the frames */
+    struct map ids;  /* id hash -> newest sequence << 16 | how many */
 };
 
 /* An empty history behind `evicted_through`. Cannot fail. */

@@ -201,6 +201,7 @@ int hub_reload(struct hub *hub, const struct hub_options *options)
 {
     int r = 0;
     atomic_store_explicit(&hub->flow.memory_max, options->memory_max, memory_order_relaxed);
+    flow_wake(&hub->flow); /* there may be room now */
     for (unsigned i = 0; hub->started && i < hub->worker_count; i++)
         r = worker_reload(&hub->workers[i], options) < 0 ? -ENOMEM : r;
     return r;
@@ -449,6 +450,8 @@ int hub_subscribe(struct hub *hub, const struct subscribe_request *request)
         atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
         return -ENOMEM;
     }
+    atomic_fetch_add_explicit(&hub->flow.record_bytes, handoff_memory(handoff),
+                              memory_order_relaxed);
     inbox_post(&worker->inbox, &handoff->message);
     atomic_thread_fence(memory_order_seq_cst);
     worker_wake(worker);
@@ -459,13 +462,12 @@ int hub_subscribe(struct hub *hub, const struct subscribe_request *request)
 
 void hub_count_memory(struct hub *hub, int64_t bytes)
 {
-    bool was_full = flow_memory_is_full(&hub->flow);
-    atomic_fetch_add_explicit(&hub->flow.other_bytes, (uint64_t)bytes, memory_order_relaxed);
-    if (was_full && bytes < 0)
-        flow_wake(&hub->flow);
-    /* Histories must make room, and a parked worker would only look at its next tick. */
-    if (bytes > 0 && hub->started && flow_memory_is_full(&hub->flow))
-        wake_parked(hub);
+    atomic_fetch_add_explicit(&hub->flow.connection_bytes, (uint64_t)bytes, memory_order_relaxed);
+}
+
+bool hub_connections_may_hold(const struct hub *hub, uint64_t more, bool large)
+{
+    return flow_connections_admit(&hub->flow, more, large);
 }
 
 bool hub_memory_is_full(const struct hub *hub)
@@ -484,6 +486,9 @@ void hub_stats(struct hub *hub, struct stats *ret_stats)
     ret_stats->publish_busy = atomic_load_explicit(&hub->publish_busy, memory_order_relaxed);
     ret_stats->refused_full += atomic_load_explicit(&hub->refused_full, memory_order_relaxed);
     ret_stats->wakes = atomic_load_explicit(&hub->wakes, memory_order_relaxed);
-    ret_stats->memory_bytes = flow_memory(&hub->flow);
+    ret_stats->memory_connections =
+        atomic_load_explicit(&hub->flow.connection_bytes, memory_order_relaxed);
+    ret_stats->memory_records = atomic_load_explicit(&hub->flow.record_bytes, memory_order_relaxed);
+    ret_stats->memory_bytes = flow_memory(&hub->flow) + ret_stats->memory_connections;
     ret_stats->in_flight_bytes = atomic_load_explicit(&hub->flow.total, memory_order_relaxed);
 }

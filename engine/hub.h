@@ -95,6 +95,9 @@ MUST_USE int hub_subscribe(struct hub *hub, const struct subscribe_request *requ
 
 /* What the caller holds for connections counts against memory_max too: more (or less) of it. */
 void hub_count_memory(struct hub *hub, int64_t bytes);
+/* Whether they may hold so much more: large requests leave some of their share to small ones. */
+bool hub_connections_may_hold(const struct hub *hub, uint64_t more, bool large);
+/* Of everything else: events, channels and subscribers. */
 bool hub_memory_is_full(const struct hub *hub);
 
 /* --- without threads ------------------------------------------------------------------------ */

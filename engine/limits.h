@@ -50,6 +50,8 @@
  * stand in front of the rest. */
 #define FLOW_CROWDED_BYTES (FLOW_BUDGET_BYTES / 4 * 3)
 #define FLOW_LITTLE_BYTES  (256u << 10)
+/* Up to here a channel that has nothing in flight gets one frame in, whatever the others hold. */
+#define FLOW_FIRST_BYTES (FLOW_BUDGET_BYTES / 4 * 5)
 /* What a frame counts at least, so that one counter bounds bytes and slots alike. */
 #define FLOW_FRAME_BYTES_MIN (FLOW_BUDGET_BYTES / INBOX_SLOTS)
 /* Counters, chosen by the channel's hash; channels that share one only share its bound. 512 KiB. */
@@ -101,7 +103,12 @@
 #define CATCH_UP_TURN_BYTES (2u << 20)
 /* Hand-offs adopted in one turn: each costs some microseconds of socket and channel work. */
 #define HANDOFF_BATCH 256
-/* What a subscriber counts against --memory-max: its record and what comes with it, rounded up. */
+/* The part of --memory-max that is for connections alone: a fourth. More: 503. */
+#define MEMORY_CONNECTIONS_PART 4
+/* The part of that which large requests leave to small ones. */
+#define MEMORY_SMALL_PART 4
+/* What a subscriber counts against --memory-max besides what it allocates: its record and its
+ * places in lists, rounded up. */
 #define SUBSCRIBER_MEMORY 256
 /* Events evicted in one turn because of --memory-max. */
 #define RELIEVE_BATCH 4096u
@@ -159,10 +166,10 @@
 #define REFUSALS_MAX 64u
 /* One read of a connection; what it holds of a feed's input while that feed waits for room. */
 #define READ_BYTES (64u << 10)
-/* What a request may hold of input when memory-max is reached: any head, and a small body. More:
- * 503. */
+/* A small request: any head, and a little body. Larger ones leave some memory to those. */
 #define INPUT_BYTES_SMALL (HEAD_BYTES_MAX + 4096u)
-/* What an acceptor's connections may hold more, or less, than the hub has been told so far. */
+/* What an acceptor's connections, or a worker's records, may hold more or less than the hub has
+ * been told so far within a turn. */
 #define MEMORY_BATCH_BYTES (256 << 10)
 /* How long a client may take to read its answer. Longer: closed. */
 #define ANSWER_MS 30000

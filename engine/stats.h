@@ -22,7 +22,9 @@
     X(published, counter, "Events published")                                                      \
     X(publish_busy, counter, "Publish attempts refused for want of room")                          \
     X(in_flight_bytes, gauge, "Bytes published and not yet swept by every worker")                 \
-    X(memory_bytes, gauge, "Bytes of events, subscribers and connections, for memory-max")         \
+    X(memory_bytes, gauge, "Bytes of events, records and connections, for memory-max")             \
+    X(memory_records, gauge, "Of them, of channels and subscribers, without their events")         \
+    X(memory_connections, gauge, "Of them, of connections that are not subscribers")               \
     X(intake_stalled, counter, "Turns in which a worker had no memory to keep the next event")     \
     X(evicted_memory, counter, "Events evicted because of memory-max")                             \
     X(subscribers, gauge, "Subscribers connected")                                                 \

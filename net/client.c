@@ -88,19 +88,24 @@ static bool own_input(struct client *client, size_t capacity)
     return true;
 }
 
-/* Beyond what any small request needs there must be room below memory_max. */
+static bool may_hold(const struct client *client, size_t more, bool large)
+{
+    return hub_connections_may_hold(service_of(&client->connection)->hub, more, large);
+}
+
+/* Connections together hold a share of memory_max at most; a large request less of it. */
 static int reserve(struct client *client, size_t capacity)
 {
-    bool grows = !client->own_input || capacity > client->capacity;
-    if (grows && capacity > INPUT_BYTES_SMALL &&
-        hub_memory_is_full(service_of(&client->connection)->hub))
+    size_t held = client->own_input ? client->capacity : 0;
+    if (capacity > held && !may_hold(client, capacity - held, capacity > INPUT_BYTES_SMALL))
         return HUB_NO_MEMORY;
     return own_input(client, capacity) ? 0 : -ENOMEM;
 }
 
-int client_reserve(struct client *client, size_t more)
+int client_expect(const struct client *client, size_t more)
 {
-    return reserve(client, client->at + more + INPUT_BYTES_MIN);
+    bool large = client->at + more > INPUT_BYTES_SMALL;
+    return may_hold(client, large ? INPUT_BYTES_SMALL : more, large) ? 0 : HUB_NO_MEMORY;
 }
 
 /* Within a request the offsets must stay as they are; between two, what was parsed is let go. */

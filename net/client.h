@@ -64,8 +64,9 @@ void client_unwait(struct client *client);
 
 /* Reads once behind what is there. */
 MUST_USE int client_read(struct client *client);
-/* Room for so many more bytes behind what is parsed, in one step. */
-MUST_USE int client_reserve(struct client *client, size_t more);
+/* So many more bytes are promised: whether there is room to begin with them. It takes no memory,
+ * which comes as the bytes do. */
+MUST_USE int client_expect(const struct client *client, size_t more);
 /* At the end of a turn: what is not used up leaves the rooms that everybody shares. */
 MUST_USE int client_keep(struct client *client);
 void client_drop(struct client *client);

@@ -135,7 +135,7 @@ static void refuse(struct client *client, int status, const char *sentence)
     go_on(client, answer_error(client, status, sentence));
 }
 
-/* There was no room for the request: what client_reserve said. */
+/* There was no room for the request: what client_read, client_expect or client_keep said. */
 static void refuse_large(struct client *client, int r)
 {
     if (r == HUB_NO_MEMORY)
@@ -209,7 +209,7 @@ static bool acts_on_head(const struct client *client)
            client->parser.request.method == METHOD_GET;
 }
 
-/* A body comes: one step to the full size, when it is known. False: it was refused. */
+/* A body comes. False: it was refused. */
 static bool expect_body(struct client *client)
 {
     const struct http_request *request = &client->parser.request;
@@ -217,7 +217,7 @@ static bool expect_body(struct client *client)
     bool expects = request->expect_continue && client->at == client->len;
     int r = 0;
     if (client->at + request->content_length > client->len)
-        r = client_reserve(client, request->content_length);
+        r = client_expect(client, request->content_length);
     if (r)
         refuse_large(client, r);
     else if (expects)

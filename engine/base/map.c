@@ -74,6 +74,9 @@ void map_remove(struct map *map, uint64_t key)
         }
     }
     map->cells[hole] = (struct map_cell){0};
+    /* Far from full it gives half back; without memory for that it stays as it is. */
+    if (map->mask >= MAP_CELLS_MIN && map->count < (map->mask + 1) / 8)
+        (void)map_resize(map, (map->mask + 1) / 2);
 }
 
 void map_deinit(struct map *map)

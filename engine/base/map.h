@@ -8,6 +8,7 @@
 #pragma once
 
 #include "engine/base/base.h"
+#include "engine/base/heap.h"
 
 struct map_cell {
     uint64_t key; /* 0: empty; a hash of 0 is stored as 1 */
@@ -26,3 +27,9 @@ uint64_t *map_find(const struct map *map, uint64_t key);
 MUST_USE uint64_t *map_insert(struct map *map, uint64_t key);
 void map_remove(struct map *map, uint64_t key);
 void map_deinit(struct map *map);
+
+/* Bytes that it holds. */
+static inline size_t map_memory(const struct map *map)
+{
+    return map->cells ? heap_bytes((map->mask + (size_t)1) * sizeof(*map->cells)) : 0;
+}

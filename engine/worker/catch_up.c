@@ -9,6 +9,7 @@
 #include "engine/worker/arena.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/gap.h"
+#include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
 
 int catch_up_init(struct worker *worker)
@@ -107,7 +108,7 @@ static struct frame *goodbye_frame(struct worker *worker, bool plain)
     int text_len = snprintf(text, sizeof(text), "retry: %u\n\n", retry_ms);
     int len = plain ? snprintf(bytes, sizeof(bytes), "%s", text)
                     : snprintf(bytes, sizeof(bytes), "%x\r\n%s\r\n0\r\n\r\n", text_len, text);
-    return frame_new_private(FRAME_LAST, bytes, (size_t)len);
+    return release_private(worker, FRAME_LAST, bytes, (size_t)len);
 }
 
 /* Gathers in the order a client must get it. The parts' references stay where they are: in history,
@@ -178,7 +179,7 @@ static void gathered_cut(struct worker *worker, struct gathered *gathered)
         gathered->events -= frame->kind == FRAME_EVENT;
         gathered->ends = false;
         if (frame == gathered->gap)
-            gathered->gap = frame_unref(gathered->gap);
+            release_frame(worker, TAKE(gathered->gap));
     }
 }
 
@@ -228,7 +229,7 @@ uint32_t catch_up_send(struct worker *worker, struct subscriber *subscriber)
         gathered_queue(worker, subscriber, &gathered);
         return gathered.len;
     }
-    frame_unref(gathered.gap);
+    release_frame(worker, gathered.gap);
     if (gathered.ends) { /* a plain response ends with the connection */
         subscriber_close(worker, subscriber, subscriber_end_reason(worker, subscriber));
     } else {

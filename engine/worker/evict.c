@@ -123,6 +123,7 @@ bool evict_trim(struct worker *worker, struct channel *channel)
     bool held = history->returned < history->end &&
                 history_at(history, history->returned)->sequence <= channel->swept;
     set_held(worker, channel, held);
+    channels_count(&worker->channels, channel);
     if (history_count(history))
         return false;
     channels_untouch(&worker->channels, channel);
@@ -136,6 +137,12 @@ bool evict_trim(struct worker *worker, struct channel *channel)
 
 /* Of a channel's history one round takes this part. */
 #define RELIEVE_PART 16
+
+/* What it gives up when it evicts: frames, and records, which the other workers have too. */
+static uint64_t kept_here(const struct worker *worker)
+{
+    return worker->memory.kept_bytes + worker->channels.memory * worker->flow->workers;
+}
 
 /* Evicts some of the channel's oldest frames, as far as its sweeps and readers allow: never much at
  * once, so that of channels alike none loses its newest while another keeps its oldest. */
@@ -158,14 +165,17 @@ static uint32_t relieve_channel(struct worker *worker, struct channel *channel, 
     return count;
 }
 
-/* Nothing can be evicted any more: who is furthest behind holds the most, and is closed. A slow one
- * holds nothing. */
+/* Nothing can be evicted any more and publishers find no room: who is furthest behind holds the
+ * most, and is closed, unless all histories here are little: then it is other workers who hold
+ * them. A slow one holds nothing but the frame that it has begun. */
 static bool close_furthest(struct worker *worker)
 {
+    bool much = worker->memory.kept_bytes >= worker->limits.memory_max / 8;
     struct subscriber *furthest = NULL;
     for (uint32_t i = 0; i < worker->lag.listed; i++) {
         struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
-        if ((subscriber->flags & (SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW)) == SUBSCRIBER_LAGGING &&
+        bool holds = subscriber->flags & SUBSCRIBER_SLOW ? subscriber->begun != NULL : much;
+        if ((subscriber->flags & SUBSCRIBER_LAGGING) && holds &&
             (!furthest || subscriber->cursor < furthest->cursor))
             furthest = subscriber;
     }
@@ -180,22 +190,23 @@ static bool close_furthest(struct worker *worker)
 
 /*
  * How much this worker keeps too much. Frames are shared, so that each worker keeps its own
- * histories below seven eighths of what connections leave; but workers do not evict in step, and
- * together may keep what no single one does. Near the ceiling each evicts somewhat more, and at it
- * whatever is needed.
+ * histories, with all records, below seven eighths of what is not the connections'; but workers do
+ * not evict in step, and together may keep what no single one does. Near the ceiling each evicts
+ * somewhat more, and at it whatever is needed.
  */
 static uint64_t too_much(struct worker *worker, uint64_t max)
 {
+    uint64_t room = flow_memory_room(max);
     uint64_t all = flow_memory(worker->flow);
-    uint64_t other = atomic_load_explicit(&worker->flow->other_bytes, memory_order_relaxed);
-    uint64_t own = worker->memory.kept_bytes + other;
-    uint64_t bound = max - max / (all > max - max / 16 ? 4 : 8);
+    uint64_t own = worker->memory.kept_bytes +
+                   atomic_load_explicit(&worker->flow->record_bytes, memory_order_relaxed);
+    uint64_t bound = room - room / (all > room - room / 16 ? 4 : 8);
     uint64_t excess = own > bound ? own - bound : 0;
-    bool full = all >= max && excess == 0;
+    bool full = all >= room && excess == 0;
     worker->memory.full_turns = full ? worker->memory.full_turns + 1 : 0;
     if (full && worker->memory.full_turns % RELIEVE_TURNS == 0)
-        excess = max / 16 + 1;
-    return excess < worker->memory.kept_bytes ? excess : worker->memory.kept_bytes;
+        excess = room / 16 + 1;
+    return excess;
 }
 
 /* A worker that has had no memory for the next event for so many turns lets older history go: a
@@ -212,14 +223,15 @@ bool evict_relieve(struct worker *worker)
         excess = worker->memory.kept_bytes / RELIEVE_PART;
     if (excess == 0)
         return max && worker->memory.kept_bytes && worker->memory.full_turns > 0;
-    uint64_t target = worker->memory.kept_bytes - excess;
+    uint64_t target = kept_here(worker) > excess ? kept_here(worker) - excess : 0;
     uint32_t count = 0, before = 0;
     struct channel *channel = worker->channels.oldest;
-    for (int looks = 0; channel && looks < 1000 && count < RELIEVE_BATCH; looks++) {
+    for (uint32_t looks = 0; channel && looks < RELIEVE_BATCH && count < RELIEVE_BATCH; looks++) {
         struct channel *newer = channel->newer;
-        if (worker->memory.kept_bytes <= target)
+        uint64_t kept = kept_here(worker);
+        if (kept <= target)
             break;
-        count += relieve_channel(worker, channel, worker->memory.kept_bytes - target);
+        count += relieve_channel(worker, channel, kept - target);
         evict_trim(worker, channel); /* gives back, and drops the record if nothing is left */
         channel = newer;
         if (!channel && count > before) {
@@ -227,7 +239,7 @@ bool evict_relieve(struct worker *worker)
             before = count;
         }
     }
-    if (count == 0 && flow_memory_is_full(worker->flow))
+    if (count == 0 && !flow_memory_admits(worker->flow))
         return close_furthest(worker);
     return count > 0;
 }

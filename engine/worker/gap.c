@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include "engine/mutation.h"
+#include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
 
 /* Of one gap event: the channel and `from` escaped (two bytes for each one), and about 250 more. */
@@ -151,7 +152,7 @@ struct frame *gap_frame(struct worker *worker, struct subscriber *subscriber, co
         memcpy(text.at + from, line, line_len);
         append(&text, "\r\n");
     }
-    frame = frame_new_private(FRAME_GAP, text.at + from, text.len - from);
+    frame = release_private(worker, FRAME_GAP, text.at + from, text.len - from);
     free(text.at);
     if (!frame)
         return NULL;

@@ -20,6 +20,7 @@
 #include "engine/worker/evict.h"
 #include "engine/worker/gap.h"
 #include "engine/worker/intake.h"
+#include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
 
 /* --- where to begin ------------------------------------------------------------------------ */
@@ -168,7 +169,7 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
     if (notice)
         at = put(at, (struct text){notice->bytes, notice->len});
     CHECK((size_t)(at - bytes) <= size);
-    struct frame *frame = frame_new_private(FRAME_NOTE, bytes, (size_t)(at - bytes));
+    struct frame *frame = release_private(worker, FRAME_NOTE, bytes, (size_t)(at - bytes));
     free(bytes);
     return frame;
 }
@@ -190,7 +191,7 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
         subscriber->cursor = notice->sequence;
         gap_was_told(subscriber);
     }
-    frame_unref(notice);
+    release_frame(worker, notice);
     return subscriber->begun ? 0 : -ENOMEM;
 }
 
@@ -263,6 +264,10 @@ static int find_channels(struct worker *worker, const struct handoff *handoff,
 static void adopt(struct worker *worker, struct handoff *handoff)
 {
     struct channel *channels[SUBSCRIBER_CHANNELS_MAX];
+    if (flow_memory_is_full(worker->flow)) { /* by those who came between the request and now */
+        refuse_for_memory(worker, handoff->fd);
+        return;
+    }
     if (!may_listen(worker, handoff)) {
         COUNT(worker, refused_channels, 1);
         refuse(worker, handoff->fd, "the server has as many channels with subscribers as it may");
@@ -293,7 +298,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     }
     subscriber->handle = r;
     worker->records.live++;
-    atomic_fetch_add_explicit(&worker->flow->other_bytes, SUBSCRIBER_MEMORY, memory_order_relaxed);
+    worker->memory.subscriber_bytes += SUBSCRIBER_MEMORY;
     COUNT(worker, subscribers, 1);
     COUNT(worker, joined, 1);
     COUNT(worker, resumed, handoff->has_resume);
@@ -302,6 +307,9 @@ static void adopt(struct worker *worker, struct handoff *handoff)
 
 void join_take(struct worker *worker, struct handoff *handoff)
 {
+    size_t bytes = handoff_memory(handoff); /* which hub_subscribe has told */
+    worker->memory.subscriber_bytes += bytes;
+    worker->memory.told_bytes += bytes;
     handoff->next = NULL;
     if (worker->arrivals.last)
         worker->arrivals.last->next = handoff;
@@ -330,6 +338,13 @@ static bool is_ready(const struct worker *worker, const struct handoff *handoff)
     return true;
 }
 
+static void forget(struct worker *worker, struct handoff *handoff)
+{
+    worker->memory.subscriber_bytes -= handoff_memory(handoff);
+    handoff_free(handoff);
+    release_tell(worker, MEMORY_BATCH_BYTES);
+}
+
 bool join_ready(struct worker *worker)
 {
     if (!worker->arrivals.first)
@@ -347,7 +362,7 @@ bool join_ready(struct worker *worker)
             if (!next)
                 worker->arrivals.last = last_kept;
             adopt(worker, handoff);
-            handoff_free(handoff);
+            forget(worker, handoff);
             any = true;
         } else {
             last_kept = handoff;
@@ -364,7 +379,7 @@ void join_refuse_waiting(struct worker *worker)
         worker->arrivals.first = handoff->next;
         COUNT(worker, closed_cut, 1);
         refuse(worker, handoff->fd, "the server is stopping");
-        handoff_free(handoff);
+        forget(worker, handoff);
     }
     worker->arrivals.last = NULL;
 }

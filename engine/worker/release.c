@@ -10,6 +10,30 @@ void release_frame(struct worker *worker, struct frame *frame)
     uint32_t bytes = frame_release(frame);
     if (published)
         worker->release.bytes += bytes;
+    else
+        worker->memory.subscriber_bytes -= bytes;
+}
+
+struct frame *release_private(struct worker *worker, enum frame_kind kind, const char *bytes,
+                              size_t len)
+{
+    struct frame *frame = frame_new_private(kind, bytes, len);
+    if (frame)
+        worker->memory.subscriber_bytes += frame_memory(frame);
+    return frame;
+}
+
+void release_tell(struct worker *worker, uint64_t least)
+{
+    struct memory *memory = &worker->memory;
+    uint64_t now = worker->channels.memory + memory->subscriber_bytes;
+    bool more = now > memory->told_bytes;
+    if ((more ? now - memory->told_bytes : memory->told_bytes - now) <= least)
+        return;
+    atomic_fetch_add_explicit(&worker->flow->record_bytes, now - memory->told_bytes,
+                              memory_order_relaxed);
+    memory->told_bytes = now;
+    worker->release.any |= !more;
 }
 
 void release_flow(struct worker *worker, struct frame *frame)
@@ -45,6 +69,7 @@ void release_swept(struct worker *worker, struct channel *channel, uint64_t plac
 
 void release_settle(struct worker *worker)
 {
+    release_tell(worker, 0);
     if (worker->release.bytes) {
         atomic_fetch_sub_explicit(&worker->flow->frame_bytes, worker->release.bytes,
                                   memory_order_relaxed);

@@ -4,7 +4,8 @@
  * bytes in flight once every worker has swept it. Publishers wait for both.
  *
  * Within a turn they only add up (`worker->release`); release_settle, at the turn's end, hands the
- * sum to the hub and wakes whoever waits for room. The worker's thread alone; it evicts nothing.
+ * sum to the hub, tells it what the records hold, and wakes whoever waits for room. The worker's
+ * thread alone; it evicts nothing.
  */
 #pragma once
 
@@ -17,3 +18,10 @@ void release_flow(struct worker *worker, struct frame *frame);
 /* The same for everything of a channel up to its last finished sweep and before `place`. */
 void release_swept(struct worker *worker, struct channel *channel, uint64_t place);
 void release_settle(struct worker *worker);
+
+/* A private frame, which counts for the subscriber that gets it until release_frame; NULL: no
+ * memory. */
+MUST_USE struct frame *release_private(struct worker *worker, enum frame_kind kind,
+                                       const char *bytes, size_t len);
+/* Tells flow what the records hold, if that has changed by more than so much. */
+void release_tell(struct worker *worker, uint64_t least);

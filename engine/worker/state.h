@@ -147,10 +147,12 @@ struct arrivals {
     struct handoff *first, *last;
 };
 
-/* evict.c, for memory_max. */
+/* For memory_max: what makes and frees counts, release.c tells flow, evict.c keeps it. */
 struct memory {
-    uint64_t kept_bytes; /* of the frames in this worker's histories */
-    uint32_t full_turns; /* for which the maximum was reached by others as well */
+    uint64_t kept_bytes;       /* of the frames in this worker's histories */
+    uint64_t subscriber_bytes; /* records, sets, private frames and hand-offs */
+    uint64_t told_bytes;       /* of those and channels.memory, what flow knows */
+    uint32_t full_turns;       /* for which the maximum was reached by others as well */
 };
 
 /* release.c: what this turn gave back so far. */

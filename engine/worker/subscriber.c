@@ -61,6 +61,11 @@ static void on_moved(void *context, struct channel *channel, uint32_t index, uin
             subscriber->set->items[i].position = position;
 }
 
+static size_t set_memory(unsigned count)
+{
+    return heap_bytes(sizeof(struct channel_set) + count * sizeof(struct membership));
+}
+
 /* Leaves the first `count` of its channels. A channel that is empty now, or was held, is swept,
  * which drops or frees it. */
 static void leave(struct worker *worker, struct subscriber *subscriber, uint32_t count)
@@ -77,10 +82,26 @@ static void leave(struct worker *worker, struct subscriber *subscriber, uint32_t
         if (channel->held || channel->member_count == 0)
             dirty_add(worker, channel);
     }
-    if (subscriber->flags & SUBSCRIBER_MANY)
+    if (subscriber->flags & SUBSCRIBER_MANY) {
+        worker->memory.subscriber_bytes -= set_memory(subscriber->set->count);
         free(subscriber->set);
+    }
     subscriber->set = NULL;
     subscriber_clear(subscriber, SUBSCRIBER_MANY);
+}
+
+/* One more member; -ENOMEM leaves everything as it was. */
+static int add_member(struct worker *worker, struct channel *channel, uint32_t index,
+                      uint32_t *ret_position)
+{
+    size_t before = channel_members_memory(channel);
+    int r = channel_add_member(channel, index, ret_position);
+    if (r < 0)
+        return r;
+    worker->channels.memory += channel_members_memory(channel) - before;
+    worker->channels.listened += channel->member_count == 1;
+    channel->behind_count++;
+    return 0;
 }
 
 int subscriber_join(struct worker *worker, struct subscriber *subscriber,
@@ -89,29 +110,25 @@ int subscriber_join(struct worker *worker, struct subscriber *subscriber,
     uint32_t index = subscriber_index(worker, subscriber);
     subscriber->state = SUBSCRIBER_BEHIND;
     if (count == 1) {
-        int r = channel_add_member(channels[0], index, &subscriber->position);
-        if (r < 0)
-            return r;
-        worker->channels.listened += channels[0]->member_count == 1;
-        subscriber->channel = channels[0];
-        channels[0]->behind_count++;
-        return 0;
+        int r = add_member(worker, channels[0], index, &subscriber->position);
+        if (r == 0)
+            subscriber->channel = channels[0];
+        return r;
     }
     struct channel_set *set = malloc(sizeof(*set) + count * sizeof(set->items[0]));
     if (!set)
         return -ENOMEM;
+    worker->memory.subscriber_bytes += set_memory(count);
     *set = (struct channel_set){.count = count};
     subscriber->set = set;
     subscriber->flags |= SUBSCRIBER_MANY;
     for (unsigned i = 0; i < count; i++) {
         set->items[i] = (struct membership){.channel = channels[i]};
-        int r = channel_add_member(channels[i], index, &set->items[i].position);
+        int r = add_member(worker, channels[i], index, &set->items[i].position);
         if (r < 0) {
             leave(worker, subscriber, i);
             return r;
         }
-        worker->channels.listened += channels[i]->member_count == 1;
-        channels[i]->behind_count++;
     }
     return 0;
 }
@@ -269,8 +286,7 @@ void subscriber_bury(struct worker *worker)
         worker->io->operations->remove(worker->io, subscriber->handle);
         subscriber_abandon(worker, subscriber);
         worker->records.live--;
-        atomic_fetch_sub_explicit(&worker->flow->other_bytes, SUBSCRIBER_MEMORY,
-                                  memory_order_relaxed);
+        worker->memory.subscriber_bytes -= SUBSCRIBER_MEMORY;
         /* Release order is not needed: the hub only counts with it. */
         atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
     }

@@ -203,6 +203,36 @@ void inspect_forgotten(void)
     }
 }
 
+/* What a worker counts for its channels and subscribers is what they hold. */
+static void inspect_memory(const struct world_worker *worker)
+{
+    const struct channels *channels = &worker->worker->channels;
+    uint64_t held = map_memory(&channels->map);
+    if (channels->dropped)
+        held += heap_bytes(DROPPED_REMEMBERED * sizeof(*channels->dropped));
+    for (unsigned i = 0; i < world->model.channel_count; i++) {
+        const struct channel *channel = find_record(worker, i);
+        if (!channel)
+            continue;
+        const struct history *history = &channel->history;
+        uint64_t ring = history->ring ? history->mask + UINT64_C(1) : 0;
+        uint64_t memory = heap_bytes(ring * sizeof(*history->ring)) + map_memory(&history->ids) +
+                          heap_bytes(history->remembered_capacity * sizeof(uint64_t));
+        expect_equal("a history's memory", history->memory, memory);
+        held += memory + channel_members_memory(channel) +
+                heap_bytes(sizeof(*channel) + channel->name_len);
+    }
+    expect_equal("the channels' memory", channels->memory, held);
+    held = worker->worker->records.live * (uint64_t)SUBSCRIBER_MEMORY;
+    for (uint32_t i = 0; i < worker->worker->records.used; i++) {
+        const struct subscriber *subscriber = &worker->worker->subscribers[i];
+        if (subscriber->state != SUBSCRIBER_FREE && (subscriber->flags & SUBSCRIBER_MANY))
+            held += heap_bytes(sizeof(*subscriber->set) +
+                               subscriber->set->count * sizeof(subscriber->set->items[0]));
+    }
+    expect_equal("the subscribers' memory", worker->worker->memory.subscriber_bytes, held);
+}
+
 void inspect_rest(void)
 {
     const struct flow *flow = world->workers[0].worker->flow;
@@ -210,6 +240,7 @@ void inspect_rest(void)
         const struct worker *worker = world->workers[i].worker;
         expect_equal("a worker's position at rest", worker->position,
                      hub_next_sequence(world->hub));
+        inspect_memory(&world->workers[i]);
         expect_equal("lagging subscribers at rest", worker->lag.live, 0);
         expect_equal("subscribers with a reservation", atomic_load(&worker->reserved),
                      worker->records.live);

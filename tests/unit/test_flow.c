@@ -276,48 +276,63 @@ Test(flow, memory_is_counted_and_admits_what_must_flow)
     struct flow *flow = flow_make(1);
     cr_expect_not(flow_memory_is_full(flow), "no bound");
     atomic_store(&flow->memory_max, 8 * MIB);
-    atomic_store(&flow->other_bytes, 8 * MIB - 1);
+    /* Connections fill their own share, and nothing else. */
+    atomic_store(&flow->connection_bytes, 9 * MIB);
+    cr_expect_not(flow_memory_is_full(flow));
+    cr_expect_not(flow_connections_admit(flow, 1, false));
+    atomic_store(&flow->connection_bytes, 2 * MIB - 1);
+    cr_expect(flow_connections_admit(flow, 1, false));
+    cr_expect_not(flow_connections_admit(flow, 2, false));
+    cr_expect_not(flow_connections_admit(flow, 1, true));
+    atomic_store(&flow->connection_bytes, 2 * MIB * 3 / 4 - 1);
+    cr_expect(flow_connections_admit(flow, 1, true));
+    atomic_store(&flow->record_bytes, 6 * MIB - 1);
     cr_expect_not(flow_memory_is_full(flow));
     cr_expect(admits(flow, 1));
-    /* Connections alone fill it: no subscriber, but events go on up to an eighth. */
-    atomic_store(&flow->other_bytes, 9 * MIB);
+    /* Records alone fill the rest: no subscriber, but events go on up to an eighth. */
+    atomic_store(&flow->record_bytes, 7 * MIB);
     cr_expect(flow_memory_is_full(flow));
     cr_expect(admits(flow, 1));
     atomic_store(&flow->frame_bytes, MIB - 1);
     cr_expect(admits(flow, 1));
     atomic_store(&flow->frame_bytes, MIB);
     cr_expect_not(admits(flow, 1));
-    atomic_store(&flow->other_bytes, 7 * MIB - 1);
-    cr_expect_eq(flow_memory(flow), 8 * MIB - 1);
+    atomic_store(&flow->record_bytes, 5 * MIB - 1);
+    cr_expect_eq(flow_memory(flow), 6 * MIB - 1);
     cr_expect(admits(flow, 1));
     atomic_store(&flow->memory_max, 0);
     atomic_store(&flow->frame_bytes, UINT64_C(1) << 40);
     cr_expect(admits(flow, 1), "no bound any more");
     atomic_store(&flow->frame_bytes, 0);
-    atomic_store(&flow->other_bytes, 0);
+    atomic_store(&flow->record_bytes, 0);
+    atomic_store(&flow->connection_bytes, 0);
     flow_drop(flow);
 }
 
-Test(flow, giving_memory_back_wakes_waiters)
+Test(flow, a_larger_maximum_wakes_waiters)
 {
     struct hub *hub = hub_make();
     struct hub_waiter waiter;
     struct hub_options options;
     hub_options_default(&options);
-    options.memory_max = 8 * MIB;
+    options.memory_max = MIB;
     int fd = eventfd(0, EFD_NONBLOCK);
     hub_waiter_add(hub, &waiter, fd);
     cr_assert_eq(hub_reload(hub, &options), 0);
-    hub_count_memory(hub, 9 * MIB);
+    cr_expect_eq(publish(hub), 0);
     cr_expect(hub_memory_is_full(hub));
+    cr_expect_eq(publish(hub), HUB_BUSY);
     hub_waiter_arm(hub, &waiter);
-    hub_count_memory(hub, -(int64_t)MIB * 2);
+    options.memory_max = 8 * MIB;
+    cr_assert_eq(hub_reload(hub, &options), 0);
     cr_expect_eq(wakes(fd), 1);
-    cr_expect_not(hub_memory_is_full(hub));
-    hub_count_memory(hub, -(int64_t)MIB * 7);
+    cr_expect_eq(publish(hub), 0);
+    hub_count_memory(hub, 5);
     struct stats stats;
     hub_stats(hub, &stats);
-    cr_expect_eq(stats.memory_bytes, 0);
+    cr_expect_eq(stats.memory_connections, 5);
+    cr_expect_geq(stats.memory_bytes, 2 * MIB + 5);
+    hub_count_memory(hub, -5);
     hub_waiter_remove(hub, &waiter);
     hub_drop(hub);
     close(fd);
