@@ -67,7 +67,7 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
     settings->memory_usual = !parse_was_given(parse, "memory-max");
     if (settings->memory_usual)
         settings->hub.memory_max = machine_memory_share(&machine);
-    settings->hub.descriptors_kept = settings->server.connections_max;
+    settings->hub.descriptors_kept = settings->server.connections_max + CONNECTIONS_RESERVED;
     hosts_choose(settings, parse);
     settings->server.peer_timeout_ms = settings->hub.write_timeout_ms;
     uint32_t workers = settings->hub.workers;

@@ -299,7 +299,8 @@ static const struct option serve_options[] = {
      .min = 1,
      .max = 10 * 1000 * 1000,
      .usual = "10000",
-     .help = "Connections that are not subscribers; more are answered 503",
+     .help = "Connections that are not subscribers; then the one that waits longest without a "
+             "request goes, and where each has one 503 is answered",
      .from = FROM_ANY,
      SERVE(server.connections_max)},
     {.name = "head-max",
@@ -326,7 +327,7 @@ static const struct option serve_options[] = {
      .min = 10,
      .max = HOUR_MS,
      .usual = "10",
-     .help = "Time for a request's head (else 408)",
+     .help = "Time for a request's head (else 408), and for the first byte of a connection",
      .from = FROM_ANY,
      SERVE(server.head_timeout_ms)},
     {.name = "body-timeout",

@@ -131,6 +131,17 @@
 #define HEAD_BYTES_MAX   16384u
 /* Connections that are not subscribers, feeds included: half a KiB each while idle. More: 503. */
 #define CONNECTIONS_DEFAULT 10000
+/* Beyond these, so that who fills them locks nobody else out: connections that may ask for
+ * /healthz, /stats and /metrics alone (others: 503), and behind those, feeds. */
+#define CONNECTIONS_FOR_HEALTH 64u
+#define CONNECTIONS_FOR_FEEDS  64u
+#define CONNECTIONS_RESERVED   (CONNECTIONS_FOR_HEALTH + CONNECTIONS_FOR_FEEDS)
+/* Where no place is free, who has waited longest without a request goes: of the oldest so many are
+ * looked at, since what has just arrived for them is a request. */
+#define DISPLACE_TRIES 16
+/* A head that is not complete may be displaced likewise after so long. Shorter: it may be on its
+ * way. */
+#define DISPLACE_HEAD_MS 1000
 /* What the engine was sized for; the machine's limits are usually lower. More: 503. */
 #define SUBSCRIBERS_DEFAULT 1000000
 /* Accepts per wake of a listener, so that a connection storm does not starve the clients. */

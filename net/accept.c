@@ -114,22 +114,17 @@ static int accept_next(const struct accept *accept, const struct listener *liste
     return listener_accept(listener, &tuning);
 }
 
-/* Accepts with the reserve's descriptor. False: nothing waits, or not even that helps. */
-static bool accept_and_refuse(struct accept *accept, const struct listener *listener)
+enum place { PLACE_NONE, PLACE_USUAL, PLACE_LATE };
+
+/* A place for one more of this kind, if need be that of somebody who does nothing with it. */
+static enum place find_place(struct service *service, const struct connection_kind *kind)
 {
-    struct net_stats *stats = &accept->service->loop.stats;
-    if (accept->reserve_fd < 0)
-        return false;
-    close(accept->reserve_fd);
-    accept->reserve_fd = -1;
-    int fd = accept_next(accept, listener);
-    if (fd >= 0) {
-        net_count(&stats->connections_accepted);
-        net_count(&stats->connections_refused_descriptors);
-        refuse_at_once(accept, kind_of(accept, listener), fd, "the server has no free descriptors");
-    }
-    open_reserve(accept);
-    return fd >= 0 && accept->reserve_fd >= 0;
+    if (service_enter(service, kind->reserved))
+        return PLACE_USUAL;
+    if (connection_displace(&service->loop) && service_enter(service, kind->reserved))
+        return PLACE_USUAL;
+    return kind->start_late && service_enter(service, CONNECTIONS_FOR_HEALTH) ? PLACE_LATE
+                                                                              : PLACE_NONE;
 }
 
 static void take(struct accept *accept, const struct listener *listener, int fd)
@@ -138,9 +133,10 @@ static void take(struct accept *accept, const struct listener *listener, int fd)
     struct net_stats *stats = &service->loop.stats;
     const struct connection_kind *kind = kind_of(accept, listener);
     net_count(&stats->connections_accepted);
-    if (!service_enter(service)) {
+    enum place place = find_place(service, kind);
+    if (place == PLACE_NONE) {
         net_count(&stats->connections_refused_limit);
-        refuse(accept, kind, fd, "the server has as many connections as it may");
+        refuse(accept, kind, fd, SERVICE_FULL);
         return;
     }
     const char *sentence = kind->check ? kind->check(service, fd) : NULL;
@@ -157,8 +153,38 @@ static void take(struct accept *accept, const struct listener *listener, int fd)
         refuse_at_once(accept, kind, fd, "out of memory");
         return;
     }
-    kind->start(connection);
+    if (place == PLACE_LATE)
+        kind->start_late(connection);
+    else
+        kind->start(connection);
     connection_settle(connection);
+}
+
+/* What became of a call without a free descriptor, which fails whether somebody waits or not. */
+enum exhausted { NOBODY_WAITED, ROOM_MADE, REFUSED, STUCK };
+
+/* Accepts with the reserve's descriptor: then one that waits longest without a request gives its
+ * own, or the new one is refused. */
+static enum exhausted accept_exhausted(struct accept *accept, const struct listener *listener)
+{
+    struct loop *loop = &accept->service->loop;
+    if (accept->reserve_fd < 0)
+        return STUCK;
+    close(accept->reserve_fd);
+    accept->reserve_fd = -1;
+    int fd = accept_next(accept, listener);
+    bool displaced = fd >= 0 && connection_displace(loop);
+    if (fd >= 0 && !displaced) {
+        net_count(&loop->stats.connections_accepted);
+        net_count(&loop->stats.connections_refused_descriptors);
+        refuse_at_once(accept, kind_of(accept, listener), fd, "the server has no free descriptors");
+    }
+    open_reserve(accept);
+    if (displaced)
+        take(accept, listener, fd);
+    if (fd >= 0 && accept->reserve_fd >= 0)
+        return displaced ? ROOM_MADE : REFUSED;
+    return fd == -EAGAIN ? NOBODY_WAITED : STUCK;
 }
 
 static void rest(struct accept *accept, struct listening *listening)
@@ -182,9 +208,12 @@ static void accept_some(struct accept *accept, struct listening *listening, unsi
         if (fd >= 0) {
             take(accept, listening->listener, fd);
         } else if (is_exhausted(fd)) {
+            enum exhausted what = accept_exhausted(accept, listening->listener);
+            if (what == NOBODY_WAITED)
+                break;
             net_count(&stats->descriptors_exhausted);
-            exhausted = true;
-            if (!accept_and_refuse(accept, listening->listener))
+            exhausted |= what != ROOM_MADE;
+            if (what == STUCK)
                 break;
         } else if (fd == -EAGAIN) {
             break;

@@ -3,9 +3,12 @@
  * Accepting: from a listener's event to a connection of its kind, or to a refusal that says why.
  *
  * A listener is in the epoll set of every acceptor, level triggered with EPOLLEXCLUSIVE, and gives
- * at most ACCEPT_BATCH connections a wake. Refusals:
- *   too many connections   the connection gets its 503 (or `error:`) like any other answer, up to
- *                          REFUSALS_MAX of them at once; more are answered and closed in one step
+ * at most ACCEPT_BATCH connections a wake. Where no place or descriptor is free, the connection of
+ * this acceptor that has held one longest without a request is closed for it. Refusals:
+ *   too many connections   it may still ask for what must always be answered; beyond
+ *                          CONNECTIONS_FOR_HEALTH it gets its 503 (or `error:`) like any other
+ *                          answer, up to REFUSALS_MAX of them at once; more are answered and
+ *                          closed in one step
  *   no descriptor, memory  the acceptor's reserve descriptor is closed for a moment, so that this
  *                          connection too can be accepted, answered 503 and closed; then the
  *                          listener leaves the epoll set until a descriptor is free or REST_MS have

@@ -33,6 +33,7 @@ struct client {
     bool request_done; /* all of it was read, or the rest of it does not matter */
     bool answering;    /* its answer is not taken yet */
     bool close_after;  /* which is the last one */
+    bool late;         /* came beyond connections_max */
     bool json_errors;  /* errors of the current request are JSON */
     bool own_input;    /* `input` is ours; else it is the loop's, for this turn */
     bool own_route;    /* likewise, the service's */

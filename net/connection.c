@@ -252,6 +252,9 @@ static void expire(struct connection *connection)
         connection->operations->on_expired(connection);
         connection_settle(connection);
         return;
+    case DEADLINE_FIRST:
+        net_count(&stats->timeouts_first);
+        break;
     case DEADLINE_IDLE:
         net_count(&stats->timeouts_idle);
         break;
@@ -271,6 +274,43 @@ void connection_expire(struct loop *loop)
     struct deadline *deadline;
     while ((deadline = loop_expired(loop)))
         expire(LINK_OWNER(deadline, struct connection, deadline));
+}
+
+/* --- making room --------------------------------------------------------------------------- */
+
+static bool has_input(const struct connection *connection)
+{
+    char byte;
+    return recv(connection->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0;
+}
+
+/* The first of this kind for whom nothing has arrived that was not read yet. */
+static struct deadline *longest(const struct loop *loop, enum deadline_kind kind)
+{
+    struct deadline *deadline = loop_first(loop, kind);
+    for (unsigned i = 0; deadline && i < DISPLACE_TRIES; i++) {
+        if (!has_input(LINK_OWNER(deadline, struct connection, deadline)))
+            return deadline;
+        deadline = loop_after(loop, deadline);
+    }
+    return NULL;
+}
+
+bool connection_displace(struct loop *loop)
+{
+    struct deadline *first = longest(loop, DEADLINE_FIRST);
+    struct deadline *idle = longest(loop, DEADLINE_IDLE);
+    if (!first || (idle && loop_since_ns(loop, idle) < loop_since_ns(loop, first)))
+        first = idle;
+    struct deadline *head = first ? NULL : longest(loop, DEADLINE_HEAD);
+    if (head && loop_since_ns(loop, head) > loop->now_ns - DISPLACE_HEAD_MS * 1000000ll)
+        head = NULL;
+    if (!first && !head)
+        return false;
+    net_count(first ? &loop->stats.connections_displaced_idle
+                    : &loop->stats.connections_displaced_head);
+    connection_close(LINK_OWNER(first ? first : head, struct connection, deadline));
+    return true;
 }
 
 void connection_each(struct loop *loop, void (*each)(struct connection *connection))

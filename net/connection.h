@@ -105,6 +105,9 @@ void connection_settle(struct connection *connection);
 void connection_serve_ready(struct loop *loop);
 /* Ends, or tells, whoever is past its deadline. */
 void connection_expire(struct loop *loop);
+/* Closes who has held a place longest without a whole request, for somebody else. False: everybody
+ * has one. */
+MUST_USE bool connection_displace(struct loop *loop);
 /* Does this to all that are open and not finishing. */
 void connection_each(struct loop *loop, void (*each)(struct connection *connection));
 void connection_free_closed(struct loop *loop);

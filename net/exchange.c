@@ -52,8 +52,15 @@ static void on_start(struct connection *connection)
 {
     struct http_limits limits = limits_now((struct client *)connection);
     http_parser_init(&((struct client *)connection)->parser, &limits);
-    connection_deadline(connection, DEADLINE_IDLE);
+    connection_deadline(connection, DEADLINE_FIRST);
     connection_want(connection, EPOLLIN);
+}
+
+static void on_start_late(struct connection *connection)
+{
+    ((struct client *)connection)->late = true;
+    ((struct client *)connection)->close_after = true;
+    on_start(connection);
 }
 
 static void on_closed(struct connection *connection)
@@ -70,6 +77,7 @@ static void on_free(struct connection *connection)
 const struct connection_kind exchange_kind = {
     .new = on_new,
     .start = on_start,
+    .start_late = on_start_late,
     .refusal = answer_refusal,
 };
 
@@ -201,6 +209,17 @@ static bool is_let_in(struct client *client)
     return true;
 }
 
+/* Whether there is a place for what it asks; else it was answered. */
+static bool has_place(struct client *client)
+{
+    const struct route *route = client->route;
+    if (!client->late || (route->kind == ROUTE_FOUND && route->row->always))
+        return true;
+    net_count(&client->connection.loop->stats.connections_refused_limit);
+    refuse(client, 503, SERVICE_FULL);
+    return false;
+}
+
 /* Whether this request's handler acts as soon as the head is complete. */
 static bool acts_on_head(const struct client *client)
 {
@@ -232,7 +251,7 @@ static bool on_head(struct client *client)
     client->head_done = true;
     net_count(&client->connection.loop->stats.requests);
     client_match(client);
-    if (!is_let_in(client))
+    if (!has_place(client) || !is_let_in(client))
         return false;
     if (acts_on_head(client)) {
         client->request_done = true;

@@ -77,16 +77,28 @@ void loop_set_deadline(struct loop *loop, struct deadline *deadline, enum deadli
     list_add(&loop->deadlines[kind], &deadline->link);
 }
 
-static struct deadline *first_of(const struct loop *loop, unsigned kind)
+struct deadline *loop_first(const struct loop *loop, enum deadline_kind kind)
 {
     const struct link *list = &loop->deadlines[kind];
     return list_is_empty(list) ? NULL : LINK_OWNER(list->next, struct deadline, link);
 }
 
+struct deadline *loop_after(const struct loop *loop, const struct deadline *deadline)
+{
+    const struct link *list = &loop->deadlines[deadline->kind];
+    struct link *next = deadline->link.next;
+    return next == list ? NULL : LINK_OWNER(next, struct deadline, link);
+}
+
+int64_t loop_since_ns(const struct loop *loop, const struct deadline *deadline)
+{
+    return deadline->at_ns - loop->duration_ns[deadline->kind];
+}
+
 struct deadline *loop_expired(struct loop *loop)
 {
     for (unsigned i = DEADLINE_NONE + 1; i < DEADLINE_KINDS; i++) {
-        struct deadline *first = first_of(loop, i);
+        struct deadline *first = loop_first(loop, (enum deadline_kind)i);
         if (first && first->at_ns <= loop->now_ns)
             return first;
     }
@@ -97,7 +109,7 @@ int64_t loop_next_deadline(const struct loop *loop)
 {
     int64_t next_ns = INT64_MAX;
     for (unsigned i = DEADLINE_NONE + 1; i < DEADLINE_KINDS; i++) {
-        const struct deadline *first = first_of(loop, i);
+        const struct deadline *first = loop_first(loop, (enum deadline_kind)i);
         if (first && first->at_ns < next_ns)
             next_ns = first->at_ns;
     }

@@ -35,7 +35,8 @@ struct source {
  * those that wait already nearer. */
 enum deadline_kind {
     DEADLINE_NONE,
-    DEADLINE_IDLE,   /* no request has begun: closed silently */
+    DEADLINE_FIRST,  /* nothing has come since the accept: closed silently */
+    DEADLINE_IDLE,   /* no further request has begun: closed silently */
     DEADLINE_HEAD,   /* 408 */
     DEADLINE_BODY,   /* 408 */
     DEADLINE_ROOM,   /* a publish that waits: 503 */
@@ -86,6 +87,11 @@ void loop_dispatch(struct loop *loop);
 void loop_set_deadline(struct loop *loop, struct deadline *deadline, enum deadline_kind kind);
 /* The first one that is past, or NULL. */
 struct deadline *loop_expired(struct loop *loop);
+/* Who of this kind has waited longest, and the one behind another; NULL: nobody. */
+struct deadline *loop_first(const struct loop *loop, enum deadline_kind kind);
+struct deadline *loop_after(const struct loop *loop, const struct deadline *deadline);
+/* Since when it has waited. */
+int64_t loop_since_ns(const struct loop *loop, const struct deadline *deadline);
 /* When the next one is due; INT64_MAX: there is none. */
 int64_t loop_next_deadline(const struct loop *loop);
 /* Who waits already waits no longer than if it began now. */

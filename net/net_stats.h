@@ -38,6 +38,10 @@
     X(publishes_waited, counter, "Times a publisher had to wait for room")                         \
     X(publishes_refused_busy, counter, "HTTP publishes refused: no room within the publish wait")  \
     X(timeouts_request, counter, "Requests answered 408: not complete in time")                    \
+    X(timeouts_first, counter, "Connections closed because nothing came on them at first")         \
+    X(connections_displaced_idle, counter,                                                         \
+      "Connections closed for new ones: no request had begun")                                     \
+    X(connections_displaced_head, counter, "Connections closed for new ones: an unfinished head")  \
     X(timeouts_idle, counter, "Keep-alive connections closed because no request came")             \
     X(timeouts_answer, counter, "Connections closed because the client did not read its answer")   \
     X(lingers_cut, counter, "Closed with input left after an early refusal")                       \

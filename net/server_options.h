@@ -28,7 +28,8 @@ struct server_options {
     uint32_t body_max;         /* bytes of a publish body and of one event's data on the feed */
     uint32_t head_bytes_max;   /* HEAD_BYTES_MAX at most */
     uint32_t target_bytes_max; /* TARGET_BYTES_MAX at most */
-    uint32_t head_timeout_ms;  /* from a request's first byte to the end of its head */
+    uint32_t head_timeout_ms;  /* to a connection's first byte, and from a request's
+                                  first byte to the end of its head */
     uint32_t body_timeout_ms;
     uint32_t keep_alive_timeout_ms; /* a keep-alive connection without a request */
     uint32_t publish_wait_ms;       /* how long an HTTP publish waits for room before 503 */

@@ -29,6 +29,7 @@ void server_state_limit(struct server_state *state, const struct server_options 
                         struct policy *policy)
 {
     int64_t ms[DEADLINE_KINDS] = {
+        [DEADLINE_FIRST] = options->head_timeout_ms,
         [DEADLINE_IDLE] = options->keep_alive_timeout_ms,
         [DEADLINE_HEAD] = options->head_timeout_ms,
         [DEADLINE_BODY] = options->body_timeout_ms,

@@ -42,11 +42,11 @@ void service_follow_limits(struct service *service)
     connection_each(&service->loop, tell_limits);
 }
 
-bool service_enter(struct service *service)
+bool service_enter(struct service *service, uint32_t reserved)
 {
     struct server_state *server = service->server;
     uint32_t open = atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
-    if (open >= service->limits.options.connections_max) {
+    if (open >= service->limits.options.connections_max + reserved) {
         atomic_fetch_sub_explicit(&server->connections, 1, memory_order_relaxed);
         return false;
     }

@@ -37,6 +37,11 @@ struct connection_kind {
     struct connection *(*new)(struct service *service, int fd);
     /* Begins to serve it. */
     void (*start)(struct connection *connection);
+    /* The same for one that came beyond connections_max, to whom only what must always be answered
+     * is answered. Not given: it is refused. */
+    void (*start_late)(struct connection *connection);
+    /* Places beyond connections_max that are kept for this kind. */
+    uint32_t reserved;
     /* NULL: the peer may come; else why not, in one sentence. Not given: anybody may. */
     const char *(*check)(const struct service *service, int fd);
     /* How a connection is refused, in bytes: their number. */
@@ -48,6 +53,8 @@ struct server_parts {
     const struct connection_kind *kinds[LISTENER_KINDS]; /* by a listener's kind */
     const struct route_table *routes;
 };
+
+#define SERVICE_FULL "the server has as many connections as it may"
 
 #define REFUSAL_BYTES_MAX 1024 /* bytes of any kind's refusal; checked where they are made */
 
@@ -63,8 +70,9 @@ static inline struct service *service_of(const struct connection *connection)
 /* Takes over the server's limits, and tells all connections. */
 void service_follow_limits(struct service *service);
 
-/* One more connection against connections_max: true if it may be; then service_leave undoes it. */
-MUST_USE bool service_enter(struct service *service);
+/* One more connection, against connections_max and so many places beyond: true if it may be; then
+ * service_leave undoes it. */
+MUST_USE bool service_enter(struct service *service, uint32_t reserved);
 void service_leave(struct service *service);
 
 /* True if one more subscriber is allowed. */

@@ -84,6 +84,7 @@ const struct connection_kind feed_kind = {
     .start = feed_start,
     .check = feed_check,
     .refusal = feed_refusal,
+    .reserved = CONNECTIONS_RESERVED,
 };
 
 /* --- answers ------------------------------------------------------------------------------- */

@@ -37,9 +37,9 @@ static const struct route_row rows[] = {
      .methods = &route_writes,
      .handler = &publish_send_handler},
     {.path = "/", .methods = &route_reads, .handler = &page_handler},
-    {.path = "/healthz", .methods = &route_reads, .handler = &operations_health},
-    {.path = "/stats", .methods = &route_reads, .handler = &operations_stats},
-    {.path = "/metrics", .methods = &route_reads, .handler = &operations_metrics},
+    {.path = "/healthz", .always = true, .methods = &route_reads, .handler = &operations_health},
+    {.path = "/stats", .always = true, .methods = &route_reads, .handler = &operations_stats},
+    {.path = "/metrics", .always = true, .methods = &route_reads, .handler = &operations_metrics},
 };
 
 const struct route_table parts_routes = {rows, sizeof(rows) / sizeof(rows[0])};

@@ -81,37 +81,111 @@ static void case_timeouts(void)
     server_stop(&server);
 }
 
+/* Has begun a request and does not go on: it is not idle, and keeps its place. */
+static void hold_place(struct client *client)
+{
+    struct answer answer;
+    client_open(client, &server);
+    client_request(client, "GET", "/healthz", NULL, "", 0, &answer);
+    EXPECT_INT(answer.status, 200);
+    answer_free(&answer);
+    client_say(client, "POST /publish/x HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nab");
+}
+
 static void case_connections_max(void)
 {
     struct client clients[5], late;
     struct answer answer;
 
-    server_start(&server, SERVER_OPTIONS("--workers", "1", "--connections-max", "5"));
-    for (int i = 0; i < 5; i++) {
-        client_open(&clients[i], &server);
-        client_request(&clients[i], "GET", "/healthz", NULL, "", 0, &answer);
-        EXPECT_INT(answer.status, 200);
-        answer_free(&answer);
-    }
+    server_start(&server,
+                 SERVER_OPTIONS("--workers", "1", "--acceptors", "1", "--connections-max", "5"));
+    for (int i = 0; i < 5; i++)
+        hold_place(&clients[i]);
     client_open(&late, &server);
-    client_say(&late, "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n");
+    client_say(&late, "POST /publish/x HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\na");
     expect_unavailable("connection 6 of 5", &late);
     EXPECT(client_ends(&late), "not closed");
     client_close(&late);
-    client_close(&clients[0]);
-    /* The server learns of the close before it accepts what comes later: both are in its epoll. */
+    EXPECT_INT(server_stat(&server, "connections_refused_limit"), 1);
+    expect_works(); /* what must always be answered is */
+    client_open_feed(&late, &server);
+    struct receipt receipt;
+    client_say(&late, "channel: x\nack: 1\ndata: by feed\n\n");
+    REQUIRE(client_receipt(&late, &receipt), "a feed was locked out");
+    EXPECT_TEXT(receipt.ack, "1");
+    client_close(&late);
+    EXPECT_INT(server_stat(&server, "connections_displaced_idle"), 0);
+    for (int i = 0; i < 5; i++) {
+        client_say(&clients[i], "cde");
+        REQUIRE(client_answer(&clients[i], false, &answer), "no answer to who held its place");
+        EXPECT_INT(answer.status, 200);
+        answer_free(&answer);
+        client_close(&clients[i]);
+    }
+    server_stop(&server);
+}
+
+/* Who fills all places and says nothing locks nobody out: the longest silent goes for each new one,
+ * and all of them after the head's time-out. */
+static void case_silent_crowd(void)
+{
+    struct client silent[100], client;
+    char id[160];
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--acceptors", "1", "--connections-max",
+                                         "20", "--head-timeout", "1"));
+    for (int i = 0; i < 100; i++)
+        client_open(&silent[i], &server);
+    server_await(&server, "connections_displaced_idle", true, 80);
+    for (int i = 0; i < 10; i++) {
+        expect_works();
+        client_open(&client, &server);
+        publish(&client, "x", "through", id);
+        client_close(&client);
+    }
+    client_open_feed(&client, &server);
+    struct receipt receipt;
+    client_say(&client, "channel: x\nack: 1\ndata: by feed\n\n");
+    REQUIRE(client_receipt(&client, &receipt), "a feed was locked out");
+    client_close(&client);
+    EXPECT(client_ends(&silent[0]), "who was silent longest is still there: %s", silent[0].bytes);
+    EXPECT(client_ends(&silent[99]), "was answered: %s", silent[99].bytes);
+    server_await(&server, "connections_open", false, 1);
+    EXPECT(server_stat(&server, "timeouts_first") > 0, "none timed out");
+    EXPECT_INT(server_stat(&server, "connections_refused_limit"), 0);
+    for (int i = 0; i < 100; i++)
+        client_close(&silent[i]);
+
+    server_stop(&server);
+}
+
+/* The same with heads that do not end: those that are a second old give way. */
+static void case_unfinished_heads(void)
+{
+    struct client slow[20], client;
+    struct answer answer;
+    int status;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--acceptors", "1", "--connections-max",
+                                         "20", "--head-timeout", "60"));
+    for (int i = 0; i < 20; i++) {
+        client_open(&slow[i], &server);
+        client_say(&slow[i], "POST /publish/x HT");
+    }
     int64_t deadline = check_now_ms() + DEADLINE_MS;
     do {
-        client_open(&clients[0], &server);
-        client_say(&clients[0], "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n");
-        REQUIRE(client_answer(&clients[0], false, &answer), "no answer");
+        struct pollfd first = {.fd = slow[0].fd, .events = POLLIN};
+        (void)poll(&first, 1, 50);
+        client_open(&client, &server);
+        client_request(&client, "POST", "/publish/x", NULL, "1", 1, &answer);
+        status = answer.status;
         answer_free(&answer);
-        if (answer.status != 200)
-            client_close(&clients[0]);
-    } while (answer.status != 200 && check_now_ms() < deadline);
-    EXPECT_INT(answer.status, 200);
-    for (int i = 0; i < 5; i++)
-        client_close(&clients[i]);
+        client_close(&client);
+    } while (status != 200 && check_now_ms() < deadline);
+    EXPECT_INT(status, 200);
+    EXPECT(server_stat(&server, "connections_displaced_head") > 0, "none gave way");
+    for (int i = 0; i < 20; i++)
+        client_close(&slow[i]);
     server_stop(&server);
 }
 
@@ -172,7 +246,10 @@ static void case_no_descriptors(void)
     REQUIRE(prlimit(server.pid, RLIMIT_NOFILE, &limit, NULL) == 0, "prlimit failed");
     for (int i = 0; i < 40; i++) {
         client_open(&clients[i], &server);
-        client_say(&clients[i], "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n");
+        /* The second one is not complete: who is idle would give way. */
+        client_say(&clients[i],
+                   "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n"
+                   "POST /publish/x HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nab");
         if (!client_answer(&clients[i], false, &answer)) {
             EXPECT(false, "connection %d: closed without an answer%s", i,
                    clients[i].reset ? " (reset)" : "");
@@ -300,6 +377,8 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     check_case("timeouts", case_timeouts);
     check_case("connections_max", case_connections_max);
+    check_case("silent_crowd", case_silent_crowd);
+    check_case("unfinished_heads", case_unfinished_heads);
     check_case("subscribers_max", case_subscribers_max);
     check_case("no_descriptors", case_no_descriptors);
     check_case("descriptors_kept", case_descriptors_kept);
