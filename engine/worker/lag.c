@@ -198,13 +198,19 @@ static bool is_stuck(const struct worker *worker, const struct subscriber *subsc
            worker_ms(worker) - subscriber->written_ms >= timeout_ms;
 }
 
-/* When to look at it again: at the end of its window, or soon if that is over and it goes on. */
+/* When to look at it again: at the end of its window, or soon if that is over and it goes on; but
+ * no later than it would be stuck. */
 static int64_t next_look(const struct worker *worker, const struct subscriber *subscriber)
 {
+    uint32_t timeout_ms = worker->limits.write_timeout_ms;
+    uint32_t silent_ms = worker_ms(worker) - subscriber->written_ms;
     int64_t age_ns = (int64_t)(worker_ms(worker) - subscriber->window_ms) * 1000000;
     int64_t left_ns = window_ns(worker) - age_ns;
     if (left_ns <= 0)
         left_ns = window_ns(worker) / 8 + 1000000;
+    int64_t stuck_ns = ((int64_t)timeout_ms - (int64_t)silent_ms) * 1000000;
+    if (timeout_ms && stuck_ns > 0 && stuck_ns < left_ns)
+        left_ns = stuck_ns;
     return worker->now_ns + left_ns;
 }
 

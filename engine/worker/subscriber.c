@@ -171,13 +171,18 @@ void subscriber_block(struct worker *worker, struct subscriber *subscriber, bool
         subscriber->flags |= SUBSCRIBER_LAGGING;
         subscriber->window_ms = worker_ms(worker);
         subscriber->window_bytes = 0;
+        subscriber->written_ms = worker_ms(worker); /* nobody asked it to take anything before */
         worker->lag.live++;
         COUNT(worker, subscribers_lagging, 1);
         if (!(subscriber->flags & SUBSCRIBER_LISTED)) {
             subscriber->flags |= SUBSCRIBER_LISTED;
             worker->lag.list[worker->lag.listed++] = subscriber_index(worker, subscriber);
         }
-        int64_t due = worker->now_ns + (int64_t)worker->limits.slow_after_ms * 1000000;
+        uint32_t look_ms = worker->limits.slow_after_ms;
+        uint32_t stuck_ms = worker->limits.write_timeout_ms;
+        if (stuck_ms && stuck_ms < look_ms)
+            look_ms = stuck_ms;
+        int64_t due = worker->now_ns + (int64_t)look_ms * 1000000;
         if (due < worker->lag.due_ns)
             worker->lag.due_ns = due;
         if (due < worker->lag.round_due_ns)

@@ -16,7 +16,7 @@
 
 static struct server server;
 
-/* --- write-timeout --------------------------------------------------------------------------- */
+/* --- write-timeout, whatever slow-after is --------------------------------------------------- */
 
 #define LARGE_EVENTS 400u /* 6.5 MB: more than the buffers of a socket that nobody reads */
 #define LARGE_BYTES  16384u
@@ -29,7 +29,7 @@ static void case_write(void)
     struct client client;
     unsigned number = 0;
 
-    server_start(&server, SERVER_OPTIONS("--workers", "1", "--slow-after", "0.1", "--history-bytes",
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--slow-after", "60", "--history-bytes",
                                          "64M", "--write-timeout", "0.5"));
     stream_open_small(&stopped, &server, "/events/w", 65536);
     stream_open(&reader, &server, "/events/w", NULL);
