@@ -183,7 +183,7 @@ static const struct option serve_options[] = {
      .shown = "SECONDS",
      .max = 3600,
      .usual = "15",
-     .help = "Write a comment to streams quiet for so long; 0: never",
+     .help = "Write a comment to streams to which nothing was written for so long; 0: never",
      .from = FROM_ANY,
      SERVE(hub.heartbeat_s)},
     {.name = "retry",

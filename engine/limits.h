@@ -119,8 +119,8 @@
 #define INQUIRIES_MAX 64u
 /* How long a question is open, and an answer good: several ticks. */
 #define INQUIRY_MS 1000u
-/* Heartbeats in one turn. */
-#define HEARTBEAT_BATCH 512u
+/* Records visited for heartbeats and timeouts in one turn; each may cost a send. */
+#define VISIT_BATCH 512u
 /* Events taken from the inbox before sweeps are served again. */
 #define TAKE_BATCH 2048u
 

@@ -22,6 +22,7 @@
 #include "engine/worker/intake.h"
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
+#include "engine/worker/visit.h"
 
 /* --- where to begin ------------------------------------------------------------------------ */
 
@@ -287,6 +288,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
         subscriber->flags |= SUBSCRIBER_LIMITED;
     subscriber->events_left = handoff->limit;
     subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
+    visits_expect(worker, subscriber);
     int r = greet(worker, subscriber, handoff);
     if (r == 0)
         r = worker->io->operations->add(worker->io, handoff->fd,

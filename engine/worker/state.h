@@ -137,9 +137,8 @@ struct lag {
 
 /* visit.c: heartbeats and timeouts. */
 struct visits {
-    uint32_t next; /* record to look at */
-    uint64_t left; /* records that are due to be looked at */
-    int64_t planned_ns;
+    uint32_t *due_ms;   /* by block of records: none of them is due before it */
+    uint32_t next, end; /* of the pass under way: the next block, and behind the last */
 };
 
 /* join.c: hand-offs ahead of `position`. */

@@ -21,6 +21,7 @@ static void take_order(struct worker *worker, struct order *order)
     if (!order->drain) {
         worker->limits = order->limits;
         worker->lag.due_ns = worker->now_ns; /* every time limit may be another one */
+        visits_expect_all(worker);
         free(order);
         return;
     }

@@ -2,41 +2,61 @@
 /* Heartbeats and timeouts: see visit.h. */
 #include "engine/worker/visit.h"
 
+#include <errno.h>
+
 #include "engine/worker/batch.h"
 #include "engine/worker/subscriber.h"
 
-/* How often each record is looked at: twice in the shortest of the times it is looked at for, so
- * that no stream is silent for longer than the heartbeat interval. */
-static uint32_t visit_interval_ms(const struct worker *worker)
+#define BLOCK 64u
+/* Milliseconds after which a block that has nothing to wait for is looked at all the same: far less
+ * than what the 32-bit clock can tell apart. */
+#define NEVER (UINT32_C(1) << 30)
+/* At the next tick. */
+#define SOON 1u
+
+static uint32_t blocks(uint32_t records)
 {
-    const struct hub_options *limits = &worker->limits;
-    uint32_t shortest = UINT32_MAX;
-    if (limits->heartbeat_s)
-        shortest = limits->heartbeat_s * 1000;
-    if (limits->idle_timeout_ms && limits->idle_timeout_ms < shortest)
-        shortest = limits->idle_timeout_ms;
-    if (limits->lifetime_ms && limits->lifetime_ms / 5 < shortest)
-        shortest = limits->lifetime_ms / 5;
-    return shortest == UINT32_MAX ? 0 : shortest / 2 + 1;
+    return (records + BLOCK - 1) / BLOCK;
+}
+
+int visits_init(struct worker *worker)
+{
+    worker->visits.due_ms = calloc(blocks(worker->options->sockets), sizeof(uint32_t));
+    return worker->visits.due_ms ? 0 : -ENOMEM;
+}
+
+void visits_deinit(struct worker *worker)
+{
+    free(worker->visits.due_ms);
+}
+
+void visits_expect(struct worker *worker, const struct subscriber *subscriber)
+{
+    worker->visits.due_ms[subscriber_index(worker, subscriber) / BLOCK] = worker_ms(worker);
+}
+
+void visits_expect_all(struct worker *worker)
+{
+    for (uint32_t i = 0; i < blocks(worker->records.used); i++)
+        worker->visits.due_ms[i] = worker_ms(worker);
 }
 
 void visits_plan(struct worker *worker)
 {
-    uint32_t interval_ms = visit_interval_ms(worker);
-    uint64_t passed_ms = (uint64_t)(worker->now_ns - worker->visits.planned_ns) / 1000000;
-    worker->visits.planned_ns = worker->now_ns;
-    if (interval_ms == 0 || worker->drain.under_way)
-        return;
-    worker->visits.left += worker->records.used * passed_ms / interval_ms + 1;
-    if (worker->visits.left > worker->records.used)
-        worker->visits.left = worker->records.used;
+    if (worker->visits.next >= worker->visits.end && !worker->drain.under_way) {
+        worker->visits.next = 0;
+        worker->visits.end = blocks(worker->records.used);
+    }
 }
 
-/* Ends the response in order: what it lacks, a `retry:` of its own, the last chunk. */
+/* Ends the response in order: what it lacks, a `retry:` of its own, the last chunk. Who lacks
+ * something gets that first, as soon as its socket takes it. */
 static void end_in_order(struct worker *worker, struct subscriber *subscriber,
                          enum subscriber_flag reason)
 {
     subscriber->flags |= (uint16_t)reason;
+    if (subscriber->state != SUBSCRIBER_CURRENT)
+        return;
     subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
     subscriber_queue(worker, subscriber);
 }
@@ -58,38 +78,71 @@ static void send_heartbeat(struct worker *worker, struct subscriber *subscriber)
     COUNT(worker, heartbeats, 1);
 }
 
-/* True if it was sent something. Only who has everything is looked at: the others are written to.
- */
-static bool visit(struct worker *worker, struct subscriber *subscriber)
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Does what is due, and says for how many milliseconds nothing else will be. */
+static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
 {
     const struct hub_options *limits = &worker->limits;
-    if (subscriber->state != SUBSCRIBER_CURRENT)
-        return false;
-    uint32_t now_ms = worker_ms(worker);
-    uint32_t index = subscriber_index(worker, subscriber);
-    if (limits->lifetime_ms && now_ms - subscriber->joined_ms >= lifetime_of(worker, index)) {
-        end_in_order(worker, subscriber, SUBSCRIBER_AGED);
-        return false;
+    if (subscriber->state == SUBSCRIBER_FREE || (subscriber->flags & SUBSCRIBER_ENDING))
+        return NEVER;
+    /* The others have something coming, which counts as a write and perhaps as an event. */
+    bool current = subscriber->state == SUBSCRIBER_CURRENT;
+    uint32_t now_ms = worker_ms(worker), left_ms = NEVER;
+    if (limits->lifetime_ms) {
+        uint32_t lifetime_ms = lifetime_of(worker, subscriber_index(worker, subscriber));
+        uint32_t age_ms = now_ms - subscriber->joined_ms;
+        if (age_ms >= lifetime_ms) {
+            end_in_order(worker, subscriber, SUBSCRIBER_AGED);
+            return NEVER;
+        }
+        left_ms = least(left_ms, lifetime_ms - age_ms);
     }
-    if (limits->idle_timeout_ms && now_ms - subscriber->event_ms >= limits->idle_timeout_ms) {
-        end_in_order(worker, subscriber, SUBSCRIBER_IDLE);
-        return false;
+    if (limits->idle_timeout_ms) {
+        uint32_t idle_ms = now_ms - subscriber->event_ms;
+        if (idle_ms >= limits->idle_timeout_ms && current) {
+            end_in_order(worker, subscriber, SUBSCRIBER_IDLE);
+            return NEVER;
+        }
+        left_ms = least(
+            left_ms, idle_ms < limits->idle_timeout_ms ? limits->idle_timeout_ms - idle_ms : SOON);
     }
-    if (!limits->heartbeat_s || now_ms - subscriber->written_ms < limits->heartbeat_s * 500)
-        return false;
-    send_heartbeat(worker, subscriber);
-    return true;
+    if (limits->heartbeat_s) {
+        uint32_t quiet_ms = now_ms - subscriber->written_ms;
+        if (quiet_ms >= limits->heartbeat_s * 1000 && current) {
+            send_heartbeat(worker, subscriber);
+            quiet_ms = 0;
+        }
+        left_ms = least(left_ms, quiet_ms < limits->heartbeat_s * 1000
+                                     ? limits->heartbeat_s * 1000 - quiet_ms
+                                     : SOON);
+    }
+    return left_ms;
+}
+
+static void visit_block(struct worker *worker, uint32_t block)
+{
+    uint32_t first = block * BLOCK, left_ms = NEVER;
+    uint32_t end = least(first + BLOCK, worker->records.used);
+    if (worker->batch.count + BLOCK > SEND_BATCH)
+        batch_submit(worker);
+    for (uint32_t i = first; i < end; i++)
+        left_ms = least(left_ms, visit(worker, &worker->subscribers[i]));
+    worker->visits.due_ms[block] = worker_ms(worker) + left_ms;
 }
 
 bool visits_make(struct worker *worker)
 {
-    uint32_t sent = 0;
-    for (; worker->visits.left > 0 && sent < HEARTBEAT_BATCH; worker->visits.left--) {
-        if (worker->batch.count == SEND_BATCH)
-            batch_submit(worker);
-        if (worker->visits.next >= worker->records.used)
-            worker->visits.next = 0;
-        sent += visit(worker, &worker->subscribers[worker->visits.next++]);
+    uint32_t visited = 0;
+    while (worker->visits.next < worker->visits.end && visited < VISIT_BATCH) {
+        uint32_t block = worker->visits.next++;
+        if ((int32_t)(worker_ms(worker) - worker->visits.due_ms[block]) < 0)
+            continue;
+        visit_block(worker, block);
+        visited += BLOCK;
     }
-    return worker->visits.left > 0;
+    return worker->visits.next < worker->visits.end;
 }

@@ -15,6 +15,7 @@
 #include "engine/worker/subscriber.h"
 #include "engine/worker/sweep.h"
 #include "engine/worker/turn.h"
+#include "engine/worker/visit.h"
 
 #define NO_RECORD UINT32_MAX
 
@@ -60,9 +61,9 @@ int worker_init(struct worker *worker, const struct worker_options *options, str
     worker->lag.list = reserve(options->sockets, sizeof(*worker->lag.list));
     worker->drain.order = calloc(1, sizeof(*worker->drain.order));
     if (inbox_init(&worker->inbox, INBOX_SLOTS) < 0 || batch_init(worker) < 0 ||
-        sweep_init(worker) < 0 || catch_up_init(worker) < 0 || make_shared_frames(worker) < 0 ||
-        !worker->subscribers || !worker->catch_up.ring || !worker->lag.list ||
-        !worker->drain.order) {
+        sweep_init(worker) < 0 || catch_up_init(worker) < 0 || visits_init(worker) < 0 ||
+        make_shared_frames(worker) < 0 || !worker->subscribers || !worker->catch_up.ring ||
+        !worker->lag.list || !worker->drain.order) {
         worker_deinit(worker);
         return -ENOMEM;
     }
@@ -77,6 +78,7 @@ void worker_deinit(struct worker *worker)
     batch_deinit(worker);
     sweep_deinit(worker);
     catch_up_deinit(worker);
+    visits_deinit(worker);
     frame_unref(worker->heartbeats[0].frame);
     frame_unref(worker->heartbeats[1].frame);
     frame_unref(worker->last_chunk);

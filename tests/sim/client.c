@@ -36,6 +36,9 @@ struct subscribe_request client_request(const struct client *client, struct text
         .head = client->number % 3 ? (struct text){NULL, 0} : TEXT("X-Extra: a line\r\n")};
 }
 
+/* What a turn may take. */
+#define TURN_MS 20
+
 /* --- ids ------------------------------------------------------------------------------------- */
 
 static void commit(struct client *client, uint64_t offset, int kind, uint64_t sequence)
@@ -312,8 +315,23 @@ bool client_is_complete(const struct client *client)
     return ended && (client->goodbye || (client->limit && client->events == client->limit));
 }
 
+/* A heartbeat that comes alone: only after so much silence. */
+static void expect_silence(const struct client *client)
+{
+    const struct sim_socket *socket = client->socket;
+    const char *heartbeat = client->plain ? ":\n\n" : "3\r\n:\n\n\r\n";
+    int64_t silence_ms = (client->worker->now_ns - client->read_ns) / 1000000;
+    if (socket->len == strlen(heartbeat) && !memcmp(socket->bytes, heartbeat, socket->len) &&
+        silence_ms + TURN_MS < (int64_t)client->options->heartbeat_s * 1000)
+        fail("client %u: a heartbeat after %" PRId64 " ms of silence", client->number, silence_ms);
+}
+
 void client_read(struct client *client)
 {
+    if (client->worker) {
+        expect_silence(client);
+        client->read_ns = client->worker->now_ns;
+    }
     reader_read(&client->reader, client->socket->bytes, client->socket->len);
     client->socket->len = 0;
     if (!client->plain && reader_has_ended(&client->reader) && !client_is_complete(client))

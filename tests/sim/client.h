@@ -59,6 +59,7 @@ struct client {
     uint64_t cursor; /* the newest position it was given */
     uint32_t events;
     bool event_is_latest; /* the latest block is an event */
+    int64_t read_ns;      /* when it was last written to */
     bool strict;
     bool instant; /* and it reads everything at once: no drain may cut it */
     const bool *draining;

@@ -180,6 +180,26 @@ void inspect_counters(void)
     expect_equal("delivered_bytes", stats.delivered_bytes, bytes);
 }
 
+/* Nobody is left without a word for longer than the heartbeat's time, a tick and what a worker here
+ * may stand still. */
+void inspect_silence(void)
+{
+    int64_t slack_ms = 250 + 2 * (world_tick_ns() / 1000000) + 100;
+    for (unsigned w = 0; w < world->worker_count; w++) {
+        const struct worker *worker = world->workers[w].worker;
+        if (!world->options.heartbeat_s || worker->drain.under_way || worker->stopped)
+            continue;
+        for (uint32_t i = 0; i < worker->records.used; i++) {
+            const struct subscriber *subscriber = &worker->subscribers[i];
+            int64_t silence_ms = (uint32_t)(world->sim.now_ns / 1000000) - subscriber->written_ms;
+            if (subscriber->state == SUBSCRIBER_CURRENT &&
+                silence_ms > world->options.heartbeat_s * 1000 + slack_ms)
+                fail("worker %u has written nothing to subscriber %u for %" PRId64 " ms", w, i,
+                     silence_ms);
+        }
+    }
+}
+
 /* --- at rest --------------------------------------------------------------------------------- */
 
 /* A socket that refused right after it was said to be writable is tried again at the end of its

@@ -202,5 +202,6 @@ void pass_time(int64_t duration_ns)
         for (unsigned i = 0; i < world->worker_count; i++)
             for (int turns = 0; turns < 8 && worker_is_due(&world->workers[i]); turns++)
                 turn_worker(&world->workers[i]);
+        inspect_silence();
     }
 }

@@ -113,6 +113,8 @@ void inspect_flow(void);
 void inspect_counters(void);
 /* All workers sleep, no time has passed since the sockets can take bytes: nobody lacks anything. */
 void inspect_forgotten(void);
+/* After time has passed: heartbeats have come. */
+void inspect_silence(void);
 /* Nothing is under way: everybody has everything, nothing is in flight. */
 void inspect_rest(void);
 
