@@ -3,8 +3,8 @@
 
   - A comment of C, or a document, that names a file names one that is there: by its whole path, by
     one from its own folder, or by its last name alone.
-  - Nothing cites a design that is not here: docs/architecture.md, docs/formats.md and
-    docs/guarantees.md are what there is.
+  - Nothing cites a design that is not here: docs/architecture.md and the others in docs/ are what
+    there is.
   - The two flows of docs/architecture.md name functions that exist, nine at most each.
 """
 import re
