@@ -170,9 +170,11 @@ static bool read_query(struct route *route, struct text query)
     while (query.len > 0) {
         struct text value = cut(&query, '&');
         struct text name = cut(&value, '=');
+        if (name.len == 0 && value.len == 0)
+            continue;
         if (!decode(route, name, true, &name) || !decode(route, value, true, &value))
             return false;
-        bool known = name.len == 0 && value.len == 0;
+        bool known = false;
         for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
             const struct parameter_row *row = &parameters[i];
             if (!(route->row->parameters & 1u << row->parameter) ||
