@@ -3,7 +3,8 @@
 #include "engine/flow.h"
 
 #include <errno.h>
-#include <unistd.h>
+
+#include "engine/base/wake.h"
 
 int flow_init(struct flow *flow, unsigned workers)
 {
@@ -108,10 +109,7 @@ void flow_wake(struct flow *flow)
         if (!atomic_exchange_explicit(&waiter->armed, false, memory_order_relaxed))
             continue;
         atomic_fetch_sub_explicit(&flow->armed, 1, memory_order_relaxed);
-        uint64_t one = 1;
-        /* Fails only when 2^64 wakes are pending, and then the waiter is awake anyway. */
-        ssize_t written = write(waiter->eventfd, &one, sizeof(one));
-        (void)written;
+        wake_add(waiter->eventfd);
     }
     pthread_mutex_unlock(&flow->lock);
 }

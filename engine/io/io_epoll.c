@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/wake.h"
 #include "engine/limits.h"
 
 #define EVENTS_PER_WAIT 256
@@ -176,10 +177,7 @@ static bool epoll_next(struct io *base, struct io_event *ret_event)
 
 static void epoll_wake(struct io *base)
 {
-    struct io_epoll *io = (struct io_epoll *)base;
-    uint64_t one = 1;
-    ssize_t written = write(io->wake_fd, &one, sizeof(one));
-    (void)written; /* full means that a wake is pending */
+    wake_add(((struct io_epoll *)base)->wake_fd);
 }
 
 static const struct io_operations epoll_operations = {

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/wake.h"
 #include "engine/limits.h"
 #include "engine/mutation.h"
 
@@ -316,9 +317,7 @@ static int ring_wait(struct io *base, int64_t timeout_ns)
 
 static void ring_wake(struct io *base)
 {
-    uint64_t one = 1;
-    ssize_t written = write(((struct io_ring *)base)->wake_fd, &one, sizeof(one));
-    (void)written; /* full means that a wake is pending */
+    wake_add(((struct io_ring *)base)->wake_fd);
 }
 
 static int64_t ring_now_ns(struct io *io)

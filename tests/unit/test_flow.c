@@ -337,3 +337,48 @@ Test(flow, a_larger_maximum_wakes_waiters)
     hub_drop(hub);
     close(fd);
 }
+
+/* --- threads that are cancelled ------------------------------------------------------------------
+ */
+
+static void *publish_cancelled(void *hub)
+{
+    pthread_cancel(pthread_self());
+    cr_expect_eq(publish(hub), 0);
+    return hub;
+}
+
+static void *wake_cancelled(void *flow)
+{
+    pthread_cancel(pthread_self());
+    flow_wake(flow);
+    return flow;
+}
+
+/* A cancelled thread ends at the next place where it may, and none of ours is one: a worker is
+ * woken, and no lock stays taken. */
+Test(flow, a_cancelled_thread_leaves_nothing_half_done)
+{
+    struct hub *hub = hub_make();
+    struct flow *flow = hub_worker(hub, 0)->flow;
+    struct hub_waiter waiter;
+    pthread_t thread;
+    void *result = NULL;
+    int fd = eventfd(0, EFD_NONBLOCK);
+    hub_waiter_add(hub, &waiter, fd);
+    hub_waiter_arm(hub, &waiter);
+    cr_assert_eq(pthread_create(&thread, NULL, wake_cancelled, flow), 0);
+    cr_assert_eq(pthread_join(thread, &result), 0);
+    cr_expect_neq(result, PTHREAD_CANCELED);
+    cr_expect_eq(wakes(fd), 1);
+    cr_assert_eq(pthread_mutex_trylock(&flow->lock), 0, "the lock stayed taken");
+    pthread_mutex_unlock(&flow->lock);
+    cr_assert(inbox_park(&hub_worker(hub, 0)->inbox));
+    cr_assert_eq(pthread_create(&thread, NULL, publish_cancelled, hub), 0);
+    cr_assert_eq(pthread_join(thread, &result), 0);
+    cr_expect_neq(result, PTHREAD_CANCELED);
+    inbox_unpark(&hub_worker(hub, 0)->inbox);
+    hub_waiter_remove(hub, &waiter);
+    hub_drop(hub);
+    close(fd);
+}
