@@ -3,37 +3,16 @@
 #include "net/acceptor.h"
 
 #include <errno.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 /* --- life ---------------------------------------------------------------------------------- */
-
-static void on_wake(struct source *source)
-{
-    eventfd_t ignored;
-    (void)eventfd_read(LINK_OWNER(source, struct acceptor, wake)->wake_fd, &ignored);
-}
-
-static int watch_wakes(struct acceptor *acceptor)
-{
-    acceptor->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (acceptor->wake_fd < 0)
-        return -errno;
-    acceptor->wake.on_event = on_wake;
-    return loop_control(&acceptor->service.loop, EPOLL_CTL_ADD, acceptor->wake_fd, EPOLLIN,
-                        &acceptor->wake);
-}
 
 int acceptor_new(struct server_state *server, struct acceptor **ret_acceptor)
 {
     struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
     if (!acceptor)
         return -ENOMEM;
-    acceptor->wake_fd = -1;
     acceptor->reloads = atomic_load_explicit(&server->reloads, memory_order_acquire);
     int r = service_init(&acceptor->service, server);
-    if (!r)
-        r = watch_wakes(acceptor);
     if (!r)
         r = accept_init(&acceptor->accept, &acceptor->service);
     if (r) {
@@ -50,8 +29,6 @@ struct acceptor *acceptor_free(struct acceptor *acceptor)
         return NULL;
     connection_close_all(&acceptor->service.loop);
     accept_deinit(&acceptor->accept);
-    if (acceptor->wake_fd >= 0)
-        close(acceptor->wake_fd);
     service_deinit(&acceptor->service);
     free(acceptor);
     return NULL;
@@ -59,7 +36,12 @@ struct acceptor *acceptor_free(struct acceptor *acceptor)
 
 void acceptor_wake(struct acceptor *acceptor)
 {
-    (void)eventfd_write(acceptor->wake_fd, 1);
+    service_wake(&acceptor->service);
+}
+
+void acceptor_order(struct acceptor *acceptor, enum server_phase phase)
+{
+    service_order(&acceptor->service, &acceptor->orders[phase], phase);
 }
 
 /* --- following the server ------------------------------------------------------------------ */
@@ -104,8 +86,7 @@ static void take_the_last(struct acceptor *acceptor)
 static void follow_phase(struct acceptor *acceptor)
 {
     struct loop *loop = &acceptor->service.loop;
-    struct server_state *server = acceptor->service.server;
-    int phase = atomic_load_explicit(&server->phase, memory_order_acquire);
+    int phase = acceptor->service.phase;
     if (phase >= PHASE_TAKING && acceptor->phase < PHASE_TAKING) {
         acceptor->phase = PHASE_TAKING;
         take_the_last(acceptor);

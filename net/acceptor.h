@@ -10,9 +10,9 @@
  * It only puts together what others do: loop, service, accept and, through struct server_parts, the
  * kinds of connections, none of which knows it.
  *
- * Owner: everything here belongs to the acceptor's own thread; acceptor_wake is for any.
- * acceptor_new and acceptor_free are called by the thread that owns the server, before the start
- * and after the end of the thread.
+ * Owner: everything here belongs to the acceptor's own thread; what others say comes through the
+ * service's mailbox. acceptor_new and acceptor_free are called by the thread that owns the server,
+ * before the start and after the end of the thread.
  */
 #pragma once
 
@@ -25,11 +25,10 @@ struct acceptor {
     pthread_t thread;
     struct service service;
     struct accept accept;
-    int wake_fd; /* the server's phase or its limits have changed */
-    struct source wake;
     unsigned reloads; /* how often the limits were changed, as far as this acceptor knows */
     int phase;        /* enum server_phase, as far as this acceptor is */
     int64_t end_ns;   /* in PHASE_CLOSED: when what is left is cut */
+    struct phase_order orders[PHASE_CLOSED + 1]; /* in its mailbox, from acceptor_order on */
 };
 
 /* 0, or a negative errno. */
@@ -39,5 +38,7 @@ struct acceptor *acceptor_free(struct acceptor *acceptor);
 
 /* The body of its thread: `acceptor` is a struct acceptor. */
 void *acceptor_run(void *acceptor);
-/* Makes it look at the server's phase and limits. Any thread. */
+/* Makes it look at the server's limits. Any thread. */
 void acceptor_wake(struct acceptor *acceptor);
+/* Makes it go on to this phase, each once. The thread that owns the server. */
+void acceptor_order(struct acceptor *acceptor, enum server_phase phase);

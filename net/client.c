@@ -10,7 +10,7 @@ size_t client_memory(const struct client *client)
 {
     return sizeof(*client) + (client->own_input ? client->capacity : 0) +
            (client->own_route ? route_bytes(client->route) : 0) +
-           (client->waiting ? client->waiting->bytes : 0) + client->connection.output_capacity;
+           (client->pending ? client->pending->bytes : 0) + client->connection.output_capacity;
 }
 
 void client_free(struct client *client)
@@ -43,9 +43,11 @@ void client_forget(struct client *client)
 
 void client_unwait(struct client *client)
 {
-    struct waiting *waiting = TAKE(client->waiting);
-    if (waiting)
-        waiting->operations->free(client, waiting);
+    struct pending *pending = TAKE(client->pending);
+    if (!pending)
+        return;
+    pending_end(&service_of(&client->connection)->pendings, pending);
+    pending->operations->free(client, pending);
 }
 
 /* The service's scratch room is the next one's. Of a request that is over nothing is kept. */

@@ -40,7 +40,7 @@ struct client {
     char *input;       /* [0, at) is parsed, [at, len) is not; NULL: no input */
     size_t at, len, capacity;
     const struct route *route; /* of the current request, once its head is done; NULL: none */
-    struct waiting *waiting;   /* will answer it; NULL: nothing is waited for */
+    struct pending *pending;   /* will answer it; NULL: nothing is waited for */
 };
 
 /* The head's field, whose text lies in the input: for the length of the turn. */

@@ -21,6 +21,7 @@
 #include "net/loop.h"
 
 struct connection;
+struct pending_answer; /* pending.h */
 
 /* What a kind of connection does. Each is called on the loop's thread, none of one that is closed
  * or finishing, but for the last three. May close the connection, and no other. */
@@ -28,6 +29,7 @@ struct connection_operations {
     void (*on_event)(struct connection *connection); /* the socket has something to say */
     void (*on_ready)(struct connection *connection); /* the turn connection_ready asked for */
     bool (*on_room)(struct connection *connection); /* a publish is tried again; true: it is over */
+    void (*on_answer)(struct connection *connection, const struct pending_answer *answer);
     void (*on_expired)(struct connection *connection); /* of a deadline that is the kind's own */
     void (*on_limits)(struct connection *connection);  /* the limits have changed */
     void (*on_stop)(struct connection *connection);    /* what is unfinished is told so */

@@ -329,7 +329,7 @@ static void turn(struct client *client)
 static void on_event(struct connection *connection)
 {
     struct client *client = (struct client *)connection;
-    if (client->waiting || link_is_listed(&connection->ready))
+    if (client->pending || link_is_listed(&connection->ready))
         return;
     connection_flush(connection);
     if (client->answering) {
@@ -351,11 +351,20 @@ static void on_ready(struct connection *connection)
 static bool on_room(struct connection *connection)
 {
     struct client *client = (struct client *)connection;
-    enum handler_result result = client->waiting->operations->retry(client, client->waiting);
+    enum handler_result result = client->pending->operations->retry(client, client->pending);
     if (result == WAITING)
         return false;
     go_on(client, result);
     return true;
+}
+
+static void on_answer(struct connection *connection, const struct pending_answer *answer)
+{
+    struct client *client = (struct client *)connection;
+    const struct pending_operations *does = client->pending->operations;
+    enum handler_result result = does->answer(client, client->pending, answer);
+    if (result != WAITING)
+        go_on(client, result);
 }
 
 static void on_expired(struct connection *connection)
@@ -364,7 +373,7 @@ static void on_expired(struct connection *connection)
     struct service *service = service_of(connection);
     switch ((enum deadline_kind)connection->deadline.kind) {
     case DEADLINE_ROOM:
-        go_on(client, client->waiting->operations->expire(client, client->waiting));
+        go_on(client, client->pending->operations->expire(client, client->pending));
         return;
     case DEADLINE_HEAD:
         net_count(&service->loop.stats.timeouts_request);
@@ -380,7 +389,7 @@ static void on_expired(struct connection *connection)
 static void on_stop(struct connection *connection)
 {
     struct client *client = (struct client *)connection;
-    bool waits = client->waiting != NULL;
+    bool waits = client->pending != NULL;
     if (!waits && !client->answering) {
         /* A request that has just come would be reset by the close: it is answered instead. */
         turn(client);
@@ -403,6 +412,7 @@ static const struct connection_operations operations = {
     .on_event = on_event,
     .on_ready = on_ready,
     .on_room = on_room,
+    .on_answer = on_answer,
     .on_expired = on_expired,
     .on_limits = on_limits,
     .on_stop = on_stop,

@@ -3,7 +3,7 @@
  * HTTP exchanges: an HTTP connection, until it is closed or its socket is handed to a worker.
  *
  * States: reading a request (or idle between two) -> either answered, or handed off as a
- * subscriber, or waiting (client->waiting) and then answered -> writing, until the peer has taken
+ * subscriber, or waiting (client->pending) and then answered -> writing, until the peer has taken
  * the answer -> reading the next request, or finishing (connection.h). One request a turn;
  * pipelined ones wait in the input and get their turn in the next round. While an answer is not
  * taken no further request is read.

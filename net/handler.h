@@ -5,7 +5,7 @@
  *
  * A handler answers, hands the socket off, or leaves something behind that will answer later; what
  * follows from that for the connection is done in one place, exchange.c. It never blocks, and it
- * does not keep the client beyond its return but through client->waiting.
+ * does not keep the client beyond its return but through client->pending (pending.h).
  *
  * Everything runs on the thread of the client's acceptor.
  */
@@ -18,7 +18,7 @@ struct client;
 enum handler_result {
     ANSWERED,   /* the answer was written or queued */
     HANDED_OFF, /* the socket is somebody else's now */
-    WAITING,    /* client->waiting is set, and will answer */
+    WAITING,    /* client->pending is set, and will answer */
 };
 
 struct handler {
@@ -27,20 +27,4 @@ struct handler {
     enum handler_result (*on_head)(struct client *client);
     /* The request is complete. */
     enum handler_result (*on_request)(struct client *client);
-};
-
-/* What a handler leaves behind when it returns WAITING; embedded in what it needs for the answer.
- * */
-struct waiting {
-    const struct waiting_operations *operations;
-    size_t bytes; /* memory of it and of what it holds */
-};
-
-struct waiting_operations {
-    /* There may be room: WAITING if it goes on waiting. */
-    enum handler_result (*retry)(struct client *client, struct waiting *waiting);
-    /* It has waited long enough, and answers now. */
-    enum handler_result (*expire)(struct client *client, struct waiting *waiting);
-    /* It is over, whatever came of it; or the client has gone, or the server stops. */
-    void (*free)(struct client *client, struct waiting *waiting);
 };

@@ -165,8 +165,8 @@ int server_start(struct server *server)
 
 static void enter_phase(struct server *server, enum server_phase phase)
 {
-    atomic_store_explicit(&server->state.phase, phase, memory_order_release);
-    wake_all(server);
+    for (unsigned i = 0; i < server->running; i++)
+        acceptor_order(server->acceptors[i], phase);
 }
 
 void server_stop(struct server *server)

@@ -3,7 +3,7 @@
  * What the acceptors of one server share: see server.h for whom it belongs to.
  *
  * Everything is written before the first acceptor starts and is read only from then on, but for
- * this: `connections`, `phase` and `reloads` are atomics; `limits` and the counts of who has
+ * this: `connections` and `reloads` are atomics; `limits` and the counts of who has
  * reached which phase lie under `lock`. The lock is taken only when the server stops or is given
  * other limits, never for a connection: each acceptor has its own copy of the limits.
  */
@@ -45,9 +45,7 @@ struct server_state {
     const struct net_stats *stats[ACCEPTORS_MAX]; /* one set an acceptor */
 
     _Atomic uint32_t connections; /* open ones that count against connections_max */
-    _Atomic int phase; /* enum server_phase; release by server_stop, acquire by acceptors */
-
-    _Atomic unsigned reloads; /* how often `limits` was changed; release after, acquire by
+    _Atomic unsigned reloads;     /* how often `limits` was changed; release after, acquire by
                                  acceptors */
 
     pthread_mutex_t lock;

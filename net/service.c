@@ -3,6 +3,8 @@
 #include "net/service.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static void take_limits(struct service *service)
 {
@@ -11,12 +13,89 @@ static void take_limits(struct service *service)
         loop_set_duration(&service->loop, (enum deadline_kind)i, service->limits.deadline_ns[i]);
 }
 
+/* --- what others send ---------------------------------------------------------------------- */
+
+void service_wake(struct service *service)
+{
+    (void)eventfd_write(service->wake_fd, 1);
+}
+
+static void post(struct service *service, struct message *message, enum service_message kind)
+{
+    message->kind = kind;
+    if (mailbox_post(&service->mailbox, message))
+        service_wake(service);
+}
+
+void service_answer(struct service *service, struct pending_answer *answer)
+{
+    post(service, &answer->message, SERVICE_ANSWER);
+}
+
+void service_order(struct service *service, struct phase_order *order, int phase)
+{
+    order->phase = phase;
+    post(service, &order->message, SERVICE_PHASE);
+}
+
+static void deliver(struct service *service, struct pending_answer *answer)
+{
+    struct pending *pending = pending_find(&service->pendings, answer->id);
+    if (pending) {
+        struct connection *connection = pending->connection;
+        connection->operations->on_answer(connection, answer);
+        connection_settle(connection);
+    }
+    answer->free(answer);
+}
+
+static void take_mail(struct service *service)
+{
+    struct message *message = mailbox_take(&service->mailbox);
+    while (message) {
+        struct message *next = message->next;
+        switch ((enum service_message)message->kind) {
+        case SERVICE_PHASE:
+            service->phase = ((struct phase_order *)message)->phase;
+            break;
+        case SERVICE_ANSWER:
+            deliver(service, (struct pending_answer *)message);
+            break;
+        }
+        message = next;
+    }
+}
+
+/* The eventfd first: what is posted after the look at the mailbox wakes again. */
+static void on_wake(struct source *source)
+{
+    struct service *service = LINK_OWNER(source, struct service, wake);
+    eventfd_t ignored;
+    (void)eventfd_read(service->wake_fd, &ignored);
+    take_mail(service);
+}
+
+static int watch_wakes(struct service *service)
+{
+    mailbox_init(&service->mailbox);
+    service->wake.on_event = on_wake;
+    service->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (service->wake_fd < 0)
+        return -errno;
+    return loop_control(&service->loop, EPOLL_CTL_ADD, service->wake_fd, EPOLLIN, &service->wake);
+}
+
+/* --- life and limits ----------------------------------------------------------------------- */
+
 int service_init(struct service *service, struct server_state *server)
 {
     service->server = server;
     service->hub = server->hub;
     service->subscribers_known_ns = INT64_MIN;
+    service->wake_fd = -1;
     int r = loop_init(&service->loop, server->hub);
+    if (!r)
+        r = watch_wakes(service);
     if (!r)
         r = waiters_init(&service->waiters, &service->loop);
     if (!r)
@@ -26,6 +105,10 @@ int service_init(struct service *service, struct server_state *server)
 
 void service_deinit(struct service *service)
 {
+    take_mail(service); /* whose requests have all gone */
+    pendings_deinit(&service->pendings);
+    if (service->wake_fd >= 0)
+        close(service->wake_fd);
     waiters_deinit(&service->waiters);
     service->limits.policy = policy_unref(service->limits.policy);
     loop_deinit(&service->loop);

@@ -7,14 +7,28 @@
  * which no connection knows. The kinds themselves come from above as struct server_parts, so that
  * neither this nor the acceptor has a list of them.
  *
- * Belongs to the acceptor's thread.
+ * Belongs to the acceptor's thread, but for what others send to its mailbox.
  */
 #pragma once
 
+#include "engine/base/mailbox.h"
 #include "net/connection.h"
 #include "net/http/route.h"
+#include "net/pending.h"
 #include "net/server_state.h"
 #include "net/waiters.h"
+
+/* What comes through the mailbox, by struct message's kind. */
+enum service_message {
+    SERVICE_PHASE,  /* struct phase_order */
+    SERVICE_ANSWER, /* struct pending_answer */
+};
+
+/* The server has come to this phase; belongs to whoever posts it. */
+struct phase_order {
+    struct message message; /* first */
+    int phase;
+};
 
 struct service {
     struct loop loop;
@@ -22,6 +36,11 @@ struct service {
     struct hub *hub;
     struct server_limits limits; /* its own copy */
     struct waiters waiters;
+    struct pendings pendings;
+    struct mailbox mailbox; /* enum service_message; any thread */
+    int wake_fd;            /* somebody has posted, or has changed the limits */
+    struct source wake;
+    int phase;                  /* enum server_phase, as the server has last said */
     bool stopping;              /* no connection is kept open for another request */
     uint64_t subscribers_known; /* of the hub, at subscribers_known_ns */
     uint64_t subscribers_since; /* handed off since */
@@ -61,6 +80,14 @@ struct server_parts {
 /* 0, or a negative errno. */
 MUST_USE int service_init(struct service *service, struct server_state *server);
 void service_deinit(struct service *service);
+
+/* Any thread, until the server is freed: the later answer to a pending request of this service. It
+ * is freed by its own `free`, whether the request is still there or not. */
+void service_answer(struct service *service, struct pending_answer *answer);
+/* Any thread. */
+void service_order(struct service *service, struct phase_order *order, int phase);
+/* Any thread: it looks at the limits. */
+void service_wake(struct service *service);
 
 static inline struct service *service_of(const struct connection *connection)
 {

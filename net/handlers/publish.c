@@ -10,7 +10,7 @@
 
 /* A publish that waits for room. */
 struct waiting_publish {
-    struct waiting waiting; /* first */
+    struct pending pending; /* first */
     struct waiter waiter;
     bool is_send;
     unsigned count; /* 0: the frames are the hub's */
@@ -97,9 +97,9 @@ static enum handler_result publish_once(struct client *client, bool is_send,
 
 /* --- waiting for room ---------------------------------------------------------------------- */
 
-static enum handler_result on_retry(struct client *client, struct waiting *waiting)
+static enum handler_result on_retry(struct client *client, struct pending *pending)
 {
-    struct waiting_publish *publish = (struct waiting_publish *)waiting;
+    struct waiting_publish *publish = (struct waiting_publish *)pending;
     enum handler_result result =
         publish_once(client, publish->is_send, publish->frames, publish->count);
     if (result != WAITING)
@@ -107,9 +107,9 @@ static enum handler_result on_retry(struct client *client, struct waiting *waiti
     return result;
 }
 
-static enum handler_result on_expire(struct client *client, struct waiting *waiting)
+static enum handler_result on_expire(struct client *client, struct pending *pending)
 {
-    (void)waiting;
+    (void)pending;
     struct service *service = service_of(&client->connection);
     net_count(&service->loop.stats.publishes_refused_busy);
     return answer_error(client, 503,
@@ -118,15 +118,15 @@ static enum handler_result on_expire(struct client *client, struct waiting *wait
                             : "the channel has no room now, try again");
 }
 
-static void on_free(struct client *client, struct waiting *waiting)
+static void on_free(struct client *client, struct pending *pending)
 {
-    struct waiting_publish *publish = (struct waiting_publish *)waiting;
+    struct waiting_publish *publish = (struct waiting_publish *)pending;
     waiters_remove(&service_of(&client->connection)->waiters, &publish->waiter);
     unref_all(publish->frames, publish->count);
     free(publish);
 }
 
-static const struct waiting_operations waiting_operations = {
+static const struct pending_operations pending_operations = {
     .retry = on_retry,
     .expire = on_expire,
     .free = on_free,
@@ -135,27 +135,29 @@ static const struct waiting_operations waiting_operations = {
 static enum handler_result wait_for_room(struct client *client, bool is_send,
                                          struct frame *const *frames, unsigned count)
 {
-    struct waiters *waiters = &service_of(&client->connection)->waiters;
+    struct service *service = service_of(&client->connection);
+    struct waiters *waiters = &service->waiters;
     struct waiting_publish *publish = calloc(1, sizeof(*publish) + count * sizeof(struct frame *));
-    if (!publish) {
+    if (!publish || pending_begin(&service->pendings, &publish->pending, &pending_operations,
+                                  &client->connection)) {
+        free(publish);
         unref_all(frames, count);
         return answer_error(client, 503, "the server is out of memory");
     }
-    publish->waiting.operations = &waiting_operations;
-    publish->waiting.bytes = sizeof(*publish) + count * sizeof(struct frame *);
+    publish->pending.bytes = sizeof(*publish) + count * sizeof(struct frame *);
     publish->is_send = is_send;
     publish->count = count;
     memcpy(publish->frames, frames, count * sizeof(struct frame *));
     for (unsigned i = 0; i < count; i++)
-        publish->waiting.bytes += frame_memory(frames[i]);
-    client->waiting = &publish->waiting;
+        publish->pending.bytes += frame_memory(frames[i]);
+    client->pending = &publish->pending;
     bool held = waiters_hold(waiters, frames, count);
     waiters_add(waiters, &publish->waiter, &client->connection, frames, count);
     if (held)
         return WAITING;
     /* Once more after arming: room that appeared since the refusal would not be told. */
     waiters_arm(waiters);
-    return on_retry(client, client->waiting);
+    return on_retry(client, client->pending);
 }
 
 /* --- requests ------------------------------------------------------------------------------ */
