@@ -34,6 +34,7 @@ struct flow {
     _Atomic uint64_t record_bytes;     /* the workers' channels, subscribers and hand-offs */
     _Atomic uint64_t connection_bytes; /* what net holds */
     _Atomic uint64_t memory_max;
+    uint64_t resident; /* bytes of the process when the hub was made; constant */
     struct inquiries inquiries;
     _Atomic unsigned armed; /* waiters armed: the hint that saves a lock per sweep */
     pthread_mutex_t lock;   /* of the list of waiters */

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include "engine/base/heap.h"
 #include "engine/base/machine.h"
 #include "engine/flow.h"
 #include "engine/base/clock.h"
@@ -86,6 +87,7 @@ int hub_new(const struct hub_options *options, struct hub **ret_hub)
     if (r == 0)
         r = flow_init(&hub->flow, options->workers);
     atomic_init(&hub->flow.memory_max, options->memory_max);
+    hub->flow.resident = heap_resident();
     hub->workers = aligned_alloc(alignof(struct worker), options->workers * sizeof(struct worker));
     if (r == 0 && !hub->workers)
         r = -ENOMEM;

@@ -25,6 +25,7 @@
     X(memory_bytes, gauge, "Bytes of events, records and connections, for memory-max")             \
     X(memory_records, gauge, "Of them, of channels and subscribers, without their events")         \
     X(memory_connections, gauge, "Of them, of connections that are not subscribers")               \
+    X(heap_trims, counter, "Times free memory was given back to the system, at memory-max")        \
     X(intake_stalled, counter, "Turns in which a worker had no memory to keep the next event")     \
     X(evicted_memory, counter, "Events evicted because of memory-max")                             \
     X(subscribers, gauge, "Subscribers connected")                                                 \

@@ -6,6 +6,7 @@
  */
 #include "engine/worker/evict.h"
 
+#include "engine/base/heap.h"
 #include "engine/mutation.h"
 #include "engine/worker/gap.h"
 #include "engine/worker/release.h"
@@ -209,6 +210,25 @@ static uint64_t too_much(struct worker *worker, uint64_t max)
     return excess;
 }
 
+/* What was evicted may be of no use to who allocates next (heap.h): after every sixteenth of the
+ * room resident memory is looked at, and where it is above what may be, free pages are given back.
+ * Not again before it has grown by an eighth, for something else of the process may hold it. */
+static void trim_heap(struct worker *worker, uint64_t relieved, uint64_t max)
+{
+    struct memory *memory = &worker->memory;
+    uint64_t room = flow_memory_room(max);
+    memory->relieved_bytes += relieved;
+    if (memory->relieved_bytes < room / 16)
+        return;
+    memory->relieved_bytes = 0;
+    uint64_t least = worker->flow->resident + room + room / 8;
+    if (heap_resident() < (memory->trim_above > least ? memory->trim_above : least))
+        return;
+    heap_trim();
+    COUNT(worker, heap_trims, 1);
+    memory->trim_above = heap_resident() + room / 8;
+}
+
 /* A worker that has had no memory for the next event for so many turns lets older history go: a
  * failure that passes by itself costs nobody anything. */
 #define STALLED_TURNS 64
@@ -223,7 +243,8 @@ bool evict_relieve(struct worker *worker)
         excess = worker->memory.kept_bytes / RELIEVE_PART;
     if (excess == 0)
         return max && worker->memory.kept_bytes && worker->memory.full_turns > 0;
-    uint64_t target = kept_here(worker) > excess ? kept_here(worker) - excess : 0;
+    uint64_t begin = kept_here(worker);
+    uint64_t target = begin > excess ? begin - excess : 0;
     uint32_t count = 0, before = 0;
     struct channel *channel = worker->channels.oldest;
     for (uint32_t looks = 0; channel && looks < RELIEVE_BATCH && count < RELIEVE_BATCH; looks++) {
@@ -239,6 +260,8 @@ bool evict_relieve(struct worker *worker)
             before = count;
         }
     }
+    if (max)
+        trim_heap(worker, begin - kept_here(worker), max);
     if (count == 0 && !flow_memory_admits(worker->flow))
         return close_furthest(worker);
     return count > 0;

@@ -150,6 +150,8 @@ struct arrivals {
 struct memory {
     uint64_t kept_bytes;       /* of the frames in this worker's histories */
     uint64_t subscriber_bytes; /* records, sets, private frames and hand-offs */
+    uint64_t relieved_bytes;   /* evicted for memory_max since resident memory was looked at */
+    uint64_t trim_above;       /* resident bytes; 0: not known yet */
     uint64_t told_bytes;       /* of those and channels.memory, what flow knows */
     uint32_t full_turns;       /* for which the maximum was reached by others as well */
 };
