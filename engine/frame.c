@@ -292,12 +292,20 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
     return 0;
 }
 
+struct frame *frame_new_room(enum frame_kind kind, size_t size)
+{
+    struct frame *frame = malloc(sizeof(*frame) + size);
+    if (frame)
+        *frame = (struct frame){.references = 1, .kind = (uint8_t)kind};
+    return frame;
+}
+
 struct frame *frame_new_private(enum frame_kind kind, const char *bytes, size_t len)
 {
-    struct frame *frame = malloc(sizeof(*frame) + len);
+    struct frame *frame = frame_new_room(kind, len);
     if (!frame)
         return NULL;
-    *frame = (struct frame){.references = 1, .kind = (uint8_t)kind, .len = (uint32_t)len};
+    frame->len = (uint32_t)len;
     put(frame->bytes, bytes, len);
     return frame;
 }

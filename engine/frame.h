@@ -96,6 +96,9 @@ MUST_USE int frame_new(const struct event *event, uint64_t channel_hash, struct 
 /* A private frame of exactly these bytes, one reference; NULL if out of memory. */
 MUST_USE struct frame *frame_new_private(enum frame_kind kind, const char *bytes, size_t len);
 
+/* One with room for `size` bytes, which the caller fills before it sets `len`. */
+MUST_USE struct frame *frame_new_room(enum frame_kind kind, size_t size);
+
 /* Gives a built frame its place in the one order. Allocates nothing, calls nothing. */
 void frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence);
 

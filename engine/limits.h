@@ -38,6 +38,9 @@
 /* Channels of one subscriber; a merge looks at each of them per frame. More: refused (400). */
 #define SUBSCRIBER_CHANNELS_MAX 64
 
+/* A gap notice: each of those channels, with its name and the resume point escaped. */
+#define GAP_NOTICE_BYTES_MAX (64u << 10)
+
 /* --- the hub ------------------------------------------------------------------------------- */
 
 /* One slot per event that a worker has not taken yet: 512 KiB a worker. Full: publishers wait. */
@@ -103,6 +106,9 @@
 #define CATCH_UP_TURN_BYTES (2u << 20)
 /* Hand-offs adopted in one turn: each costs some microseconds of socket and channel work. */
 #define HANDOFF_BATCH 256
+/* And the time after which no other one begins: one that is told of gaps in SUBSCRIBER_CHANNELS_MAX
+ * channels takes ten times as long. The rest are the next turn's. */
+#define HANDOFF_NS 1000000
 /* The part of --memory-max that is for connections alone: a fourth. More: 503. */
 #define MEMORY_CONNECTIONS_PART 4
 /* The part of that which large requests leave to small ones. */

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "cmd/event_reader.h"
+#include "engine/form.h"
 #include "engine/frame.h"
 #include "engine/hub.h"
 #include "net/feed/event_text.h"
@@ -52,6 +53,21 @@ static void run_names(struct text input)
         (void)frame_check_id(name);
         (void)id_parse(name, &epoch, &sequence);
     }
+}
+
+/* A notice of gaps in channels with these names, as long as they may be. */
+static void run_notice(struct text input)
+{
+    struct form_loss losses[SUBSCRIBER_CHANNELS_MAX];
+    struct form_gap gap = {
+        .reason = "expired", .from = {input.at, EVENT_ID_BYTES_MAX}, .losses = losses};
+    while (input.len >= CHANNEL_BYTES_MAX && gap.count < SUBSCRIBER_CHANNELS_MAX) {
+        losses[gap.count++] = (struct form_loss){{input.at, CHANNEL_BYTES_MAX}, 1, 1};
+        input = (struct text){input.at + CHANNEL_BYTES_MAX, input.len - CHANNEL_BYTES_MAX};
+    }
+    struct frame *frame = form_notice(FORM_CHUNKED, &gap);
+    CHECK(frame);
+    frame_unref(frame);
 }
 
 static void run_percent(struct text input)
@@ -246,6 +262,8 @@ static const struct trial {
     {"text, ASCII", run_is_text, "", "x", "\xff"},
     {"text, four-byte letters", run_is_text, "", "\xf0\x9f\x98\x80", "\xff"},
     {"names", run_names, "", "0123456789ab-0123456789abcdef", ""},
+    {"gap notice, quotes", run_notice, "", "\"", ""},
+    {"gap notice, letters", run_notice, "", "x", ""},
     {"percent", run_percent, "", "%0D", ""},
     {"percent, stray", run_percent, "", "+", "%"},
     {"route, long channel", run_route, "/events/", "%61", ""},
@@ -363,9 +381,12 @@ static double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* What is longer than a target may be is refused unread; room for a unit begun before the end. */
+/* What is longer than a target or a notice may be is refused unread; room for a unit begun before
+ * the end. */
 static size_t bytes_max(const struct trial *trial)
 {
+    if (trial->run == run_notice)
+        return SUBSCRIBER_CHANNELS_MAX * CHANNEL_BYTES_MAX;
     return trial->run == run_route ? TARGET_BYTES_MAX - 16 : SIZE_MAX;
 }
 

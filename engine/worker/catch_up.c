@@ -32,14 +32,13 @@ struct gathered {
     uint64_t cursor;
     struct frame *gap; /* a private frame made for this send: a gap notice or the goodbye */
     bool ends;
-    bool plain;
+    enum form form;
 };
 
 static void gathered_add(struct gathered *gathered, struct frame *frame)
 {
-    bool plain = gathered->plain && frame->kind == FRAME_EVENT;
-    gathered->len +=
-        (uint32_t)frame_view(frame, plain).len - (gathered->count == 0 ? gathered->skip : 0);
+    gathered->len += (uint32_t)form_view(gathered->form, frame).len -
+                     (gathered->count == 0 ? gathered->skip : 0);
     gathered->parts[gathered->count++] = (struct run_part){.frame = frame, .end = gathered->len};
     if (frame->kind == FRAME_EVENT || frame->kind == FRAME_GAP)
         gathered->cursor = frame->sequence;
@@ -98,17 +97,13 @@ static bool gathered_add_retained(struct gathered *gathered, struct subscriber *
 
 /* The private frame that ends a drained response: a `retry:` slot of the client's own, so that they
  * do not all come back in the same millisecond, and the last chunk. */
-static struct frame *goodbye_frame(struct worker *worker, bool plain)
+static struct frame *goodbye_frame(struct worker *worker, enum form form)
 {
     uint32_t spread_ms = 1000 + worker->records.live / 10;
     uint32_t slot = worker->drain.slot++;
     /* Slots are dealt by a multiplicative step, so that neighbours are far apart. */
     uint32_t retry_ms = worker->limits.retry_ms + slot * 2654435761u % spread_ms;
-    char text[64], bytes[128];
-    int text_len = snprintf(text, sizeof(text), "retry: %u\n\n", retry_ms);
-    int len = plain ? snprintf(bytes, sizeof(bytes), "%s", text)
-                    : snprintf(bytes, sizeof(bytes), "%x\r\n%s\r\n0\r\n\r\n", text_len, text);
-    return release_private(worker, FRAME_LAST, bytes, (size_t)len);
+    return release_private(worker, form_goodbye(form, retry_ms));
 }
 
 /* Gathers in the order a client must get it. The parts' references stay where they are: in history,
@@ -124,10 +119,8 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
     if (gap_is_due(subscriber, gathered->cursor)) {
         char from[ID_LEN];
         id_format(from, worker->options->epoch, gathered->cursor);
-        struct gap gap = {.reason = "slow",
-                          .plain = gathered->plain,
-                          .from = {from, sizeof(from)},
-                          .sequence = gathered->cursor};
+        struct gap gap = {
+            .reason = "slow", .from = {from, sizeof(from)}, .sequence = gathered->cursor};
         gathered->gap = gap_frame(worker, subscriber, &gap);
         if (!gathered->gap)
             return false;
@@ -137,10 +130,10 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
     bool everything = gathered_add_retained(gathered, subscriber);
     if ((subscriber->flags & SUBSCRIBER_LIMITED) && gathered->events == subscriber->events_left) {
         gathered->ends = true;
-        if (!gathered->plain)
-            gathered_add(gathered, worker->last_chunk);
+        if (form_has_end(gathered->form))
+            gathered_add(gathered, worker->forms[gathered->form].end);
     } else if (everything && subscriber_is_ending(worker, subscriber) && !gathered->gap) {
-        gathered->gap = goodbye_frame(worker, gathered->plain);
+        gathered->gap = goodbye_frame(worker, gathered->form);
         gathered->ends = true; /* without memory for a goodbye the response just ends */
         if (gathered->gap)
             gathered_add(gathered, gathered->gap);
@@ -151,17 +144,13 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
 /* The gathered bytes as one piece: a lone frame is sent from where it lies, more are copied. */
 static const char *gathered_bytes(struct worker *worker, const struct gathered *gathered)
 {
-    const struct frame *frame = gathered->parts[0].frame;
-    bool plain = gathered->plain && frame->kind == FRAME_EVENT;
-    const char *first = frame_view(frame, plain).at + gathered->skip;
+    const char *first = form_view(gathered->form, gathered->parts[0].frame).at + gathered->skip;
     if (gathered->count == 1)
         return first;
     char *bytes = worker->catch_up.arena.bytes + worker->catch_up.arena.bytes_used;
     memcpy(bytes, first, gathered->parts[0].end);
     for (uint32_t i = 1; i < gathered->count; i++) {
-        struct text view =
-            frame_view(gathered->parts[i].frame,
-                       gathered->plain && gathered->parts[i].frame->kind == FRAME_EVENT);
+        struct text view = form_view(gathered->form, gathered->parts[i].frame);
         memcpy(bytes + gathered->parts[i - 1].end, view.at, view.len);
     }
     worker->catch_up.arena.bytes_used += gathered->len;
@@ -220,7 +209,7 @@ uint32_t catch_up_send(struct worker *worker, struct subscriber *subscriber)
     struct gathered gathered = {.parts = worker->catch_up.arena.parts +
                                          worker->catch_up.arena.parts_used,
                                 .cursor = subscriber->cursor,
-                                .plain = subscriber->flags & SUBSCRIBER_PLAIN};
+                                .form = subscriber_form(subscriber)};
     if (!gather(worker, subscriber, &gathered)) {
         subscriber_close(worker, subscriber, CLOSE_ERROR);
         return 0;
@@ -230,7 +219,7 @@ uint32_t catch_up_send(struct worker *worker, struct subscriber *subscriber)
         return gathered.len;
     }
     release_frame(worker, gathered.gap);
-    if (gathered.ends) { /* a plain response ends with the connection */
+    if (gathered.ends) { /* the response ends with the connection */
         subscriber_close(worker, subscriber, subscriber_end_reason(worker, subscriber));
     } else {
         subscriber_caught_up(worker, subscriber);

@@ -30,8 +30,9 @@ void evict_oldest(struct worker *worker, struct channel *channel)
 /* The record goes, with everything that points to it. */
 void evict_record(struct worker *worker, struct channel *channel)
 {
-    if (worker->sweep.run.channel == channel)
-        worker->sweep.run.channel = NULL;
+    for (enum form form = 0; form < FORM_COUNT; form++)
+        if (worker->sweep.runs[form].channel == channel)
+            worker->sweep.runs[form].channel = NULL;
     channels_drop(&worker->channels, channel);
     COUNT(worker, channels_dropped, 1);
     COUNT(worker, channels, -1);

@@ -18,7 +18,6 @@ struct worker;
 struct gap {
     const char *reason;
     bool everywhere;
-    bool plain;
     struct text from;  /* the resume point as the client gave it; NULL: not to be repeated */
     uint64_t sequence; /* the position it stands for */
 };

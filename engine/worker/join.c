@@ -6,8 +6,7 @@
  *
  * The resume point is a position, never searched for: the cursor is set, gaps are told, and what is
  * retained after it follows by the ordinary catching up, so replay and live delivery cannot race.
- * The response head, the preface (`retry:` and an `id:` without data, which a client stores
- * although no event is dispatched, WHATWG HTML 9.2.6) and gap notices are one private frame.
+ * The response head, the resume point and gap notices are one private frame (form_open).
  */
 #include "engine/worker/join.h"
 
@@ -15,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/form.h"
 #include "engine/mutation.h"
 #include "engine/worker/dirty.h"
 #include "engine/worker/evict.h"
@@ -23,6 +23,9 @@
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/visit.h"
+
+/* Hand-offs between two looks at the clock. */
+#define HANDOFFS_PER_LOOK 8
 
 /* --- where to begin ------------------------------------------------------------------------ */
 
@@ -79,7 +82,7 @@ static void resolve(struct worker *worker, struct subscriber *subscriber,
     struct membership single;
     uint32_t count;
     struct membership *members = subscriber_memberships(subscriber, &single, &count);
-    *ret_gap = (struct gap){.plain = handoff->plain};
+    *ret_gap = (struct gap){0};
     if (!handoff->has_resume) {
         subscriber->cursor = handoff->before - 1;
         if (handoff->last)
@@ -112,67 +115,19 @@ static void resolve(struct worker *worker, struct subscriber *subscriber,
 
 /* --- the first frame ----------------------------------------------------------------------- */
 
-static char *put(char *at, struct text text)
-{
-    if (text.len)
-        memcpy(at, text.at, text.len);
-    return at + text.len;
-}
-
-static char *put_decimal(char *at, uint32_t number)
-{
-    char digits[10];
-    size_t first = sizeof(digits);
-    do
-        digits[--first] = (char)('0' + number % 10);
-    while (number /= 10);
-    return put(at, (struct text){digits + first, sizeof(digits) - first});
-}
-
-/* Laid piece by piece: formatted output took half of the time of a join. */
 static struct frame *first_frame(struct worker *worker, const struct handoff *handoff,
                                  const struct subscriber *subscriber, const struct gap *gap,
-                                 const struct frame *notice)
+                                 struct frame *notice)
 {
-    char retry[32], id[ID_LEN], chunk[CHUNK_LINE_ROOM];
-    char *retry_end =
-        put(put_decimal(put(retry, TEXT("retry: ")), worker->limits.retry_ms), TEXT("\n"));
-    struct text retry_line = {retry, (size_t)(retry_end - retry)};
+    char id[ID_LEN];
     id_format(id, worker->options->epoch, subscriber->cursor);
-    struct text point = handoff->has_resume ? gap->from : (struct text){id, sizeof(id)};
-    size_t preface_len = retry_line.len + (point.at ? 4 + point.len + 1 : 0) + 1;
-    size_t chunk_len = handoff->plain ? 0 : chunk_line_format(chunk, preface_len);
-
-    size_t size = 512 + handoff->head.len + preface_len + (notice ? notice->len : 0);
-    char *bytes = malloc(size);
-    if (!bytes)
-        return NULL;
-    char *at = put(bytes, TEXT("HTTP/1.1 200 OK\r\n"
-                               "Content-Type: text/event-stream\r\n"
-                               "Cache-Control: no-cache, no-transform\r\n"
-                               "X-Accel-Buffering: no\r\n"
-                               "Connection: close\r\n"));
-    if (!handoff->plain)
-        at = put(at, TEXT("Transfer-Encoding: chunked\r\n"));
-    at = put(at, !handoff->has_resume ? TEXT("Fanfare-Resume: none\r\n")
-                 : notice             ? TEXT("Fanfare-Resume: gap\r\n")
-                                      : TEXT("Fanfare-Resume: complete\r\n"));
-    at = put(at, handoff->head);
-    at = put(at, TEXT("\r\n"));
-    at = put(at, (struct text){chunk, chunk_len});
-    at = put(at, retry_line);
-    if (point.at) {
-        at = put(at, TEXT("id: "));
-        at = put(at, point);
-        at = put(at, TEXT("\n"));
-    }
-    at = put(at, handoff->plain ? TEXT("\n") : TEXT("\n\r\n"));
-    if (notice)
-        at = put(at, (struct text){notice->bytes, notice->len});
-    CHECK((size_t)(at - bytes) <= size);
-    struct frame *frame = release_private(worker, FRAME_NOTE, bytes, (size_t)(at - bytes));
-    free(bytes);
-    return frame;
+    struct form_opening opening = {.resumes = handoff->has_resume,
+                                   .lines = handoff->head,
+                                   .retry_ms = worker->limits.retry_ms,
+                                   .point = handoff->has_resume ? gap->from
+                                                                : (struct text){id, sizeof(id)},
+                                   .notice = notice};
+    return release_private(worker, form_open(subscriber_form(subscriber), &opening));
 }
 
 /* The head and all that belongs to it becomes the begun frame. */
@@ -201,16 +156,9 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
 /* No room in here, or no time left: the client gets an answer it can act on. */
 static void refuse(struct worker *worker, int fd, const char *sentence)
 {
-    char answer[256];
-    int len = snprintf(answer, sizeof(answer),
-                       "HTTP/1.1 503 Service Unavailable\r\n"
-                       "Content-Type: text/plain; charset=utf-8\r\n"
-                       "Content-Length: %zu\r\n"
-                       "Retry-After: 2\r\n"
-                       "Connection: close\r\n\r\n"
-                       "%s\n",
-                       strlen(sentence) + 1, sentence);
-    ssize_t sent = send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    char answer[FORM_REFUSAL_BYTES_MAX];
+    size_t len = form_refusal(answer, text_of(sentence));
+    ssize_t sent = send(fd, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)sent; /* best effort: the connection is closed either way */
     io_discard_input(fd);
     close(fd);
@@ -282,8 +230,8 @@ static void adopt(struct worker *worker, struct handoff *handoff)
         refuse_for_memory(worker, handoff->fd);
         return;
     }
-    if (handoff->plain)
-        subscriber->flags |= SUBSCRIBER_PLAIN;
+    enum form form = handoff->plain ? FORM_PLAIN : FORM_CHUNKED;
+    subscriber->flags |= (uint16_t)(form << SUBSCRIBER_FORM_SHIFT);
     if (handoff->limit)
         subscriber->flags |= SUBSCRIBER_LIMITED;
     subscriber->events_left = handoff->limit;
@@ -354,7 +302,11 @@ bool join_ready(struct worker *worker)
     struct handoff *last_kept = NULL;
     struct handoff *handoff = worker->arrivals.first;
     bool any = false;
+    int64_t due_ns = worker->io->operations->now_ns(worker->io) + HANDOFF_NS;
     for (int i = 0; i < HANDOFF_BATCH && handoff; i++) {
+        if (i % HANDOFFS_PER_LOOK == HANDOFFS_PER_LOOK - 1 &&
+            worker->io->operations->now_ns(worker->io) >= due_ns)
+            break;
         struct handoff *next = handoff->next;
         if (is_ready(worker, handoff)) {
             if (last_kept)

@@ -14,10 +14,8 @@ void release_frame(struct worker *worker, struct frame *frame)
         worker->memory.subscriber_bytes -= bytes;
 }
 
-struct frame *release_private(struct worker *worker, enum frame_kind kind, const char *bytes,
-                              size_t len)
+struct frame *release_private(struct worker *worker, struct frame *frame)
 {
-    struct frame *frame = frame_new_private(kind, bytes, len);
     if (frame)
         worker->memory.subscriber_bytes += frame_memory(frame);
     return frame;

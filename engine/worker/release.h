@@ -19,9 +19,8 @@ void release_flow(struct worker *worker, struct frame *frame);
 void release_swept(struct worker *worker, struct channel *channel, uint64_t place);
 void release_settle(struct worker *worker);
 
-/* A private frame, which counts for the subscriber that gets it until release_frame; NULL: no
- * memory. */
-MUST_USE struct frame *release_private(struct worker *worker, enum frame_kind kind,
-                                       const char *bytes, size_t len);
+/* Counts a new private frame for the subscriber that gets it, until release_frame, and returns it.
+ * Takes NULL. */
+struct frame *release_private(struct worker *worker, struct frame *frame);
 /* Tells flow what the records hold, if that has changed by more than so much. */
 void release_tell(struct worker *worker, uint64_t least);

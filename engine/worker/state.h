@@ -19,6 +19,7 @@
 
 #include "engine/channel.h"
 #include "engine/flow.h"
+#include "engine/form.h"
 #include "engine/handoff.h"
 #include "engine/inbox.h"
 #include "engine/io/io.h"
@@ -50,7 +51,8 @@ struct arena {
     uint32_t parts_used, parts_size;
 };
 
-/* Some of a channel's frames laid end to end, shared by all subscribers that need them. */
+/* Some of a channel's frames laid end to end in one form, shared by all subscribers that need
+ * them. */
 struct run {
     struct channel *channel; /* NULL: none */
     const char *bytes;
@@ -84,8 +86,14 @@ struct dirty {
 /* sweep.c */
 struct sweep {
     struct channel *finishing; /* visited; the turn's end ends their sweeps */
-    struct run run;
+    struct run runs[FORM_COUNT];
     struct arena arena; /* of runs */
+};
+
+/* worker.c: what is always the same, for one form. */
+struct fixed_frames {
+    struct run_part comment;
+    struct frame *end; /* NULL: the connection's end is it */
 };
 
 /* batch.c: the sends queued and not submitted yet, and what is counted for them. */
@@ -215,8 +223,7 @@ struct worker {
     struct memory memory;
     struct release release;
     struct drain drain;
-    struct run_part heartbeats[2]; /* chunked and plain */
-    struct frame *last_chunk;
+    struct fixed_frames forms[FORM_COUNT];
     bool stopped;
 };
 

@@ -35,7 +35,7 @@ enum subscriber_state {
 
 enum subscriber_flag {
     SUBSCRIBER_MANY = 1,       /* several channels: `set` is used instead of `channel` */
-    SUBSCRIBER_PLAIN = 2,      /* HTTP/1.0: no chunks */
+    SUBSCRIBER_FORM = 2,       /* the bits of enum form: see subscriber_form */
     SUBSCRIBER_LAGGING = 4,    /* lacks something since a short send */
     SUBSCRIBER_SLOW = 8,       /* and took too little: holds nobody */
     SUBSCRIBER_LISTED = 16,    /* its index is in the worker's lag list (survives a free) */
@@ -48,7 +48,7 @@ enum subscriber_flag {
 
 /* Never swept with a shared run: it needs bytes of its own. */
 #define SUBSCRIBER_ENDING  (SUBSCRIBER_IDLE | SUBSCRIBER_AGED)
-#define SUBSCRIBER_SPECIAL (SUBSCRIBER_MANY | SUBSCRIBER_PLAIN | SUBSCRIBER_LIMITED)
+#define SUBSCRIBER_SPECIAL (SUBSCRIBER_MANY | SUBSCRIBER_LIMITED)
 
 struct membership {
     struct channel *channel;
@@ -110,6 +110,15 @@ static inline uint32_t subscriber_index(const struct worker *worker,
 static inline void subscriber_clear(struct subscriber *subscriber, unsigned flags)
 {
     subscriber->flags = (uint16_t)(subscriber->flags & ~flags);
+}
+
+#define SUBSCRIBER_FORM_SHIFT 1
+static_assert((FORM_COUNT - 1) << SUBSCRIBER_FORM_SHIFT == SUBSCRIBER_FORM,
+              "one flag for each bit");
+
+static inline enum form subscriber_form(const struct subscriber *subscriber)
+{
+    return (enum form)((subscriber->flags & SUBSCRIBER_FORM) >> SUBSCRIBER_FORM_SHIFT);
 }
 
 /* It is to get something that it does not have yet. */

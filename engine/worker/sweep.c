@@ -59,39 +59,56 @@ static uint64_t run_target(const struct channel *channel, uint32_t *ret_bytes, u
     return target;
 }
 
-/* Lays the frames of the sweep under way end to end. True if it submitted the batch first. */
-static bool run_build(struct worker *worker, struct channel *channel)
+static void forget_runs(struct worker *worker, const struct channel *channel)
+{
+    for (enum form form = 0; form < FORM_COUNT; form++)
+        if (!channel || worker->sweep.runs[form].channel == channel)
+            worker->sweep.runs[form].channel = NULL;
+}
+
+/* Finds room for a run of one channel. True if it submitted the batch for it. */
+static bool run_make_room(struct worker *worker, uint32_t bytes, uint32_t count)
+{
+    struct arena *arena = &worker->sweep.arena;
+    if (arena_has_room(arena, count > 1 ? bytes : 0, count))
+        return false;
+    if (!MUTATION(arena_reused))
+        batch_submit(worker); /* queued sends may lie in the arena */
+    arena_empty(arena);
+    forget_runs(worker, NULL);
+    return true;
+}
+
+/* Lays the frames of the sweep under way end to end, once for each form that a member has. True if
+ * it submitted the batch first. */
+static bool run_build(struct worker *worker, struct channel *channel, enum form form)
 {
     struct arena *arena = &worker->sweep.arena;
     uint32_t bytes, count;
     uint64_t target = run_target(channel, &bytes, &count);
     DCHECK(target >= channel->sweep_target && count);
-    bool copied = count > 1, submitted = false;
-    if ((copied && arena->bytes_size - arena->bytes_used < bytes) ||
-        arena->parts_size - arena->parts_used < count) {
-        if (!MUTATION(arena_reused))
-            batch_submit(worker); /* queued sends may lie in the arena */
-        arena_empty(arena);
-        submitted = true;
-    }
+    bool submitted = run_make_room(worker, bytes, count);
     struct run_part *parts = arena->parts + arena->parts_used;
     char *at = arena->bytes + arena->bytes_used;
+    bool copied = count > 1;
     uint64_t place = history_after(&channel->history, channel->visited);
     uint32_t len = 0, made = 0;
     for (; place < channel->history.end; place++) {
         struct frame *frame = history_at(&channel->history, place);
         if (frame->sequence > channel->sweep_target)
             break;
+        struct text view = form_view(form, frame);
         if (copied)
-            memcpy(at + len, frame->bytes, frame->len);
-        len += frame->len;
+            memcpy(at + len, view.at, view.len);
+        len += (uint32_t)view.len;
         parts[made++] = (struct run_part){.frame = frame, .end = len};
     }
-    worker->sweep.run = (struct run){.channel = channel,
-                                     .bytes = copied ? at : parts[0].frame->bytes,
-                                     .parts = parts,
-                                     .count = made,
-                                     .last = channel->sweep_target};
+    worker->sweep.runs[form] =
+        (struct run){.channel = channel,
+                     .bytes = copied ? at : form_view(form, parts[0].frame).at,
+                     .parts = parts,
+                     .count = made,
+                     .last = channel->sweep_target};
     arena->parts_used += made;
     arena->bytes_used += copied ? len : 0;
     return submitted;
@@ -113,9 +130,9 @@ static uint32_t run_after(const struct run *run, uint64_t cursor)
     return low;
 }
 
-static void run_send(struct worker *worker, struct subscriber *subscriber, struct budget *budget)
+static void run_send(struct worker *worker, struct subscriber *subscriber, const struct run *run,
+                     struct budget *budget)
 {
-    const struct run *run = &worker->sweep.run;
     uint32_t first = run_after(run, subscriber->cursor);
     uint32_t start = first ? run->parts[first - 1].end : 0;
     uint32_t len = run->parts[run->count - 1].end - start;
@@ -145,6 +162,8 @@ static void prefetch_next(const struct worker *worker, const struct channel *cha
 /* Goes on with the channel's sweep. True when every member was visited. */
 static bool sweep_members(struct worker *worker, struct channel *channel, struct budget *budget)
 {
+    uint32_t swept = UINT32_MAX; /* the kind that `run`, which is this sweep's, is for */
+    const struct run *run = NULL;
     while (channel->sweep_next < channel->member_count) {
         if (worker->batch.count == SEND_BATCH)
             batch_submit(worker);
@@ -155,7 +174,8 @@ static bool sweep_members(struct worker *worker, struct channel *channel, struct
             channel->sweep_next++;
             continue;
         }
-        if (subscriber->flags & SUBSCRIBER_SPECIAL) {
+        uint32_t kind = subscriber->flags & (SUBSCRIBER_SPECIAL | SUBSCRIBER_FORM);
+        if (kind != swept && (kind & SUBSCRIBER_SPECIAL)) {
             subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
             subscriber_queue(worker, subscriber);
             channel->sweep_next++;
@@ -163,13 +183,17 @@ static bool sweep_members(struct worker *worker, struct channel *channel, struct
         }
         if (budget_is_spent(worker, budget))
             return false;
-        if ((worker->sweep.run.channel != channel ||
-             worker->sweep.run.last != channel->sweep_target) &&
-            run_build(worker, channel))
-            continue; /* sends were settled, and this very subscriber may be closing now */
+        if (kind != swept) {
+            enum form form = subscriber_form(subscriber);
+            swept = kind;
+            run = &worker->sweep.runs[form];
+            if ((run->channel != channel || run->last != channel->sweep_target) &&
+                run_build(worker, channel, form))
+                continue; /* sends were settled, and this very subscriber may be closing now */
+        }
         channel->sweep_next++;
         prefetch_next(worker, channel);
-        run_send(worker, subscriber, budget);
+        run_send(worker, subscriber, run, budget);
     }
     return true;
 }
@@ -188,8 +212,7 @@ static bool sweep_channel(struct worker *worker, struct channel *channel, struct
             target = history_at(&channel->history, channel->history.end - 1)->sequence;
         channel->sweep_target = target;
         channel->sweep_next = count && channel->member_count ? 0 : channel->member_count;
-        if (worker->sweep.run.channel == channel)
-            worker->sweep.run.channel = NULL;
+        forget_runs(worker, channel);
     }
     if (!sweep_members(worker, channel, budget))
         return false;

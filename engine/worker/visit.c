@@ -71,7 +71,7 @@ static uint32_t lifetime_of(const struct worker *worker, uint32_t index)
 
 static void send_heartbeat(struct worker *worker, struct subscriber *subscriber)
 {
-    struct run_part *part = &worker->heartbeats[subscriber->flags & SUBSCRIBER_PLAIN ? 1 : 0];
+    struct run_part *part = &worker->forms[subscriber_form(subscriber)].comment;
     struct batch_send *send = batch_queue(worker, subscriber, part->frame->bytes, part->frame->len);
     send->parts = part;
     send->count = 1;

@@ -35,15 +35,17 @@ static void give_up(void *at, size_t count, size_t size)
         munmap(at, count * size);
 }
 
-static int make_shared_frames(struct worker *worker)
+static int make_fixed_frames(struct worker *worker)
 {
-    static const char chunked[] = "3\r\n:\n\n\r\n", plain[] = ":\n\n", last[] = "0\r\n\r\n";
-    struct frame *a = frame_new_private(FRAME_NOTE, chunked, sizeof(chunked) - 1);
-    struct frame *b = frame_new_private(FRAME_NOTE, plain, sizeof(plain) - 1);
-    worker->heartbeats[0] = (struct run_part){.frame = a, .end = sizeof(chunked) - 1};
-    worker->heartbeats[1] = (struct run_part){.frame = b, .end = sizeof(plain) - 1};
-    worker->last_chunk = frame_new_private(FRAME_LAST, last, sizeof(last) - 1);
-    return a && b && worker->last_chunk ? 0 : -ENOMEM;
+    for (enum form form = 0; form < FORM_COUNT; form++) {
+        struct frame *comment = form_comment(form);
+        struct frame *end = form_has_end(form) ? form_end(form) : NULL;
+        worker->forms[form] = (struct fixed_frames){
+            .comment = {.frame = comment, .end = comment ? comment->len : 0}, .end = end};
+        if (!comment || (form_has_end(form) && !end))
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 int worker_init(struct worker *worker, const struct worker_options *options, struct flow *flow)
@@ -62,7 +64,7 @@ int worker_init(struct worker *worker, const struct worker_options *options, str
     worker->drain.order = calloc(1, sizeof(*worker->drain.order));
     if (inbox_init(&worker->inbox, INBOX_SLOTS) < 0 || batch_init(worker) < 0 ||
         sweep_init(worker) < 0 || catch_up_init(worker) < 0 || visits_init(worker) < 0 ||
-        make_shared_frames(worker) < 0 || !worker->subscribers || !worker->catch_up.ring ||
+        make_fixed_frames(worker) < 0 || !worker->subscribers || !worker->catch_up.ring ||
         !worker->lag.list || !worker->drain.order) {
         worker_deinit(worker);
         return -ENOMEM;
@@ -79,9 +81,10 @@ void worker_deinit(struct worker *worker)
     sweep_deinit(worker);
     catch_up_deinit(worker);
     visits_deinit(worker);
-    frame_unref(worker->heartbeats[0].frame);
-    frame_unref(worker->heartbeats[1].frame);
-    frame_unref(worker->last_chunk);
+    for (enum form form = 0; form < FORM_COUNT; form++) {
+        frame_unref(worker->forms[form].comment.frame);
+        frame_unref(worker->forms[form].end);
+    }
     give_up(worker->subscribers, worker->options->sockets, sizeof(*worker->subscribers));
     give_up(worker->catch_up.ring, worker->options->sockets, sizeof(*worker->catch_up.ring));
     give_up(worker->lag.list, worker->options->sockets, sizeof(*worker->lag.list));

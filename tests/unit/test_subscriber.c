@@ -5,7 +5,7 @@
 #include "engine/worker/subscriber.h"
 
 #define ALL                                                                                        \
-    (SUBSCRIBER_MANY | SUBSCRIBER_PLAIN | SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW |                   \
+    (SUBSCRIBER_MANY | SUBSCRIBER_FORM | SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW |                    \
      SUBSCRIBER_LISTED | SUBSCRIBER_QUEUED | SUBSCRIBER_LIMITED | SUBSCRIBER_PROMISED |            \
      SUBSCRIBER_IDLE | SUBSCRIBER_AGED)
 

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What subscribers are sent beside events, in each form: see form.h.
+ *
+ * A piece is event-stream text (WHATWG HTML section 9.2), with a chunk around it in the chunked
+ * form. All text is measured or bounded before it is put, and copied in stretches.
+ */
+#include "engine/form.h"
+
+#include "engine/base/builder.h"
+
+#define CRLF TEXT("\r\n")
+
+/* --- pieces -------------------------------------------------------------------------------- */
+
+static void put_piece(enum form form, struct builder *builder, struct text text)
+{
+    if (form == FORM_CHUNKED)
+        builder->at += chunk_line_format(builder_room(builder, CHUNK_LINE_ROOM), text.len);
+    builder_put(builder, text);
+    if (form == FORM_CHUNKED)
+        builder_put(builder, CRLF);
+}
+
+static struct frame *built(struct frame *frame, const struct builder *builder)
+{
+    frame->len = (uint32_t)builder_text(builder).len;
+    return frame;
+}
+
+static struct frame *small_piece(enum form form, enum frame_kind kind, struct text text,
+                                 struct text after)
+{
+    size_t size = text.len + CHUNK_LINE_ROOM + CRLF.len + after.len;
+    struct frame *frame = frame_new_room(kind, size);
+    if (!frame)
+        return NULL;
+    struct builder builder = builder_of(frame->bytes, size);
+    put_piece(form, &builder, text);
+    builder_put(&builder, after);
+    return built(frame, &builder);
+}
+
+struct frame *form_comment(enum form form)
+{
+    return small_piece(form, FRAME_NOTE, TEXT(":\n\n"), TEXT(""));
+}
+
+/* --- the beginning ------------------------------------------------------------------------- */
+
+#define HEAD                                                                                       \
+    "HTTP/1.1 200 OK\r\n"                                                                          \
+    "Content-Type: text/event-stream\r\n"                                                          \
+    "Cache-Control: no-cache, no-transform\r\n"                                                    \
+    "X-Accel-Buffering: no\r\n"                                                                    \
+    "Connection: close\r\n"
+
+/* The lines that are not always the same, and the chunk around the preface. */
+#define HEAD_REST_BYTES_MAX 128
+
+/* `retry:` and an id without data, which a client stores although no event is dispatched (section
+ * 9.2.6): one that is cut off before its first event resumes without a hole. */
+#define PREFACE_BYTES_MAX (EVENT_ID_BYTES_MAX + 64)
+
+struct frame *form_open(enum form form, const struct form_opening *opening)
+{
+    const struct frame *notice = opening->notice;
+    char preface_bytes[PREFACE_BYTES_MAX];
+    struct builder preface = builder_of(preface_bytes, sizeof(preface_bytes));
+    builder_put(&preface, TEXT("retry: "));
+    builder_put_decimal(&preface, opening->retry_ms);
+    if (opening->point.at) {
+        builder_put(&preface, TEXT("\nid: "));
+        builder_put(&preface, opening->point);
+    }
+    builder_put(&preface, TEXT("\n\n"));
+    size_t preface_len = builder_text(&preface).len;
+
+    size_t size = sizeof(HEAD) + HEAD_REST_BYTES_MAX + opening->lines.len + preface_len +
+                  (notice ? notice->len : 0);
+    struct frame *frame = frame_new_room(FRAME_NOTE, size);
+    if (!frame)
+        return NULL;
+    struct builder builder = builder_of(frame->bytes, size);
+    builder_put(&builder,
+                form == FORM_CHUNKED ? TEXT(HEAD "Transfer-Encoding: chunked\r\n") : TEXT(HEAD));
+    builder_put(&builder, !opening->resumes ? TEXT("Fanfare-Resume: none\r\n")
+                          : notice          ? TEXT("Fanfare-Resume: gap\r\n")
+                                            : TEXT("Fanfare-Resume: complete\r\n"));
+    builder_put(&builder, opening->lines);
+    builder_put(&builder, CRLF);
+    put_piece(form, &builder, builder_text(&preface));
+    if (notice)
+        builder_put(&builder, (struct text){notice->bytes, notice->len});
+    return built(frame, &builder);
+}
+
+/* --- gap notices --------------------------------------------------------------------------- */
+
+/* A JSON string of text that is valid UTF-8 without control characters: up to two bytes for one. */
+static void put_string(struct builder *builder, struct text text)
+{
+    builder_put(builder, TEXT("\""));
+    for (size_t from = 0; from < text.len;) {
+        /* The stretch up to the next character that is to be escaped, and that one with the next
+         * stretch, so that it is copied as it is. */
+        size_t to = from + 1;
+        while (to < text.len && text.at[to] != '"' && text.at[to] != '\\')
+            to++;
+        if (text.at[from] == '"' || text.at[from] == '\\')
+            builder_put(builder, TEXT("\\"));
+        builder_put(builder, (struct text){text.at + from, to - from});
+        from = to;
+    }
+    builder_put(builder, TEXT("\""));
+}
+
+static void put_id(struct builder *builder, uint64_t epoch, uint64_t sequence)
+{
+    id_format(builder_reserve(builder, ID_LEN), epoch, sequence);
+}
+
+/* What one event has beside the channel's name and what is the same in all of them. */
+#define LOSS_BYTES_MAX 200
+
+static_assert((SUBSCRIBER_CHANNELS_MAX + 1) * LOSS_BYTES_MAX +
+                      SUBSCRIBER_CHANNELS_MAX * 2 * (CHANNEL_BYTES_MAX + EVENT_ID_BYTES_MAX + 1) <=
+                  GAP_NOTICE_BYTES_MAX,
+              "a notice of every channel has its place");
+
+static void put_loss(struct builder *builder, const struct form_gap *gap,
+                     const struct form_loss *loss, struct text from)
+{
+    builder_put(builder, TEXT("event: fanfare-gap\ndata: {\"reason\": \""));
+    builder_put(builder, text_of(gap->reason));
+    builder_put(builder, TEXT("\", \"channel\": "));
+    put_string(builder, loss->channel);
+    builder_put(builder, TEXT(", \"from\": "));
+    builder_put(builder, from);
+    builder_put(builder, TEXT(", \"to\": \""));
+    put_id(builder, gap->epoch, loss->through);
+    builder_put(builder, TEXT("\", \"missed\": "));
+    if (loss->missed < 0)
+        builder_put(builder, TEXT("null"));
+    else
+        builder_put_decimal(builder, (uint64_t)loss->missed);
+    builder_put(builder, TEXT("}\n"));
+}
+
+struct frame *form_notice(enum form form, const struct form_gap *gap)
+{
+    char from_bytes[2 * EVENT_ID_BYTES_MAX + 2];
+    struct builder from = builder_of(from_bytes, sizeof(from_bytes));
+    if (gap->from.at)
+        put_string(&from, gap->from);
+    else
+        builder_put(&from, TEXT("null"));
+    size_t size = LOSS_BYTES_MAX;
+    for (unsigned i = 0; i < gap->count; i++)
+        size += LOSS_BYTES_MAX + 2 * gap->losses[i].channel.len + builder_text(&from).len;
+    CHECK(size <= GAP_NOTICE_BYTES_MAX);
+    struct frame *frame = frame_new_room(FRAME_GAP, size);
+    if (!frame)
+        return NULL;
+    struct builder builder = builder_of(frame->bytes, size);
+    /* Before the text stands its length, which is known at the end: the text moves up to it. */
+    char *text = builder_reserve(&builder, form == FORM_CHUNKED ? CHUNK_LINE_ROOM : 0);
+    for (unsigned i = 0; i < gap->count; i++) {
+        put_loss(&builder, gap, &gap->losses[i], builder_text(&from));
+        if (i + 1 == gap->count) {
+            builder_put(&builder, TEXT("id: "));
+            put_id(&builder, gap->epoch, gap->position);
+            builder_put(&builder, TEXT("\n"));
+        }
+        builder_put(&builder, TEXT("\n"));
+    }
+    if (form == FORM_CHUNKED) {
+        size_t len = (size_t)(builder.at - text) - CHUNK_LINE_ROOM;
+        size_t line_len = chunk_line_format(text, len);
+        memmove(text + line_len, text + CHUNK_LINE_ROOM, len);
+        builder.at = text + line_len + len;
+        builder_put(&builder, CRLF);
+    }
+    frame->sequence = gap->position;
+    return built(frame, &builder);
+}
+
+/* --- the end ------------------------------------------------------------------------------- */
+
+static struct text end_of(enum form form)
+{
+    return form == FORM_CHUNKED ? TEXT("0\r\n\r\n") : TEXT("");
+}
+
+struct frame *form_end(enum form form)
+{
+    struct text end = end_of(form);
+    return frame_new_private(FRAME_LAST, end.at, end.len);
+}
+
+struct frame *form_goodbye(enum form form, uint32_t retry_ms)
+{
+    char bytes[32];
+    struct builder text = builder_of(bytes, sizeof(bytes));
+    builder_put(&text, TEXT("retry: "));
+    builder_put_decimal(&text, retry_ms);
+    builder_put(&text, TEXT("\n\n"));
+    return small_piece(form, FRAME_LAST, builder_text(&text), end_of(form));
+}
+
+size_t form_refusal(char out[FORM_REFUSAL_BYTES_MAX], struct text sentence)
+{
+    struct builder builder = builder_of(out, FORM_REFUSAL_BYTES_MAX);
+    builder_put(&builder, TEXT("HTTP/1.1 503 Service Unavailable\r\n"
+                               "Content-Type: text/plain; charset=utf-8\r\n"
+                               "Content-Length: "));
+    builder_put_decimal(&builder, sentence.len + 1);
+    builder_put(&builder, TEXT("\r\nRetry-After: 2\r\nConnection: close\r\n\r\n"));
+    builder_put(&builder, sentence);
+    builder_put(&builder, TEXT("\n"));
+    return builder_text(&builder).len;
+}
