@@ -110,9 +110,32 @@ int client_expect(const struct client *client, size_t more)
     return may_hold(client, large ? INPUT_BYTES_SMALL : more, large) ? 0 : HUB_NO_MEMORY;
 }
 
+/* Of a request that waits for its answer the head stays, which the answer is made from; what has
+ * come behind the request moves up to it. */
+static int keep_head(struct client *client)
+{
+    struct http_span body = client->parser.request.body;
+    size_t head = body.len > 0 ? body.at : client->at;
+    if (client->own_input && head == client->at)
+        return 0;
+    memmove(client->input + head, client->input + client->at, client->len - client->at);
+    client->len -= client->at - head;
+    client->at = head;
+    if (!client->own_input)
+        return own_input(client, client->len + INPUT_BYTES_MIN) ? 0 : -ENOMEM;
+    char *shrunk = realloc(client->input, client->len + INPUT_BYTES_MIN);
+    if (shrunk) {
+        client->input = shrunk;
+        client->capacity = client->len + INPUT_BYTES_MIN;
+    }
+    return 0;
+}
+
 /* Within a request the offsets must stay as they are; between two, what was parsed is let go. */
 static int keep_input(struct client *client)
 {
+    if (client->pending)
+        return keep_head(client);
     if (!client->request_done && http_parser_begun(&client->parser))
         return reserve(client, client->len + (client->own_input ? 0 : INPUT_BYTES_MIN));
     if (client->at == client->len) {

@@ -93,10 +93,12 @@ static void next_request(struct client *client)
     client->request_done = false;
     client->json_errors = false;
     connection_deadline(connection, DEADLINE_IDLE);
-    if (client->at < client->len)
+    if (client->at < client->len) {
         connection_ready(connection);
-    else
-        connection_want(connection, EPOLLIN);
+        return;
+    }
+    client_drop(client); /* the head, if it was kept for a later answer */
+    connection_want(connection, EPOLLIN);
 }
 
 /* The answer was written or queued: the next request, or the end. */
@@ -104,6 +106,7 @@ static void answered(struct client *client)
 {
     struct connection *connection = &client->connection;
     if (client->close_after || connection->deaf) {
+        client_drop(client);
         connection_finish(connection);
     } else if (connection_has_output(connection)) {
         client->answering = true;

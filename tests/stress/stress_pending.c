@@ -24,6 +24,7 @@
 
 #define CLIENTS   4u
 #define ANSWERERS 2u
+#define ORIGIN    "http://page.example"
 
 /* What an answerer knows of a request: whom to tell, and its id. */
 struct task {
@@ -184,7 +185,8 @@ static int open_client(void)
 static void say(int fd, const char *path)
 {
     char text[128];
-    int len = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+    int len = snprintf(text, sizeof(text),
+                       "GET %s HTTP/1.1\r\nHost: localhost\r\nOrigin: " ORIGIN "\r\n\r\n", path);
     REQUIRE(send(fd, text, (size_t)len, MSG_NOSIGNAL) == len, "send");
 }
 
@@ -194,6 +196,8 @@ static void expect_answers(int fd, const char *first, const char *second)
     char text[2048];
     size_t len = 0;
     const char *found = NULL;
+    /* The head of a request is there until it is answered, however late. */
+    static const char shown[] = "Access-Control-Allow-Origin: " ORIGIN "\r\n";
     while (!found) {
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
         REQUIRE(poll(&poll_fd, 1, DEADLINE_MS) == 1, "no answer after %zu bytes", len);
@@ -202,8 +206,10 @@ static void expect_answers(int fd, const char *first, const char *second)
         len += (size_t)got;
         text[len] = 0;
         found = strstr(text, first);
-        found = found ? strstr(found, second) : NULL;
+        found = found ? strstr(found + 1, second) : NULL;
     }
+    const char *head = strstr(text, shown);
+    EXPECT(head && strstr(head + 1, shown), "an answer without its origin: %s", text);
 }
 
 static void *client_run(void *argument)
@@ -252,6 +258,8 @@ int main(void)
     options.listen[0] = "127.0.0.1:0";
     options.listen_count = 1;
     options.acceptors = 2;
+    options.allow_origin[0] = ORIGIN;
+    options.allow_origin_count = 1;
     options.publish_wait_ms = 20;
     REQUIRE(hub_new(&hub_options, &hub) == 0 && hub_start(hub) == 0, "hub");
     REQUIRE(server_new(hub, &parts, &options, &server, error, sizeof(error)) == 0, "%s", error);
