@@ -68,9 +68,8 @@ void server_state_init(struct server_state *state, struct hub *hub,
 /* The listeners are closed. */
 void server_state_deinit(struct server_state *state);
 
-/* Other limits from now on; acceptors look when they are woken. `options` were checked;
- * takes the policy over. Any thread.
- * */
+/* Other limits from now on; acceptors look when they are woken. `options` were checked. Takes the
+ * policy over. Any thread. */
 void server_state_limit(struct server_state *state, const struct server_options *options,
                         struct policy *policy);
 /* Takes over the limits that hold now, with a reference to the policy. Any thread. */

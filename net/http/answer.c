@@ -8,7 +8,8 @@
 #include <stdarg.h>
 #include <time.h>
 
-const char *http_status_reason(int status)
+/* "Unknown" for a status that we never send. */
+static const char *status_reason(int status)
 {
     switch (status) {
     case 100:
@@ -113,7 +114,7 @@ struct text http_date_line(int64_t now)
 
 static void put_head(struct output *output, const struct http_answer *answer)
 {
-    put_format(output, "HTTP/1.1 %d %s\r\n", answer->status, http_status_reason(answer->status));
+    put_format(output, "HTTP/1.1 %d %s\r\n", answer->status, status_reason(answer->status));
     if (answer->status >= 200) {
         put(output, http_date_line(answer->now));
         if (answer->status != 204) {

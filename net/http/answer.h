@@ -16,9 +16,6 @@
 
 #include "engine/base/base.h"
 
-/* "Not Found"; "Unknown" for a status that we never send. */
-const char *http_status_reason(int status);
-
 /* The whole Date line of an answer with its CRLF; empty for a year beyond int. `now` in seconds
  * since 1970. Valid until this thread asks for another second. */
 struct text http_date_line(int64_t now);

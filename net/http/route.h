@@ -104,8 +104,8 @@ struct route {
     char scratch[TARGET_BYTES_MAX];
 };
 
-/* Fills all of the route but the scratch room it does not need. `target` is borrowed for the call.
- * */
+/* Fills all of the route but the scratch room that it does not need. `target` is borrowed for the
+ * call. */
 void route_match(const struct route_table *table, enum http_method method, struct text target,
                  struct route *ret_route);
 
