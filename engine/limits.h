@@ -181,6 +181,10 @@
 /* Refused connections an acceptor keeps open until they have read their 503. More: closed at once.
  */
 #define REFUSALS_MAX 64u
+/* Bytes of bodies that an acceptor decodes in one round of its loop, but one body of any size: 1
+ * MiB takes up to some 50 ms. More: the request has its turn in a later round, behind everybody's
+ * small ones. */
+#define ROUND_BODY_BYTES (256u << 10)
 /* One read of a connection; what it holds of a feed's input while that feed waits for room. */
 #define READ_BYTES (64u << 10)
 /* A small request: any head, and a little body. Larger ones leave some memory to those. */

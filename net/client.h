@@ -30,6 +30,7 @@ struct client {
     struct connection connection; /* first: see struct source */
     struct http_parser parser;
     bool head_done;    /* the head of the current request was seen */
+    bool complete;     /* all of the request was read, and it waits for a round to be acted on */
     bool request_done; /* all of it was read, or the rest of it does not matter */
     bool answering;    /* its answer is not taken yet */
     bool close_after;  /* which is the last one */

@@ -269,6 +269,25 @@ static bool on_head(struct client *client)
     return !has_body || expect_body(client);
 }
 
+/* The whole request is here, now or since an earlier round. A round decodes so many bytes of
+ * bodies, or a crowd of them would hold up everybody else; but the last round of all takes what
+ * there is. */
+static void act(struct client *client)
+{
+    struct connection *connection = &client->connection;
+    size_t bytes = client->parser.request.body.len;
+    client->complete =
+        bytes > 0 && !service_of(connection)->stopping && !loop_may_decode(connection->loop, bytes);
+    if (client->complete) {
+        net_count(&connection->loop->stats.requests_put_off);
+        connection_deadline(connection, DEADLINE_NONE);
+        connection_ready(connection);
+        return;
+    }
+    client->request_done = true;
+    go_on(client, on_request(client));
+}
+
 /* Parses up to one request and acts on it. */
 static void parse(struct client *client)
 {
@@ -287,8 +306,7 @@ static void parse(struct client *client)
                 return;
             break;
         case PARSE_DONE:
-            client->request_done = true;
-            go_on(client, on_request(client));
+            act(client);
             return;
         case PARSE_REFUSED:
             refuse(client, client->parser.status, client->parser.sentence);
@@ -311,12 +329,14 @@ static void on_end(struct client *client)
 static void turn(struct client *client)
 {
     struct connection *connection = &client->connection;
-    int r = client->at == client->len ? client_read(client) : 0;
+    int r = client->at == client->len && !client->complete ? client_read(client) : 0;
     if (r) {
         refuse_large(client, r);
         return;
     }
-    if (client->at < client->len)
+    if (client->complete)
+        act(client);
+    else if (client->at < client->len)
         parse(client);
     else if (connection->ended)
         on_end(client);

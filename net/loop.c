@@ -54,6 +54,7 @@ void loop_wait(struct loop *loop, int64_t until_ns)
     int count = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS_MAX, timeout_ms(until_ns));
     CHECK(count >= 0 || errno == EINTR);
     loop->event_count = count;
+    loop->body_bytes = 0;
     loop->now_ns = clock_ns();
 }
 
@@ -63,6 +64,14 @@ void loop_dispatch(struct loop *loop)
         struct source *source = loop->events[i].data.ptr;
         source->on_event(source);
     }
+}
+
+bool loop_may_decode(struct loop *loop, size_t bytes)
+{
+    if (loop->body_bytes > 0 && loop->body_bytes + bytes > ROUND_BODY_BYTES)
+        return false;
+    loop->body_bytes += bytes;
+    return true;
 }
 
 /* --- deadlines ----------------------------------------------------------------------------- */

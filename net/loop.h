@@ -61,6 +61,7 @@ struct loop {
     struct link deadlines[DEADLINE_KINDS];
     int64_t duration_ns[DEADLINE_KINDS];
     int64_t memory_change; /* not yet told to the hub */
+    size_t body_bytes;     /* decoded in this round: see loop_may_decode */
     bool freed;            /* a descriptor was closed since somebody looked */
     struct net_stats stats;
     int event_count;
@@ -96,6 +97,9 @@ int64_t loop_since_ns(const struct loop *loop, const struct deadline *deadline);
 int64_t loop_next_deadline(const struct loop *loop);
 /* Who waits already waits no longer than if it began now. */
 void loop_set_duration(struct loop *loop, enum deadline_kind kind, int64_t duration_ns);
+
+/* Whether a body of so many bytes is decoded in this round, which then counts it. */
+MUST_USE bool loop_may_decode(struct loop *loop, size_t bytes);
 
 /* Told to the hub when it is much, else by loop_tell_memory: every change would be a write to a
  * line that all threads share. */

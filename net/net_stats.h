@@ -23,6 +23,8 @@
     X(listeners_rested, counter, "Times a listener rested because nothing could be accepted")      \
     X(accept_errors, counter, "Connections that were gone before they were accepted")              \
     X(requests, counter, "HTTP requests whose head was complete")                                  \
+    X(requests_put_off, counter,                                                                   \
+      "Rounds that requests with a body waited for, since others' bodies filled a round")          \
     X(responses_2xx, counter, "HTTP answers of status 200 to 299, streams not included")           \
     X(responses_4xx, counter, "HTTP answers of status 400 to 499")                                 \
     X(responses_5xx, counter, "HTTP answers of status 500 to 599")                                 \
