@@ -55,14 +55,3 @@ static inline void builder_put_decimal(struct builder *builder, uint64_t number)
     while (number /= 10);
     builder_put(builder, (struct text){digits + first, sizeof(digits) - first});
 }
-
-/* Without leading zeros, in lower case. */
-static inline void builder_put_hex(struct builder *builder, uint64_t number)
-{
-    char digits[16];
-    size_t first = sizeof(digits);
-    do
-        digits[--first] = "0123456789abcdef"[number & 15];
-    while (number >>= 4);
-    builder_put(builder, (struct text){digits + first, sizeof(digits) - first});
-}
