@@ -415,7 +415,7 @@ static struct worker *least_loaded(struct hub *hub)
     for (unsigned i = 0; i < hub->worker_count; i++) {
         struct worker *worker = &hub->workers[i];
         uint32_t reserved = atomic_load_explicit(&worker->reserved, memory_order_relaxed);
-        if (reserved < least) {
+        if (reserved < least && !worker_has_failed(worker)) {
             least = reserved;
             best = worker;
         }

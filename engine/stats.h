@@ -19,6 +19,7 @@
     X(evicted_memory)
 
 #define STATS_TABLE(X)                                                                             \
+    X(workers_failed, gauge, "Workers whose io failed: they take events and serve nobody")         \
     X(published, counter, "Events published")                                                      \
     X(publish_busy, counter, "Publish attempts refused for want of room")                          \
     X(in_flight_bytes, gauge, "Bytes published and not yet swept by every worker")                 \

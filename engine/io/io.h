@@ -44,11 +44,13 @@ struct io_operations {
      * queued), then closes. */
     void (*remove)(struct io *io, int handle);
     void (*send)(struct io *io, int handle, const char *bytes, uint32_t len, uint32_t tag);
-    /* 0, or a negative errno that this backend cannot recover from. */
+    /* 0, or a negative errno: the backend has failed, for good. Then sends go nowhere, nothing can
+     * be added, no event comes, and flush and wait say so again each time; but handles can still be
+     * removed, wake wakes, and a wait waits for that and for the time. */
     int (*flush)(struct io *io);
     /* Asks for one IO_WRITABLE; once asked, asking again does nothing until it came. */
     void (*await_writable)(struct io *io, int handle);
-    /* Waits for an event, a wake, or the time to pass (-1: for ever, 0: only looks). */
+    /* Waits for an event, a wake, or the time to pass (-1: for ever, 0: only looks). As flush. */
     int (*wait)(struct io *io, int64_t timeout_ns);
     bool (*next)(struct io *io, struct io_event *ret_event);
     int64_t (*now_ns)(struct io *io);
@@ -60,5 +62,7 @@ struct io {
     const struct io_operations *operations;
 };
 
+/* What a backend that has failed waits with: for its eventfd, which it resets, or the time. */
+void io_wait_for_wake(int wake_fd, int64_t timeout_ns);
 /* Reads and drops what has arrived on an open descriptor, without blocking. */
 void io_discard_input(int fd);

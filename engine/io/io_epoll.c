@@ -33,6 +33,7 @@ struct io_epoll {
     struct io io;
     int epoll_fd;
     int wake_fd;
+    int failed; /* the negative errno since which the set is of no use; 0: it works */
     struct epoll_socket *sockets;
     uint32_t sockets_size; /* by descriptor, grows */
     uint32_t socket_count, socket_max;
@@ -80,6 +81,8 @@ static int socket_table_reach(struct io_epoll *io, uint32_t fd)
 static int epoll_add(struct io *base, int fd, uint32_t owner)
 {
     struct io_epoll *io = (struct io_epoll *)base;
+    if (io->failed)
+        return io->failed;
     if (io->socket_count == io->socket_max)
         return -ENOSPC;
     int r = socket_table_reach(io, (uint32_t)fd);
@@ -118,8 +121,7 @@ static void epoll_send(struct io *base, int handle, const char *bytes, uint32_t 
 
 static int epoll_flush(struct io *base)
 {
-    (void)base;
-    return 0;
+    return ((struct io_epoll *)base)->failed;
 }
 
 static void epoll_await_writable(struct io *base, int handle)
@@ -131,13 +133,19 @@ static int epoll_wait_io(struct io *base, int64_t timeout_ns)
 {
     struct io_epoll *io = (struct io_epoll *)base;
     CHECK(io->event_next == io->event_count);
+    if (io->failed) {
+        io_wait_for_wake(io->wake_fd, timeout_ns);
+        return io->failed;
+    }
     /* Rounded up: waking early would only turn once for nothing. */
     int64_t timeout_ms = timeout_ns < 0 ? -1 : (timeout_ns + 999999) / 1000000;
     int count = epoll_wait(io->epoll_fd, io->events, EVENTS_PER_WAIT,
                            timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms);
     io->event_next = 0;
     io->event_count = count > 0 ? (uint32_t)count : 0;
-    return count < 0 && errno != EINTR ? -errno : 0;
+    if (count < 0 && errno != EINTR)
+        io->failed = -errno;
+    return io->failed;
 }
 
 static bool translate(struct io_epoll *io, const struct epoll_event *event,

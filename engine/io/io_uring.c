@@ -62,6 +62,8 @@ struct io_ring {
     struct io io;
     struct io_uring ring;
     bool ring_open;
+    int failed; /* the negative errno since which the ring is of no use; 0: it works */
+    struct io_uring_sqe spare; /* where entries go then */
     int wake_fd;
     struct slot *slots;
     uint32_t slot_count;
@@ -94,21 +96,37 @@ static bool ring_is_quiet(const struct io_uring *ring)
     return !io_uring_sq_ready(ring) && !(flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
 }
 
+static void ring_fail(struct io_ring *io, int r)
+{
+    if (r < 0 && !io->failed)
+        io->failed = r;
+}
+
+/* The sockets in the file table close with the ring; the eventfd stays. */
+static void ring_take_down(struct io_ring *io)
+{
+    if (io->ring_open)
+        io_uring_queue_exit(&io->ring);
+    io->ring_open = false;
+}
+
+/* Room for a request. Of a ring that has failed nothing is submitted any more. */
 static struct io_uring_sqe *ring_entry(struct io_ring *io)
 {
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring);
-    if (!sqe) {
-        int r = ring_submit(&io->ring);
-        CHECK(r == 0);
-        sqe = io_uring_get_sqe(&io->ring);
-        CHECK(sqe);
+    struct io_uring_sqe *sqe = io->failed ? NULL : io_uring_get_sqe(&io->ring);
+    if (!sqe && !io->failed) {
+        ring_fail(io, ring_submit(&io->ring));
+        sqe = io->failed ? NULL : io_uring_get_sqe(&io->ring);
     }
-    return sqe;
+    return sqe ? sqe : &io->spare;
 }
 
 static int ring_flush(struct io *base)
 {
-    return ring_submit(&((struct io_ring *)base)->ring);
+    struct io_ring *io = (struct io_ring *)base;
+    if (!io->failed)
+        ring_fail(io, ring_submit(&io->ring));
+    return io->failed;
 }
 
 static void ring_send(struct io *base, int handle, const char *bytes, uint32_t len, uint32_t tag)
@@ -155,6 +173,8 @@ static int ring_add(struct io *base, int fd, uint32_t owner)
 {
     struct io_ring *io = (struct io_ring *)base;
     uint32_t index = io->free_slot;
+    if (io->failed)
+        return io->failed;
     if (index == NO_SLOT)
         return -ENOSPC;
     int r = io_uring_register_files_update(&io->ring, index, &fd, 1);
@@ -186,8 +206,11 @@ static void close_slot(struct io_ring *io, uint32_t index)
     if (slot->hangup_armed || slot->writable_armed)
         return;
     int none = -1;
-    int r = io_uring_register_files_update(&io->ring, index, &none, 1);
-    CHECK(r == 1);
+    int r = io->failed ? io->failed : io_uring_register_files_update(&io->ring, index, &none, 1);
+    if (r != 1) { /* the socket would stay open, and its peer wait for ever */
+        ring_fail(io, r < 0 ? r : -EIO);
+        return;
+    }
     slot->state = SLOT_FREE;
     slot->owner = io->free_slot;
     io->free_slot = index;
@@ -199,6 +222,8 @@ static void ring_remove(struct io *base, int handle)
     struct slot *slot = &io->slots[handle];
     DCHECK(slot->state == SLOT_OPEN);
     slot->state = SLOT_CLOSING;
+    if (io->failed)
+        return; /* it closes with the ring */
     /* MSG_TRUNC drops TCP data in the kernel; unix sockets ignore it and copy, so the length must
      * be the buffer's. */
     struct io_uring_sqe *sqe = ring_entry(io);
@@ -210,8 +235,7 @@ static void ring_remove(struct io *base, int handle)
     if (slot->writable_armed)
         cancel(io, (uint32_t)handle, false);
     if (!slot->hangup_armed && !slot->writable_armed) {
-        int r = ring_submit(&io->ring); /* the recv above names the slot */
-        CHECK(r == 0);
+        ring_fail(io, ring_submit(&io->ring)); /* the recv above names the slot */
         close_slot(io, (uint32_t)handle);
     }
 }
@@ -293,7 +317,7 @@ static bool ring_next(struct io *base, struct io_event *ret_event)
     struct io_ring *io = (struct io_ring *)base;
     struct io_uring_cqe *cqe;
     /* Peeking also runs deferred work that the kernel has flagged: it does so in small portions. */
-    while (io_uring_peek_cqe(&io->ring, &cqe) == 0) {
+    while (!io->failed && io_uring_peek_cqe(&io->ring, &cqe) == 0) {
         struct io_uring_cqe copy = *cqe;
         io_uring_cqe_seen(&io->ring, cqe);
         if (translate(io, &copy, ret_event))
@@ -305,14 +329,21 @@ static bool ring_next(struct io *base, struct io_event *ret_event)
 static int ring_wait(struct io *base, int64_t timeout_ns)
 {
     struct io_ring *io = (struct io_ring *)base;
+    if (io->failed) {
+        ring_take_down(io);
+        io_wait_for_wake(io->wake_fd, timeout_ns);
+        return io->failed;
+    }
     if (timeout_ns == 0)
-        return ring_is_quiet(&io->ring) ? 0 : ring_submit(&io->ring);
+        return ring_is_quiet(&io->ring) ? 0 : ring_flush(base);
     struct __kernel_timespec timeout = {.tv_sec = timeout_ns / 1000000000,
                                         .tv_nsec = timeout_ns % 1000000000};
     struct io_uring_cqe *cqe;
     int r = io_uring_submit_and_wait_timeout(&io->ring, &cqe, 1, timeout_ns < 0 ? NULL : &timeout,
                                              NULL);
-    return r >= 0 || r == -ETIME || r == -EINTR || r == -EAGAIN || r == -EBUSY ? 0 : r;
+    if (r != -ETIME && r != -EINTR && r != -EAGAIN && r != -EBUSY)
+        ring_fail(io, r);
+    return io->failed;
 }
 
 static void ring_wake(struct io *base)
@@ -362,10 +393,9 @@ static void close_slots(struct io_ring *io)
 static void ring_close(struct io *base)
 {
     struct io_ring *io = (struct io_ring *)base;
-    if (io->ring_open && io->slots)
+    if (io->ring_open && io->slots && !io->failed)
         close_slots(io);
-    if (io->ring_open)
-        io_uring_queue_exit(&io->ring);
+    ring_take_down(io);
     if (io->wake_fd >= 0)
         close(io->wake_fd);
     free(io->slots);

@@ -203,17 +203,25 @@ bool batch_events(struct worker *worker)
     return any;
 }
 
+static void settle(struct worker *worker)
+{
+    batch_events(worker);
+    COUNT(worker, sends, worker->batch.count);
+    for (uint32_t i = 0; i < worker->batch.count; i++)
+        send_settle(worker, &worker->batch.sends[i]);
+    COUNT(worker, deliveries, worker->batch.events);
+    COUNT(worker, delivered_bytes, worker->batch.bytes);
+}
+
 void batch_submit(struct worker *worker)
 {
     uint32_t count = worker->batch.count;
     if (count == 0)
         return;
-    int r = worker->io->operations->flush(worker->io);
-    CHECK(r == 0);
-    batch_events(worker);
-    COUNT(worker, sends, count);
-    for (uint32_t i = 0; i < count; i++)
-        send_settle(worker, &worker->batch.sends[i]);
+    if (worker->io->operations->flush(worker->io) == 0)
+        settle(worker);
+    else
+        worker_fail(worker); /* what went out is not known: all subscribers will be closed */
     for (uint32_t i = 0; i < count; i++) {
         struct batch_send *send = &worker->batch.sends[i];
         if (!send->catches_up)
@@ -225,8 +233,6 @@ void batch_submit(struct worker *worker)
     worker->batch.count = 0;
     worker->batch.number++;
     arena_empty(&worker->catch_up.arena);
-    COUNT(worker, deliveries, worker->batch.events);
-    COUNT(worker, delivered_bytes, worker->batch.bytes);
     worker->batch.events = 0;
     worker->batch.bytes = 0;
 }

@@ -12,21 +12,13 @@ void drain_begin(struct worker *worker, uint64_t final)
     worker->drain.due_ns = worker->now_ns + (int64_t)worker->limits.drain_timeout_ms * 1000000;
 }
 
-static void cut_all(struct worker *worker)
-{
-    for (uint32_t i = 0; i < worker->records.used; i++)
-        if (worker->subscribers[i].state != SUBSCRIBER_FREE &&
-            worker->subscribers[i].state != SUBSCRIBER_CLOSING)
-            subscriber_close(worker, &worker->subscribers[i], CLOSE_CUT);
-}
-
 void drain_step(struct worker *worker)
 {
     if (!worker->drain.final || worker->stopped)
         return;
     if (worker->now_ns >= worker->drain.due_ns) {
         join_refuse_waiting(worker);
-        cut_all(worker);
+        subscriber_close_all(worker, CLOSE_CUT);
         worker->stopped = true;
         return;
     }

@@ -331,8 +331,13 @@ void join_refuse_waiting(struct worker *worker)
     while (worker->arrivals.first) {
         struct handoff *handoff = worker->arrivals.first;
         worker->arrivals.first = handoff->next;
-        COUNT(worker, closed_cut, 1);
-        refuse(worker, handoff->fd, "the server is stopping");
+        if (worker_has_failed(worker)) {
+            COUNT(worker, refused_full, 1);
+            refuse(worker, handoff->fd, "this part of the server has failed");
+        } else {
+            COUNT(worker, closed_cut, 1);
+            refuse(worker, handoff->fd, "the server is stopping");
+        }
         forget(worker, handoff);
     }
     worker->arrivals.last = NULL;

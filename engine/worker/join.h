@@ -15,5 +15,5 @@ void join_take(struct worker *worker, struct handoff *handoff);
 /* Adopts those that are ready, before the turn queues a send, since limits are applied to their
  * channels; the others keep their places. True if there were any. */
 bool join_ready(struct worker *worker);
-/* No time is left: all that wait get an answer and are closed. */
+/* No time is left, or the io has failed: all that wait get an answer and are closed. */
 void join_refuse_waiting(struct worker *worker);

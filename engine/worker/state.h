@@ -191,6 +191,7 @@ struct worker {
     /* Shared: see inbox.h; `reserved` counts hand-offs and subscribers, by hub and worker. */
     struct inbox inbox;
     _Atomic uint32_t reserved;
+    _Atomic bool failed; /* its io has: no more hand-offs, see worker_fail */
     struct {
 #define X(name, kind, help) _Atomic uint64_t name;
         STATS_TABLE(X)
@@ -234,6 +235,23 @@ struct worker {
                           atomic_load_explicit(&(worker)->counters.name, memory_order_relaxed) +   \
                               (amount),                                                            \
                           memory_order_relaxed)
+
+/* What the kernel answered cannot be gone on with. The worker ends in order: the turn's end closes
+ * its subscribers, hand-offs are refused, and the hub gives it none (relaxed: one that crosses this
+ * is refused as well). It goes on taking events and giving them back, or publishers would wait for
+ * it for ever. */
+static inline void worker_fail(struct worker *worker)
+{
+    if (atomic_load_explicit(&worker->failed, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&worker->failed, true, memory_order_relaxed);
+    COUNT(worker, workers_failed, 1);
+}
+
+static inline bool worker_has_failed(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->failed, memory_order_relaxed);
+}
 
 static inline uint32_t worker_ms(const struct worker *worker)
 {

@@ -282,6 +282,14 @@ void subscriber_close(struct worker *worker, struct subscriber *subscriber,
     count_closed(worker, reason);
 }
 
+void subscriber_close_all(struct worker *worker, enum close_reason reason)
+{
+    for (uint32_t i = 0; i < worker->records.used && worker->records.live; i++)
+        if (worker->subscribers[i].state != SUBSCRIBER_FREE &&
+            worker->subscribers[i].state != SUBSCRIBER_CLOSING)
+            subscriber_close(worker, &worker->subscribers[i], reason);
+}
+
 void subscriber_bury(struct worker *worker)
 {
     DCHECK(worker->batch.count == 0);

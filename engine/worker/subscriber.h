@@ -157,6 +157,7 @@ enum close_reason subscriber_end_reason(const struct worker *worker,
 /* Counts it out and has it wait for subscriber_bury. */
 void subscriber_close(struct worker *worker, struct subscriber *subscriber,
                       enum close_reason reason);
+void subscriber_close_all(struct worker *worker, enum close_reason reason);
 /* The turn's end, while nothing is queued: those that were closed leave their channels, their
  * sockets go, and their records may be used again. */
 void subscriber_bury(struct worker *worker);

@@ -60,6 +60,8 @@ static bool serve(struct worker *worker)
 {
     bool busy = take_messages(worker);
     busy |= intake_events(worker);
+    if (worker_has_failed(worker))
+        join_refuse_waiting(worker);
     busy |= join_ready(worker);
     busy |= sweep_channels(worker);
     busy |= catch_up_some(worker);
@@ -93,6 +95,8 @@ static bool settle(struct worker *worker, bool ticks)
     if (worker->tick_due_ns == NO_TIME && worker->channels.count)
         worker->tick_due_ns = worker->now_ns + TICK_NS;
     drain_step(worker);
+    if (worker_has_failed(worker))
+        subscriber_close_all(worker, CLOSE_ERROR);
     subscriber_bury(worker);
     release_settle(worker);
     return more;
@@ -107,8 +111,8 @@ bool worker_turn(struct worker *worker)
     worker->now_ns = now_ns;
     bool busy = serve(worker);
     if (busy) { /* else the wait before this turn has just looked */
-        int r = io->operations->wait(io, 0);
-        CHECK(r == 0);
+        if (io->operations->wait(io, 0) < 0)
+            worker_fail(worker);
         batch_events(worker);
     }
     bool ticks = worker->now_ns >= worker->tick_due_ns;

@@ -102,8 +102,8 @@ static void worker_run(struct worker *worker)
             continue;
         int64_t due = worker_due_ns(worker);
         int64_t timeout = due == NO_TIME ? -1 : due - io->operations->now_ns(io);
-        int r = io->operations->wait(io, due != NO_TIME && timeout < 0 ? 0 : timeout);
-        CHECK(r == 0);
+        if (io->operations->wait(io, due != NO_TIME && timeout < 0 ? 0 : timeout) < 0)
+            worker_fail(worker);
         inbox_unpark(&worker->inbox);
     }
 }

@@ -9,6 +9,8 @@
  * acknowledged event without a word: a reader that was closed comes back with its last id and has
  * it, or was told of a gap. What was refused must not appear. While it starts, a fault may end it,
  * with a line that says why.
+ *
+ * Length: one scenario with all that is expected of it, for each kind of fault.
  */
 #include "tests/e2e/inject.h"
 
@@ -270,13 +272,24 @@ static void subscribe_all(void)
     }
 }
 
+static void begin_run(void)
+{
+    memset(fates, 0, sizeof(fates));
+    attempts = 0;
+    orders->armed = 0;
+}
+
+static void expect_good_end(void)
+{
+    int status = server_wait(&server);
+    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "wait status 0x%x", (unsigned)status);
+}
+
 static void run(enum inject_call call, unsigned at, unsigned more)
 {
     struct client http = {.fd = -1}, feed = {.fd = -1};
 
-    memset(fates, 0, sizeof(fates));
-    attempts = 0;
-    orders->armed = 0;
+    begin_run();
     give_orders(call, at, more);
     server_start_as(&server, &(struct launch){.prepare = take_inject_file},
                     SERVER_OPTIONS("--workers", "2", "--acceptors", "1", "--drain-timeout", "2",
@@ -294,6 +307,8 @@ static void run(enum inject_call call, unsigned at, unsigned more)
     await_events();
     for (unsigned r = 0; r < READERS; r++)
         check_reader(&readers[r], true);
+    if (call == INJECT_ring_broken && orders->injected)
+        EXPECT(server_stat(&server, "workers_failed") == 1, "the failed worker is not counted");
     /* The last one is owed even though the signal comes at once, but for those that a fault cut. */
     publish_one(&feed, true);
     if (http.fd >= 0)
@@ -310,8 +325,7 @@ static void run(enum inject_call call, unsigned at, unsigned more)
         check_reader(&readers[r], readers[r].over);
         stream_close(&readers[r].stream);
     }
-    int status = server_wait(&server);
-    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0, "wait status 0x%x", (unsigned)status);
+    expect_good_end();
     sum.runs++;
     sum.faults += orders->injected;
 }
@@ -339,6 +353,8 @@ static void case_walk(void)
     unsigned stride = 1 + 2 * total * 3 / (RUNS_MAX * check_seconds());
     for (unsigned call = 0; call < INJECT_CALLS; call++) {
         unsigned faults = sum.faults, gaps = sum.gaps;
+        if (call == INJECT_ring_broken)
+            continue; /* a burst of it leaves no worker: case_broken */
         for (unsigned at = 1; at <= calls[call]; at += stride) {
             run(call, at, 0);
             run(call, at, BURST);
@@ -355,6 +371,58 @@ static void case_walk(void)
         sum.runs, sum.faults, sum.events, sum.deliveries, sum.reconnects, sum.gaps, sum.refusals,
         sum.broken, sum.lost);
     EXPECT(sum.faults > 20, "only %u faults", sum.faults);
+    check_note(NULL);
+}
+
+/* --- a ring that is of no use any more ------------------------------------------------------ */
+
+/* One worker of two: its readers are closed, come back to the other one and lose nothing. */
+static void case_broken(void)
+{
+    memset(&sum, 0, sizeof(sum));
+    run(INJECT_CALLS, 0, 0);
+    unsigned calls = orders->calls[INJECT_ring_broken];
+    for (unsigned at = 1; at <= calls; at += 1 + calls / (10 * check_seconds()))
+        run(INJECT_ring_broken, at, 0);
+    EXPECT(sum.gaps == 0, "%u gaps told", sum.gaps);
+    printf("   %u servers, %u rings broken, %u reconnects, %u lost without a word\n", sum.runs,
+           sum.faults, sum.reconnects, sum.lost);
+    check_note(NULL);
+}
+
+/* All workers: readers are closed, new ones are refused, publishers still get their answers. */
+static void case_all_broken(void)
+{
+    struct client http = {.fd = -1};
+    struct answer answer;
+
+    begin_run();
+    give_orders(INJECT_ring_broken, 1, UINT32_MAX - 1);
+    server_start_as(&server, &(struct launch){.prepare = take_inject_file},
+                    SERVER_OPTIONS("--workers", "2", "--acceptors", "1", "--drain-timeout", "2"));
+    deadline = check_now_ms() + DEADLINE_MS;
+    subscribe_all();
+    orders->armed = 1;
+    for (unsigned i = 0; i < 20; i++)
+        publish_one(&http, false);
+    for (unsigned r = 0; r < READERS; r++) {
+        while (!readers[r].stream.closed) {
+            require_time("the end of a stream");
+            reader_turn(&readers[r], false);
+        }
+        stream_close(&readers[r].stream);
+    }
+    while (server_stat(&server, "workers_failed") < 2)
+        require_time("two failed workers");
+    EXPECT(server_stat(&server, "subscribers") == 0, "subscribers are left");
+    client_request(&http, "GET", "/events/a", NULL, NULL, 0, &answer);
+    EXPECT(answer.status == 503, "a new subscriber got %d", answer.status);
+    answer_free(&answer);
+    while (server_stat(&server, "in_flight_bytes") > 0)
+        require_time("all frames given back");
+    client_close(&http);
+    server_terminate(&server);
+    expect_good_end();
     check_note(NULL);
 }
 
@@ -438,6 +506,10 @@ int main(int argc, char **argv)
         return check_end();
     }
     check_case("start", case_start);
+    if (strcmp(check_backend(), "uring") == 0) {
+        check_case("broken", case_broken);
+        check_case("all_broken", case_all_broken);
+    }
     check_case("walk", case_walk);
     return check_end();
 }

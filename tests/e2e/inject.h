@@ -29,7 +29,8 @@
     X(mmap, ENOMEM)                                                                                \
     X(ring_setup, ENOMEM)                                                                          \
     X(ring_register, ENOMEM)                                                                       \
-    X(ring_enter, EAGAIN)
+    X(ring_enter, EAGAIN)                                                                          \
+    X(ring_broken, EBADF)
 
 enum inject_call {
 #define X(name, error) INJECT_##name,

@@ -246,6 +246,8 @@ int __wrap_io_uring_submit_and_get_events(struct io_uring *ring)
 {
     if (is_hit(INJECT_ring_enter))
         return -EAGAIN;
+    if (is_hit(INJECT_ring_broken))
+        return -EBADF;
     spoil_sends(ring);
     return __real_io_uring_submit_and_get_events(ring);
 }
@@ -256,6 +258,8 @@ int __wrap_io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uri
 {
     if (is_hit(INJECT_ring_enter))
         return -EAGAIN;
+    if (is_hit(INJECT_ring_broken))
+        return -EBADF;
     spoil_sends(ring);
     return __real_io_uring_submit_and_wait_timeout(ring, cqe, count, timeout, signals);
 }
