@@ -116,7 +116,7 @@ static void look_at_publishers(struct watch *watch, const struct watch_sample *n
     snprintf(line, sizeof(line),
              "%" PRIu64 " publishers wait, and for %" PRIu64 " s nothing went out; %" PRIu64
              " channels are held by subscribers that are behind "
-             "(--slow, --history-bytes), or memory is short (--memory-max)",
+             "(--hold-max, --slow, --history-bytes), or memory is short (--memory-max)",
              now->net.publishes_waiting, (watch->stalled_ms - row->said) / 1000,
              now->hub.channels_held);
     row->said = watch->stalled_ms;
