@@ -41,6 +41,8 @@ static const struct text field_names[] = {
 #define FIELD_KNOWN_BYTES 8
 /* A larger data buffer is given back after its event, so that idle feeds stay small. */
 #define DATA_KEPT_BYTES (64u << 10)
+/* What is held of an event in pieces while memory is short. */
+#define DATA_TIGHT_BYTES (64u << 10)
 /* The first size of a data buffer, picked by hand; it doubles from there. */
 #define DATA_FIRST_BYTES 4096u
 
@@ -156,9 +158,13 @@ static bool data_reserve(struct event_text *parser, size_t more)
         capacity = 2 * parser->data_capacity;
     if (capacity > parser->data_max)
         capacity = parser->data_max;
-    char *data = realloc(parser->data, capacity);
+    char *data = NULL;
+    if (!parser->tight || need <= DATA_TIGHT_BYTES)
+        data = realloc(parser->data, capacity);
     if (!data) {
         refuse(parser, EVENT_TEXT_MEMORY, "the server has no memory for the event");
+        parser->event.data = TEXT(""); /* what there is of it goes at once */
+        event_text_deinit(parser);
         return false;
     }
     parser->data = data;

@@ -54,6 +54,7 @@ struct event_text {
     bool wait_no;       /* `wait: no` */
     enum event_text_fault fault;
     const char *error; /* one sentence; owned by the parser or static */
+    bool tight;        /* the owner's: of an event in pieces no more than 64 KiB is held */
 
     /* Everything below is the parser's own. */
     bool feed;          /* not a body */

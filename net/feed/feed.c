@@ -311,6 +311,8 @@ static bool add_event(struct feed *feed)
 /* Gathers events from the input, up to a turn's worth. */
 static void parse(struct feed *feed)
 {
+    feed->parser.tight =
+        !hub_connections_may_hold(service_of(&feed->connection)->hub, READ_BYTES, true);
     while (feed->at < feed->len && feed->count < TURN_EVENTS && feed->gathered_bytes < TURN_BYTES) {
         size_t consumed = 0;
         enum event_text_result result =

@@ -272,6 +272,43 @@ static void case_refused(void)
     server_stop(&server);
 }
 
+/* Large events that feeds do not end fill it no further: they are refused, small ones are not. */
+static void case_large_events(void)
+{
+    static char bytes[400000];
+    struct client feeds[BODIES];
+    struct receipt receipt;
+    unsigned refused = 0;
+
+    memset(bytes, 'b', sizeof(bytes));
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--memory-max", "4M"));
+    for (unsigned i = 0; i < BODIES; i++) {
+        client_open_feed(&feeds[i], &server);
+        client_say(&feeds[i], "channel: x\ndata: ");
+        client_send(&feeds[i], bytes, sizeof(bytes));
+        /* All that was sent is read once another feed's event behind it is answered. */
+        struct client other;
+        client_open_feed(&other, &server);
+        client_say(&other, "channel: y\ndata: small\nack: 1\n\n");
+        REQUIRE(client_receipt(&other, &receipt), "the feed was closed");
+        EXPECT(!receipt.error[0], "%s", receipt.error);
+        client_close(&other);
+    }
+    long long held = server_stat(&server, "memory_connections");
+    for (unsigned i = 0; i < BODIES; i++) {
+        client_say(&feeds[i], "\nack: 1\n\n");
+        REQUIRE(client_receipt(&feeds[i], &receipt), "feed %u was closed", i);
+        refused += receipt.error[0] != '\0';
+        client_close(&feeds[i]);
+    }
+    printf("   %u feeds with 400 kB of an event in 4 MiB: %.1f MiB held, %u refused\n", BODIES,
+           (double)held / MIB, refused);
+    EXPECT(held < 2 * MIB, "connections hold %lld bytes",
+           held); /* their share, and what feeds are */
+    EXPECT(refused >= BODIES / 2, "%u refused", refused);
+    server_stop(&server);
+}
+
 #define FEEDS       32u
 #define FEED_EVENTS 40u
 
@@ -407,6 +444,7 @@ int main(int argc, char **argv)
     check_case("oldest_first", case_oldest_first);
     check_case("given_back", case_given_back);
     check_case("refused", case_refused);
+    check_case("large_events", case_large_events);
     check_case("many_feeds", case_many_feeds);
     check_case("held", case_held);
     return check_end();
