@@ -88,12 +88,6 @@ static int take(struct parse *parse, int index, const char *text, enum source so
         return parse_fault(parse, "%s: %s", where, error);
     if (parse->source[index] > source)
         return 0;
-    if (parse->source[index] == source && option->list_max == 0) {
-        if (strcmp(parse->given[index], text) == 0)
-            return 0;
-        return parse_fault(parse, "%s was given twice, as %.100s and as %.100s; give one of them",
-                           where, parse->given[index], text);
-    }
     if (option->list_max > 0) {
         unsigned count;
         memcpy(&count, (char *)parse->target + option->count_offset, sizeof(count));

@@ -4,8 +4,9 @@
  *
  * Precedence: flag, environment, file, default. They are read in that order and the first one to
  * speak for an option keeps it; the later ones are still checked, so that a fault in a file is
- * found although a flag hides it. A list belongs whole to the source that began it. What is no list
- * and given twice by one source with two values is a fault: either could be the one that was meant.
+ * found although a flag hides it. A list belongs whole to the source that began it. Of
+ * what is no list the last flag holds, so that a script's options can be overridden behind them; in
+ * a file, where nobody overrides, a second line is a fault.
  *
  * Environment variables that are no option are ignored here; cmd/environment.h names them.
  *

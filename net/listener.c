@@ -387,8 +387,9 @@ int listener_accept(const struct listener *listener, const struct listener_tunin
     if (fd < 0)
         return -errno;
     /* A unix socket copies nothing from its listener. */
-    if (listener->is_unix && listener->kind == LISTENER_HTTP && tuning->send_buffer)
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){(int)tuning->send_buffer}, sizeof(int));
+    int bytes = (int)tuning->send_buffer;
+    if (listener->is_unix && listener->kind == LISTENER_HTTP && bytes)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     return fd;
 }
 

@@ -117,8 +117,8 @@ Test(policy, an_origin_that_can_match_nothing_is_refused)
                                       "HTTPS://app.example",
                                       "https://*.example",
                                       "**",
-                                      "https://b\xc3\xbc"
-                                      "cher.example",
+                                      ("https://b\xc3\xbc"
+                                       "cher.example"),
                                       "https://u@app.example",
                                       "http://a b",
                                       "http://a:123456",
