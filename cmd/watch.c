@@ -12,6 +12,9 @@ enum { JUMP_MS = 2000 }; /* less is a clock being set right, or a sample that ca
 
 /* Each row's counter so far, and its line behind the number. */
 #define WATCH_TABLE(X)                                                                             \
+    X(hub.workers_failed,                                                                          \
+      "workers have failed because the kernel refused their ring or epoll set; their subscribers " \
+      "were closed, and they serve nobody until the server is started again")                      \
     X(net.connections_refused_descriptors,                                                         \
       "connections were refused for want of descriptors; raise the limit (ulimit -Hn, "            \
       "LimitNOFILE=), or lower --connections-max and --subscribers-max")                           \
