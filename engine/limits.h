@@ -157,10 +157,14 @@
 /* A turn of a publisher: after it the next one waiting for room is served. */
 #define TURN_EVENTS 64u
 #define TURN_BYTES  (64u << 10)
-/* After an early refusal the rest of a request is read and dropped up to this, then closed. */
-#define LINGER_BYTES_MAX (4u << 20)
-/* The same as a time. */
+/* After an early refusal the rest of a request is read and dropped, as long as it goes on coming
+ * within this time: a client that writes all before it reads would see a reset instead of the
+ * answer. */
 #define LINGER_MS 2000
+/* And in all no longer than this, nor more than this. What is dropped costs no memory. Then it is
+ * closed, and a client that still writes sees a reset. */
+#define LINGER_MS_MAX    30000
+#define LINGER_BYTES_MAX (256u << 20)
 /* The same while the server stops: time for an answer to cross a network, not more. */
 #define LINGER_STOP_MS 300
 /* Connections that wait in a listener's queue; the kernel lowers it to net.core.somaxconn. */

@@ -155,17 +155,21 @@ static void go_on_finishing(struct connection *connection)
     if (!connection->shut) {
         connection->shut = true;
         (void)shutdown(connection->fd, SHUT_WR);
+        connection->linger_until_ns = loop->now_ns + LINGER_MS_MAX * 1000000ll;
         connection_deadline(connection, DEADLINE_LINGER);
     }
     /* One read a turn: a peer that sends without end must not hold the others up. */
     size_t got = connection_read(connection, loop->input, sizeof(loop->input));
     connection->dropped += (uint32_t)got;
-    if (connection->ended || connection->deaf || connection->dropped > LINGER_BYTES_MAX) {
-        if (connection->dropped > LINGER_BYTES_MAX)
+    bool cut = connection->dropped > LINGER_BYTES_MAX || loop->now_ns > connection->linger_until_ns;
+    if (connection->ended || connection->deaf || cut) {
+        if (cut)
             net_count(&loop->stats.lingers_cut);
         connection_close(connection);
         return;
     }
+    if (got > 0)
+        connection_deadline(connection, DEADLINE_LINGER);
     connection_want(connection, EPOLLIN);
 }
 

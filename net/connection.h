@@ -53,8 +53,9 @@ struct connection {
     bool deaf;         /* the peer takes no more: answers are dropped */
     bool broken;       /* deaf by no choice of the peer: only a close can tell it */
     bool closed;
-    size_t memory;    /* what was counted for it, see connection_settle */
-    uint32_t dropped; /* bytes read and dropped while finishing */
+    size_t memory;           /* what was counted for it, see connection_settle */
+    int64_t linger_until_ns; /* reading and dropping ends then, once `shut` */
+    uint32_t dropped;        /* bytes read and dropped while finishing */
     uint32_t output_at, output_len, output_capacity;
     char *output; /* [output_at, output_len) is not written yet; NULL: nothing is */
 };

@@ -386,11 +386,34 @@ static void case_slow_reader(void)
     server_stop(&server);
 }
 
+/* A client that writes all of its 24 MiB before it reads is told that it was too much. */
+static void case_upload_of_24_mib(void)
+{
+    static char piece[1 << 20];
+    struct client client;
+    struct answer answer;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1"));
+    memset(piece, 'x', sizeof(piece));
+    client_open(&client, &server);
+    client_say(&client, "POST /publish/x HTTP/1.1\r\nHost: t\r\nContent-Length: 25165824\r\n\r\n");
+    for (int i = 0; i < 24; i++)
+        REQUIRE(client_send(&client, piece, sizeof(piece)), "cut after %d MiB", i);
+    REQUIRE(client_answer(&client, false, &answer), "closed without an answer");
+    EXPECT_INT(answer.status, 413);
+    answer_free(&answer);
+    EXPECT(client_ends(&client) && !client.reset, "not closed in order");
+    client_close(&client);
+    EXPECT_INT(server_stat(&server, "lingers_cut"), 0);
+    server_stop(&server);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     check_case("phases", case_phases);
     check_case("slow_requests", case_slow_requests);
     check_case("slow_reader", case_slow_reader);
+    check_case("upload_of_24_mib", case_upload_of_24_mib);
     return check_end();
 }
