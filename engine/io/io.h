@@ -26,7 +26,9 @@ struct io;
 enum io_event_kind {
     IO_SHORT,    /* `owner` is the tag of the send, `result` the bytes taken or a negative errno */
     IO_WRITABLE, /* may come without cause: try and see */
-    IO_HANGUP,   /* the peer has closed its side, or the socket is broken */
+    IO_ENDED,  /* the peer sends no more: it has left, or has only ended its side and reads on. May
+                    come again, and stands for IO_WRITABLE too */
+    IO_HANGUP, /* the socket is broken, or closed on both sides */
 };
 
 struct io_event {

@@ -160,9 +160,10 @@ static bool translate(struct io_epoll *io, const struct epoll_event *event,
     const struct epoll_socket *socket = &io->sockets[(uint32_t)event->data.u64];
     if (socket->generation != event->data.u64 >> 32)
         return false; /* closed since the wait */
-    bool hangup = event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-    *ret_event =
-        (struct io_event){.kind = hangup ? IO_HANGUP : IO_WRITABLE, .owner = socket->owner};
+    enum io_event_kind kind = event->events & (EPOLLHUP | EPOLLERR) ? IO_HANGUP
+                              : event->events & EPOLLRDHUP          ? IO_ENDED
+                                                                    : IO_WRITABLE;
+    *ret_event = (struct io_event){.kind = kind, .owner = socket->owner};
     return true;
 }
 

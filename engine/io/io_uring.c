@@ -260,12 +260,16 @@ static bool on_poll(struct io_ring *io, const struct io_uring_cqe *cqe, bool han
         close_slot(io, index);
         return false;
     }
-    bool broken = cqe->res < 0 || (cqe->res & (POLLRDHUP | POLLHUP | POLLERR));
+    bool broken = cqe->res < 0 || (cqe->res & (POLLHUP | POLLERR));
+    bool ended = !broken && (cqe->res & POLLRDHUP);
     if (hangup && over && !broken)
         arm_hangup(io, index);
-    if (hangup && !broken)
+    if (hangup && !broken && !ended)
         return false;
-    *ret_event = (struct io_event){.kind = broken ? IO_HANGUP : IO_WRITABLE, .owner = slot->owner};
+    *ret_event = (struct io_event){.kind = broken  ? IO_HANGUP
+                                           : ended ? IO_ENDED
+                                                   : IO_WRITABLE,
+                                   .owner = slot->owner};
     return true;
 }
 

@@ -171,6 +171,31 @@ static void send_settle(struct worker *worker, struct batch_send *send)
     }
 }
 
+/* `promised`: the kernel says that the socket takes bytes. */
+static void try_again(struct worker *worker, struct subscriber *subscriber, bool promised)
+{
+    if (subscriber->state != SUBSCRIBER_BLOCKED)
+        return;
+    if (promised)
+        subscriber->flags |= SUBSCRIBER_PROMISED;
+    subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
+    subscriber_queue(worker, subscriber);
+}
+
+/* A half-closed connection may still be read from (RFC 9112 section 9.6): what is owed is sent, all
+ * of it to whoever asked for so many events, to the others what there is now. Who is owed nothing
+ * has left: a stream without end has no other prompt sign of it. */
+static void peer_ended(struct worker *worker, struct subscriber *subscriber)
+{
+    if (subscriber->state == SUBSCRIBER_CURRENT && !(subscriber->flags & SUBSCRIBER_LIMITED)) {
+        subscriber_close(worker, subscriber, CLOSE_GONE);
+        return;
+    }
+    if (!(subscriber->flags & SUBSCRIBER_LIMITED))
+        subscriber->flags |= SUBSCRIBER_LEFT;
+    try_again(worker, subscriber, false);
+}
+
 static void on_event(struct worker *worker, const struct io_event *event)
 {
     if (event->kind == IO_SHORT) {
@@ -183,13 +208,12 @@ static void on_event(struct worker *worker, const struct io_event *event)
     struct subscriber *subscriber = &worker->subscribers[event->owner];
     if (subscriber->state == SUBSCRIBER_CLOSING || subscriber->state == SUBSCRIBER_FREE)
         return;
-    if (event->kind == IO_HANGUP) {
+    if (event->kind == IO_HANGUP)
         subscriber_close(worker, subscriber, CLOSE_GONE);
-    } else if (subscriber->state == SUBSCRIBER_BLOCKED) {
-        subscriber->flags |= SUBSCRIBER_PROMISED;
-        subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
-        subscriber_queue(worker, subscriber);
-    }
+    else if (event->kind == IO_ENDED)
+        peer_ended(worker, subscriber);
+    else
+        try_again(worker, subscriber, true);
 }
 
 bool batch_events(struct worker *worker)

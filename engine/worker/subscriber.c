@@ -229,6 +229,8 @@ enum close_reason subscriber_end_reason(const struct worker *worker,
 {
     if (worker->drain.under_way)
         return CLOSE_DRAIN;
+    if (subscriber->flags & SUBSCRIBER_LEFT)
+        return CLOSE_GONE;
     if (subscriber->flags & SUBSCRIBER_AGED)
         return CLOSE_AGE;
     return subscriber->flags & SUBSCRIBER_IDLE ? CLOSE_IDLE : CLOSE_LIMIT;

@@ -43,11 +43,12 @@ enum subscriber_flag {
     SUBSCRIBER_LIMITED = 64,   /* events_left counts down */
     SUBSCRIBER_IDLE = 256,     /* to be ended in order once it has everything, for want of events */
     SUBSCRIBER_AGED = 512,     /* likewise, because of its lifetime */
+    SUBSCRIBER_LEFT = 1024,    /* likewise, because it sends no more and has everything then */
     SUBSCRIBER_PROMISED = 128, /* the kernel said writable, and nothing was taken since */
 };
 
 /* Never swept with a shared run: it needs bytes of its own. */
-#define SUBSCRIBER_ENDING  (SUBSCRIBER_IDLE | SUBSCRIBER_AGED)
+#define SUBSCRIBER_ENDING  (SUBSCRIBER_IDLE | SUBSCRIBER_AGED | SUBSCRIBER_LEFT)
 #define SUBSCRIBER_SPECIAL (SUBSCRIBER_MANY | SUBSCRIBER_LIMITED)
 
 struct membership {

@@ -408,6 +408,42 @@ static void case_upload_of_24_mib(void)
     server_stop(&server);
 }
 
+/* Who sends no more may still read: what was asked for by number comes, and what is owed. Without
+ * either it has left. */
+static void case_half_closed(void)
+{
+    struct stream limited, owed, gone;
+    struct client writer;
+    char id[160];
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--heartbeat", "0"));
+    client_open(&writer, &server);
+    publish(&writer, "x", "first", id);
+    stream_open(&owed, &server, "/events/x?last=1", NULL);
+    shutdown(owed.fd, SHUT_WR);
+    stream_expect(&owed, "message", "first", (char[136]){0});
+    stream_open(&limited, &server, "/events/x?limit=2", NULL);
+    shutdown(limited.fd, SHUT_WR);
+    stream_open(&gone, &server, "/events/x", NULL);
+    stream_await_id(&limited);
+    stream_await_id(&gone);
+    shutdown(gone.fd, SHUT_WR);
+    /* Its end was sent last, so that of the others was heard of, too. */
+    server_await(&server, "closed_gone", true, 2);
+    EXPECT_INT(server_stat(&server, "subscribers"), 1);
+    publish(&writer, "x", "second", id);
+    publish(&writer, "x", "third", id);
+    stream_expect(&limited, "message", "second", (char[136]){0});
+    stream_expect(&limited, "message", "third", (char[136]){0});
+    stream_expect_end(&limited);
+    server_await(&server, "subscribers", false, 0);
+    stream_close(&owed);
+    stream_close(&limited);
+    stream_close(&gone);
+    client_close(&writer);
+    server_stop(&server);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -415,5 +451,6 @@ int main(int argc, char **argv)
     check_case("slow_requests", case_slow_requests);
     check_case("slow_reader", case_slow_reader);
     check_case("upload_of_24_mib", case_upload_of_24_mib);
+    check_case("half_closed", case_half_closed);
     return check_end();
 }

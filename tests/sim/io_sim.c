@@ -261,7 +261,7 @@ static void sim_await_writable(struct io *base, int handle)
 
 static bool hangup_is_due(const struct sim_socket *socket)
 {
-    return (socket->reset || socket->half_closed) && !socket->hangup_told;
+    return (socket->reset && !socket->hangup_told) || (socket->half_closed && !socket->ended_told);
 }
 
 static bool writable_is_due(const struct sim *sim, struct sim_socket *socket)
@@ -307,9 +307,11 @@ static int sim_wait(struct io *base, int64_t timeout_ns)
                                             .socket = socket});
         }
         if (hangup_is_due(socket)) {
-            socket->hangup_told = true;
+            socket->ended_told = true;
+            socket->hangup_told = socket->reset;
             add_event(io,
-                      (struct queued_event){.event = {.kind = IO_HANGUP, .owner = socket->owner},
+                      (struct queued_event){.event = {.kind = socket->reset ? IO_HANGUP : IO_ENDED,
+                                                      .owner = socket->owner},
                                             .socket = socket});
         }
     }

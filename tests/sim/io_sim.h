@@ -73,7 +73,7 @@ struct sim_socket {
     bool denied;  /* its latest send was refused right after it was said to be writable */
 
     /* The backend's own. */
-    bool writable_told, hangup_told, queued;
+    bool writable_told, hangup_told, ended_told, queued;
 };
 
 struct sim {

@@ -214,8 +214,9 @@ void hand_over_step(void)
 
 bool client_is_connected(const struct client *client)
 {
+    /* Who asked for so many events gets them although it sends no more. */
     return client->socket->state == SIM_OPEN && !client->socket->reset &&
-           !client->socket->half_closed;
+           (!client->socket->half_closed || client->limit);
 }
 
 void mishap_step(void)
@@ -243,7 +244,7 @@ void mishap_step(void)
     }
     trace("client %u: %s", client->number,
           socket->reset         ? "its connection breaks"
-          : socket->half_closed ? "it leaves"
+          : socket->half_closed ? "it sends no more"
           : socket->rate == 0   ? "it stops reading"
                                 : "it reads");
 }
@@ -269,7 +270,8 @@ void on_close(void *context, struct sim_socket *socket)
     look_at_evicted(worker);
     client_read(client);
     trace("client %u is closed after %u events", client->number, client->events);
-    if (socket->reset || socket->half_closed || client_is_complete(client))
+    bool left = socket->half_closed && !client->limit;
+    if (socket->reset || left || client_is_complete(client))
         return;
     if (world->draining && world->sim.now_ns >= world->drain_due_ns && !client->instant)
         return;
