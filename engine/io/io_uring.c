@@ -334,8 +334,11 @@ static int ring_wait(struct io *base, int64_t timeout_ns)
 {
     struct io_ring *io = (struct io_ring *)base;
     if (io->failed) {
-        ring_take_down(io);
-        io_wait_for_wake(io->wake_fd, timeout_ns);
+        /* The first wait says so at once, for the failure may have come after the last flush. */
+        if (io->ring_open)
+            ring_take_down(io);
+        else
+            io_wait_for_wake(io->wake_fd, timeout_ns);
         return io->failed;
     }
     if (timeout_ns == 0)

@@ -229,9 +229,10 @@ bool batch_events(struct worker *worker)
 
 static void settle(struct worker *worker)
 {
+    uint32_t count = worker->batch.count;
     batch_events(worker);
-    COUNT(worker, sends, worker->batch.count);
-    for (uint32_t i = 0; i < worker->batch.count; i++)
+    COUNT(worker, sends, count);
+    for (uint32_t i = 0; i < count; i++)
         send_settle(worker, &worker->batch.sends[i]);
     COUNT(worker, deliveries, worker->batch.events);
     COUNT(worker, delivered_bytes, worker->batch.bytes);
