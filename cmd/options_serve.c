@@ -238,7 +238,8 @@ static const struct option serve_options[] = {
      .max = WEEK_MS,
      .or_zero = true,
      .usual = "300",
-     .help = "Close a client that is behind and took nothing for so long; 0: never",
+     .help = "Close a client that is behind and took nothing for so long, or whose machine "
+             "answers nothing; 0: never, or after ten minutes",
      .from = FROM_ANY,
      SERVE(hub.write_timeout_ms)},
     {.name = "send-buffer",

@@ -135,7 +135,8 @@
 /* RFC 9112 section 3 recommends at least 8,000 octets for a request line. Longer: 414 and 431. */
 #define TARGET_BYTES_MAX 8192u
 #define HEAD_BYTES_MAX   16384u
-/* Connections that are not subscribers, feeds included: half a KiB each while idle. More: 503. */
+/* Connections that are not subscribers, feeds included: half a KiB each while idle. More:
+ * who waits longest without a request is closed, and where nobody does, 503. */
 #define CONNECTIONS_DEFAULT 10000
 /* Beyond these, so that who fills them locks nobody else out: connections that may ask for
  * /healthz, /stats and /metrics alone (others: 503), and behind those, feeds. */
