@@ -89,7 +89,7 @@
 /* Bytes and frames of one subscriber's own send, when it cannot share the channel's run. */
 #define CATCH_UP_BYTES  (64u << 10)
 #define CATCH_UP_FRAMES 1024u
-/* Room for the private sends of one flush. Full: flush early. */
+/* Room for the private sends of one batch. Full: submitted early. */
 #define SCRATCH_BYTES  (1u << 20)
 #define SCRATCH_FRAMES 16384u
 /* The sweeps of one turn end after so much, so that the inbox and hand-offs are served. */
