@@ -21,7 +21,7 @@
 
 #define BODY_BYTES  (1u << 20)
 #define CROWD       48u
-#define DELAY_MS    500
+#define DELAY_MS    (CHECK_SANITIZED ? 5000 : 500)
 #define BODY_REPEAT 3u /* how often each is sent alone */
 
 static const struct kind {
