@@ -110,7 +110,9 @@ void serve_settings_print(const struct parse *parse)
             printf("%s# %s\n", i > 0 ? "\n" : "", option->group);
         if (!(option->from & FROM_FILE))
             continue;
-        if (option->list_max > 0 && parse->given[i]) {
+        if (option->list_max > 0 && value_count(option, settings) > 0) {
+            /* Also what was chosen: read back, a file that names the usual listener would leave the
+             * hosts open. */
             for (unsigned j = 0; j < value_count(option, settings); j++) {
                 printf("%s = %s", option->name, value_item(option, settings, j));
                 source_print(parse, i);

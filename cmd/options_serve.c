@@ -42,7 +42,8 @@ static const struct option serve_options[] = {
     {.name = "feed",
      .type = VALUE_SOCKET,
      .shown = "PATH|none",
-     .usual_said = "$XDG_RUNTIME_DIR/fanfare.sock, else /run/fanfare/feed.sock",
+     .usual_said = "$XDG_RUNTIME_DIR/fanfare.sock, else /run/fanfare/feed.sock, else in "
+                   "/tmp/fanfare-UID",
      .help = "The unix socket that takes events from programs on this machine: in "
              "$XDG_RUNTIME_DIR, else in /run/fanfare, else in /tmp/fanfare-UID",
      .from = FROM_ANY,

@@ -206,6 +206,49 @@ static void case_precedence(void)
     unlink(config);
 }
 
+/* What each line says, without the comment behind it on where that comes from. */
+static void without_sources(char *text)
+{
+    char *to = text;
+
+    for (char *line = text; *line;) {
+        size_t len = strcspn(line, "\n"), kept = len;
+        char *comment = memmem(line, len, "  # ", 4);
+        if (comment)
+            kept = (size_t)(comment - line);
+        char *next = line + len + (line[len] == '\n');
+        memmove(to, line, kept);
+        to += kept;
+        *to++ = '\n';
+        line = next;
+    }
+    *to = '\0';
+}
+
+/* What --check prints is a file that says the same, the hosts that were chosen included: it names
+ * the usual listener, and who names one has to name the hosts, too. */
+static void case_check_reads_back(void)
+{
+    static struct outcome first, second;
+    char config[] = "/tmp/fanfare-e2e-check-XXXXXX";
+
+    RUN(&first, "serve", "--check", "--hold-max", "2.5", "--allow-origin", "https://a.example",
+        "--allow-origin", "https://b.example");
+    EXPECT(strstr(first.out, "\nhost = localhost\n"), "no hosts: %s", first.out);
+    EXPECT(strstr(first.out, "\nallow-origin = https://b.example  # --allow-origin\n"), "%s",
+           first.out);
+    int fd = mkstemp(config);
+    REQUIRE(fd >= 0 && write(fd, first.out, strlen(first.out)) == (ssize_t)strlen(first.out), "%s",
+            config);
+    close(fd);
+    RUN(&second, "serve", "--check", "--config", config);
+    EXPECT_INT(second.status, 0);
+    without_sources(first.out);
+    without_sources(second.out);
+    EXPECT_TEXT(second.out, first.out);
+    unlink(config);
+}
+
 static void case_pub(void)
 {
     struct server server;
@@ -389,6 +432,7 @@ int main(int argc, char **argv)
     check_case("sockets", case_sockets);
     check_case("says_backend", case_says_backend);
     check_case("precedence", case_precedence);
+    check_case("check_reads_back", case_check_reads_back);
     check_case("pub", case_pub);
     check_case("pub_turned_away", case_pub_turned_away);
     check_case("sub", case_sub);
