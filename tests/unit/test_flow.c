@@ -103,7 +103,10 @@ Test(flow, only_small_ones_when_it_is_crowded)
     change(flow, 13, FLOW_BUDGET_BYTES / 4, true);
     cr_expect_geq(atomic_load(&flow->total), FLOW_BUDGET_BYTES);
     cr_expect_not(admits(flow, 10), "the budget is spent");
-    cr_expect(admits(flow, 20), "a channel with nothing in flight is always admitted");
+    cr_expect(admits(flow, 20), "a channel with nothing in flight is still admitted");
+    change(flow, 14, FLOW_FIRST_BYTES - FLOW_BUDGET_BYTES, true);
+    cr_expect_not(admits(flow, 20), "but not any number of them");
+    change(flow, 14, FLOW_FIRST_BYTES - FLOW_BUDGET_BYTES, false);
     change(flow, 13, FLOW_BUDGET_BYTES / 4, false);
     cr_expect(admits(flow, 10));
     flow_drop(flow);
