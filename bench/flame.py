@@ -242,19 +242,19 @@ fanfare  4789   877.481974:    1001001 cpu-clock:
 \tffffffff8200ddd4 tcp_sendmsg_locked+0xc24 ([kernel.kallsyms])
 \tffffffff821ecc51 do_syscall_64+0x71 ([kernel.kallsyms])
 \t            2b95 [unknown] (/usr/lib/x86_64-linux-gnu/liburing.so.2.3)
-\t           22eef worker_flush+0x2f (/work/build/fanfare)
-\t           25cbd worker_main.constprop.0+0x8d (/work/build/fanfare)
+\t           22eef worker_flush+0x2f (/home/user/fanfare/build/fanfare)
+\t           25cbd worker_main.constprop.0+0x8d (/home/user/fanfare/build/fanfare)
 
 fanfare  4789   877.482971:    1001001 cpu-clock:
 \tffffffff816abff0 __check_object_size+0x0 ([kernel.kallsyms])
 \tffffffff821ecc51 do_syscall_64+0x91 ([kernel.kallsyms])
 \t            2b95 [unknown] (/usr/lib/x86_64-linux-gnu/liburing.so.2.3)
-\t           22ef1 worker_flush+0x31 (/work/build/fanfare)
-\t           25cbd worker_main+0x8d (/work/build/fanfare)
+\t           22ef1 worker_flush+0x31 (/home/user/fanfare/build/fanfare)
+\t           25cbd worker_main+0x8d (/home/user/fanfare/build/fanfare)
 
 io worker  4790/4791 [001]   877.483:    1001001 cycles:u:
-\t           1b74f again<int>(char const*)+0x2f (/work/build/fanfare (deleted))
-\t           1b74f again<int>(char const*)+0x9f (/work/build/fanfare)
+\t           1b74f again<int>(char const*)+0x2f (/home/user/fanfare/build/fanfare (deleted))
+\t           1b74f again<int>(char const*)+0x9f (/home/user/fanfare/build/fanfare)
 \t               0 [unknown] ([unknown])
 """
 
