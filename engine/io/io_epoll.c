@@ -111,6 +111,8 @@ static void epoll_remove(struct io *base, int handle)
 static void epoll_send(struct io *base, int handle, const char *bytes, uint32_t len, uint32_t tag)
 {
     struct io_epoll *io = (struct io_epoll *)base;
+    if (io->failed)
+        return; /* as io.h says: or its result would be told to nobody who knows the tag */
     ssize_t sent = send(handle, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent == (ssize_t)len)
         return;

@@ -580,3 +580,36 @@ EACH(a_wait_ends_when_its_time_is_over, 4)
     cr_expect_geq(waited, 19000000);
     cr_expect_lt(waited, PATIENCE);
 }
+
+/* --- a backend that has failed ---------------------------------------------------------------- */
+
+/* The descriptor that is opened next. */
+static int next_descriptor(void)
+{
+    int fd = dup(STDIN_FILENO);
+    cr_assert_geq(fd, 0);
+    close(fd);
+    return fd;
+}
+
+Test(io_epoll, a_set_that_failed_sends_and_tells_nothing)
+{
+    static char bytes[BIG_BYTES];
+    struct io_event event;
+    char byte;
+    int epoll_fd = next_descriptor();
+    cr_assert_eq(io_epoll_open(4, &io), 0);
+    struct pair pair = unix_pair();
+    int handle = io->operations->add(io, pair.ours, 7);
+    cr_assert_geq(handle, 0);
+    close(epoll_fd);
+    cr_assert_eq(io->operations->wait(io, 0), -EBADF);
+    io->operations->send(io, handle, bytes, sizeof(bytes), 0); /* more than the socket takes */
+    cr_expect_eq(io->operations->flush(io), -EBADF);
+    cr_expect_not(io->operations->next(io, &event), "an event of kind %d", (int)event.kind);
+    cr_expect_eq(recv(pair.peer, &byte, 1, 0), -1, "something was sent");
+    io->operations->remove(io, handle);
+    cr_expect_eq(recv(pair.peer, &byte, 1, 0), 0, "its peer sees the end");
+    io->operations->close(io);
+    close(pair.peer);
+}
