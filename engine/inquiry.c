@@ -7,9 +7,15 @@
 #define LOAD(from)      atomic_load_explicit(&(from), memory_order_relaxed)
 #define STORE(to, what) atomic_store_explicit(&(to), what, memory_order_relaxed)
 
+/* A worker's time is that of its turn's beginning: what another one has just noted may be ahead. */
+static bool is_new(uint32_t noted_ms, uint32_t now_ms)
+{
+    return now_ms - noted_ms + INQUIRY_MS < 2 * INQUIRY_MS;
+}
+
 static bool is_open(const struct inquiry *inquiry, uint32_t now_ms)
 {
-    return LOAD(inquiry->hash) && now_ms - LOAD(inquiry->asked_ms) < INQUIRY_MS;
+    return LOAD(inquiry->hash) && is_new(LOAD(inquiry->asked_ms), now_ms);
 }
 
 static struct inquiry *find(struct inquiries *inquiries, uint64_t hash, uint32_t now_ms)
@@ -35,12 +41,12 @@ bool inquiry_ask(struct inquiries *inquiries, uint64_t hash, uint32_t now_ms)
     STORE(inquiry->asked_ms, now_ms);
     STORE(inquiries->asked_ms, now_ms);
     uint64_t answer = LOAD(inquiry->answer);
-    return answer >> 32 == (uint32_t)hash && now_ms - (uint32_t)answer < INQUIRY_MS;
+    return answer >> 32 == (uint32_t)hash && is_new((uint32_t)answer, now_ms);
 }
 
 uint64_t inquiry_next(struct inquiries *inquiries, uint32_t now_ms, uint32_t *index)
 {
-    if (*index == 0 && now_ms - LOAD(inquiries->asked_ms) >= INQUIRY_MS)
+    if (*index == 0 && !is_new(LOAD(inquiries->asked_ms), now_ms))
         return 0;
     while (*index < INQUIRIES_MAX) {
         struct inquiry *inquiry = &inquiries->open[(*index)++];

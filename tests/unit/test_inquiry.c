@@ -60,3 +60,15 @@ Test(inquiry, more_than_there_is_room_for_wait)
     cr_expect_eq(answer(&inquiries, 1000, 6000), 1);
     cr_expect(inquiry_ask(&inquiries, 1000, 6001));
 }
+
+/* A worker's time is that of its turn's beginning, and turns begin when they like. */
+Test(inquiry, who_is_behind_in_time_takes_part)
+{
+    struct inquiries inquiries = {0};
+    uint32_t now_ms = 3; /* and the one behind is before the clock's wrap */
+    cr_expect_not(inquiry_ask(&inquiries, 7, now_ms));
+    cr_expect_eq(answer(&inquiries, 7, now_ms - 5), 1, "it does not see the question");
+    inquiry_ask(&inquiries, 8, now_ms - 5);
+    cr_expect_eq(answer(&inquiries, 8, now_ms), 2, "it took the other one's place");
+    cr_expect(inquiry_ask(&inquiries, 8, now_ms - 5), "it does not hear the answer");
+}
