@@ -253,9 +253,55 @@ static void inspect_memory(const struct world_worker *worker)
     expect_equal("the subscribers' memory", worker->worker->memory.subscriber_bytes, held);
 }
 
+static bool keeps(const struct world_worker *worker, unsigned channel, const struct frame *frame)
+{
+    const struct channel *record = find_record(worker, channel);
+    if (!record)
+        return false;
+    uint64_t place = history_after(&record->history, frame->sequence - 1);
+    return place < record->history.end && history_at(&record->history, place) == frame;
+}
+
+/* The bytes of the frames that this worker keeps; of those that no worker before it keeps in
+ * *ret_first. */
+static uint64_t kept_bytes(unsigned index, uint64_t *ret_first)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < world->model.channel_count; i++) {
+        const struct channel *channel = find_record(&world->workers[index], i);
+        if (!channel)
+            continue;
+        const struct history *history = &channel->history;
+        for (uint64_t place = history->begin; place < history->end; place++) {
+            const struct frame *frame = history_at(history, place);
+            bytes += frame_memory(frame);
+            unsigned w = 0;
+            while (w < index && !keeps(&world->workers[w], i, frame))
+                w++;
+            *ret_first += w == index ? frame_memory(frame) : 0;
+        }
+    }
+    return bytes;
+}
+
+/* What all workers together count against memory_max is what there is, and no less. */
+static void inspect_flow_memory(const struct flow *flow)
+{
+    uint64_t frames = 0, records = 0;
+    for (unsigned w = 0; w < world->worker_count; w++) {
+        const struct worker *worker = world->workers[w].worker;
+        expect_equal("the memory of kept frames", worker->memory.kept_bytes,
+                     kept_bytes(w, &frames));
+        records += worker->channels.memory + worker->memory.subscriber_bytes;
+    }
+    expect_equal("the memory of all frames", atomic_load(&flow->frame_bytes), frames);
+    expect_equal("the memory of all records", atomic_load(&flow->record_bytes), records);
+}
+
 void inspect_rest(void)
 {
     const struct flow *flow = world->workers[0].worker->flow;
+    inspect_flow_memory(flow);
     for (unsigned i = 0; i < world->worker_count; i++) {
         const struct worker *worker = world->workers[i].worker;
         expect_equal("a worker's position at rest", worker->position,
