@@ -40,6 +40,12 @@ static const struct kind {
 };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
+/* A whole request of each kind, made beforehand: senders share the machine with who measures. */
+static struct request {
+    char *text;
+    size_t len;
+} requests[KINDS];
+
 struct heavy {
     pthread_t thread;
     int fd;
@@ -56,8 +62,7 @@ static int64_t now_us(void)
     return now.tv_sec * 1000000ll + now.tv_nsec / 1000;
 }
 
-/* A whole request, and its length. */
-static char *make_request(const struct kind *kind, size_t *ret_len)
+static struct request make_request(const struct kind *kind)
 {
     char *text = malloc(BODY_BYTES + 512);
     REQUIRE(text, "out of memory");
@@ -75,8 +80,7 @@ static char *make_request(const struct kind *kind, size_t *ret_len)
     at += end;
     snprintf(length, 9, "%8u", (unsigned)(at - begin));
     length[8] = '\r';
-    *ret_len = at;
-    return text;
+    return (struct request){text, at};
 }
 
 static void await(int fd, short events)
@@ -89,10 +93,11 @@ static void await(int fd, short events)
 static void *heavy_run(void *argument)
 {
     const struct heavy *heavy = argument;
-    size_t len, at = 0;
-    char *text = make_request(&kinds[heavy->kind], &len), answer[4096];
-    while (at < len) {
-        ssize_t sent = send(heavy->fd, text + at, len - at, MSG_NOSIGNAL);
+    const struct request *request = &requests[heavy->kind];
+    size_t at = 0;
+    char answer[4096];
+    while (at < request->len) {
+        ssize_t sent = send(heavy->fd, request->text + at, request->len - at, MSG_NOSIGNAL);
         if (sent > 0)
             at += (size_t)sent;
         else if (sent < 0 && errno == EAGAIN)
@@ -104,7 +109,6 @@ static void *heavy_run(void *argument)
     ssize_t got = recv(heavy->fd, answer, sizeof(answer), 0);
     EXPECT(got > 12 && memcmp(answer, "HTTP/1.1 ", 9) == 0, "%s: no answer",
            kinds[heavy->kind].name);
-    free(text);
     running--;
     return NULL;
 }
@@ -175,7 +179,11 @@ static void case_crowd(void)
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
+    for (unsigned i = 0; i < KINDS; i++)
+        requests[i] = make_request(&kinds[i]);
     check_case("alone", case_alone);
     check_case("crowd", case_crowd);
+    for (unsigned i = 0; i < KINDS; i++)
+        free(requests[i].text);
     return check_end();
 }
