@@ -136,7 +136,7 @@
 #define TARGET_BYTES_MAX 8192u
 #define HEAD_BYTES_MAX   16384u
 /* Connections that are not subscribers, feeds included: half a KiB each while idle. More:
- * who waits longest without a request is closed, and where nobody does, 503. */
+ * who waits longest without a request, or has its answer and stays, is closed; else 503. */
 #define CONNECTIONS_DEFAULT 10000
 /* Beyond these, so that who fills them locks nobody else out: connections that may ask for
  * /healthz, /stats and /metrics alone (others: 503), and behind those, feeds. */

@@ -90,6 +90,7 @@ static void refuse(struct accept *accept, const struct connection_kind *kind, in
     refused->accept = accept;
     accept->refusals++;
     connection_init(&refused->connection, &accept->service->loop, &refused_operations, fd);
+    refused->connection.placeless = true;
     connection_write(&refused->connection, text, len);
     connection_finish(&refused->connection);
     connection_settle(&refused->connection);

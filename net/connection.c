@@ -288,14 +288,19 @@ static bool has_input(const struct connection *connection)
     return recv(connection->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0;
 }
 
-/* The first of this kind for whom nothing has arrived that was not read yet. */
+/* The first of this kind that holds a place and for whom nothing has arrived that was not read yet.
+ */
 static struct deadline *longest(const struct loop *loop, enum deadline_kind kind)
 {
     struct deadline *deadline = loop_first(loop, kind);
-    for (unsigned i = 0; deadline && i < DISPLACE_TRIES; i++) {
-        if (!has_input(LINK_OWNER(deadline, struct connection, deadline)))
+    for (unsigned tries = 0; deadline && tries < DISPLACE_TRIES;
+         deadline = loop_after(loop, deadline)) {
+        const struct connection *connection = LINK_OWNER(deadline, struct connection, deadline);
+        if (connection->placeless)
+            continue; /* there are REFUSALS_MAX of them at most */
+        if (!has_input(connection))
             return deadline;
-        deadline = loop_after(loop, deadline);
+        tries++;
     }
     return NULL;
 }
@@ -306,14 +311,21 @@ bool connection_displace(struct loop *loop)
     struct deadline *idle = longest(loop, DEADLINE_IDLE);
     if (!first || (idle && loop_since_ns(loop, idle) < loop_since_ns(loop, first)))
         first = idle;
-    struct deadline *head = first ? NULL : longest(loop, DEADLINE_HEAD);
-    if (head && loop_since_ns(loop, head) > loop->now_ns - DISPLACE_HEAD_MS * 1000000ll)
-        head = NULL;
-    if (!first && !head)
+    _Atomic uint64_t *count = &loop->stats.connections_displaced_idle;
+    if (!first) {
+        first = longest(loop, DEADLINE_LINGER);
+        count = &loop->stats.connections_displaced_answered;
+    }
+    if (!first) {
+        first = longest(loop, DEADLINE_HEAD);
+        count = &loop->stats.connections_displaced_head;
+        if (first && loop_since_ns(loop, first) > loop->now_ns - DISPLACE_HEAD_MS * 1000000ll)
+            first = NULL;
+    }
+    if (!first)
         return false;
-    net_count(first ? &loop->stats.connections_displaced_idle
-                    : &loop->stats.connections_displaced_head);
-    connection_close(LINK_OWNER(first ? first : head, struct connection, deadline));
+    net_count(count);
+    connection_close(LINK_OWNER(first, struct connection, deadline));
     return true;
 }
 

@@ -53,6 +53,7 @@ struct connection {
     bool deaf;         /* the peer takes no more: answers are dropped */
     bool broken;       /* deaf by no choice of the peer: only a close can tell it */
     bool closed;
+    bool placeless;          /* one of the refused: closing it makes no place */
     size_t memory;           /* what was counted for it, see connection_settle */
     int64_t linger_until_ns; /* reading and dropping ends then, once `shut` */
     uint32_t dropped;        /* bytes read and dropped while finishing */
@@ -108,8 +109,9 @@ void connection_settle(struct connection *connection);
 void connection_serve_ready(struct loop *loop);
 /* Ends, or tells, whoever is past its deadline. */
 void connection_expire(struct loop *loop);
-/* Closes who has held a place longest without a whole request, for somebody else. False: everybody
- * has one. */
+/* Closes, for somebody else, who has been silent longest without a request; else who has had its
+ * answer and does not close; else who has not ended a head for long. False: everybody has a
+ * request. */
 MUST_USE bool connection_displace(struct loop *loop);
 /* Does this to all that are open and not finishing. */
 void connection_each(struct loop *loop, void (*each)(struct connection *connection));

@@ -212,11 +212,13 @@ static bool is_let_in(struct client *client)
     return true;
 }
 
-/* Whether there is a place for what it asks; else it was answered. */
+/* Whether there is a place for what it asks; else it was answered. A place beyond connections_max
+ * is not for a body, which comes as slowly as its sender likes. */
 static bool has_place(struct client *client)
 {
     const struct route *route = client->route;
-    if (!client->late || (route->kind == ROUTE_FOUND && route->row->always))
+    bool always = route->kind == ROUTE_FOUND && route->row->always;
+    if (!client->late || (always && !client->parser.request.has_body))
         return true;
     net_count(&client->connection.loop->stats.connections_refused_limit);
     refuse(client, 503, SERVICE_FULL);

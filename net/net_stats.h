@@ -43,6 +43,8 @@
     X(timeouts_first, counter, "Connections closed because nothing came on them at first")         \
     X(connections_displaced_idle, counter,                                                         \
       "Connections closed for new ones: no request had begun")                                     \
+    X(connections_displaced_answered, counter,                                                     \
+      "Connections closed for new ones: answered, and not closed by the client")                   \
     X(connections_displaced_head, counter, "Connections closed for new ones: an unfinished head")  \
     X(timeouts_idle, counter, "Keep-alive connections closed because no request came")             \
     X(timeouts_answer, counter, "Connections closed because the client did not read its answer")   \

@@ -189,6 +189,40 @@ static void case_unfinished_heads(void)
     server_stop(&server);
 }
 
+/* Beyond the full places nobody keeps what must always be answered from the others: neither who
+ * announces a body to it, nor who has its answer and does not close. */
+static void case_reserved_places(void)
+{
+    struct client holders[5], strangers[64];
+    struct answer answer;
+
+    server_start(&server,
+                 SERVER_OPTIONS("--workers", "1", "--acceptors", "1", "--connections-max", "5"));
+    for (int i = 0; i < 5; i++)
+        hold_place(&holders[i]);
+    for (int i = 0; i < 64; i++) {
+        client_open(&strangers[i], &server);
+        client_say(&strangers[i], "GET /healthz HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n");
+        expect_unavailable("a body beyond the places", &strangers[i]);
+    }
+    expect_works();
+    for (int i = 0; i < 64; i++) {
+        client_close(&strangers[i]);
+        client_open(&strangers[i], &server);
+        client_say(&strangers[i], "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n");
+        REQUIRE(client_answer(&strangers[i], false, &answer), "/healthz: no answer");
+        EXPECT_INT(answer.status, 200);
+        answer_free(&answer);
+    }
+    expect_works();
+    EXPECT(server_stat(&server, "connections_displaced_answered") > 0, "none gave way");
+    for (int i = 0; i < 64; i++)
+        client_close(&strangers[i]);
+    for (int i = 0; i < 5; i++)
+        client_close(&holders[i]);
+    server_stop(&server);
+}
+
 static void case_subscribers_max(void)
 {
     struct stream streams[3];
@@ -379,6 +413,7 @@ int main(int argc, char **argv)
     check_case("connections_max", case_connections_max);
     check_case("silent_crowd", case_silent_crowd);
     check_case("unfinished_heads", case_unfinished_heads);
+    check_case("reserved_places", case_reserved_places);
     check_case("subscribers_max", case_subscribers_max);
     check_case("no_descriptors", case_no_descriptors);
     check_case("descriptors_kept", case_descriptors_kept);
