@@ -16,6 +16,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "engine/channel.h"
 #include "engine/flow.h"
@@ -203,6 +204,7 @@ struct worker {
     struct flow *flow;
     pthread_t thread;
     struct io *io;
+    sem_t drain_told; /* posted when worker_drain is done with `io`, which then may be closed */
 
     /* The worker's own. */
     struct hub_options limits; /* its own copy, which hub_reload changes */

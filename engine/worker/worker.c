@@ -57,6 +57,7 @@ int worker_init(struct worker *worker, const struct worker_options *options, str
                               .records = {.free = NO_RECORD, .closing = NO_RECORD},
                               .lag.due_ns = NO_TIME,
                               .tick_due_ns = NO_TIME};
+    sem_init(&worker->drain_told, 0, 0);
     channels_init(&worker->channels, &options->key);
     worker->subscribers = reserve(options->sockets, sizeof(*worker->subscribers));
     worker->catch_up.ring = reserve(options->sockets, sizeof(*worker->catch_up.ring));
@@ -89,6 +90,7 @@ void worker_deinit(struct worker *worker)
     give_up(worker->catch_up.ring, worker->options->sockets, sizeof(*worker->catch_up.ring));
     give_up(worker->lag.list, worker->options->sockets, sizeof(*worker->lag.list));
     free(worker->drain.order);
+    sem_destroy(&worker->drain_told);
 }
 
 static void worker_run(struct worker *worker)
@@ -108,6 +110,12 @@ static void worker_run(struct worker *worker)
     }
 }
 
+static void wait_for(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) < 0 && errno == EINTR)
+        ;
+}
+
 struct start {
     struct worker *worker;
     sem_t done;
@@ -125,6 +133,8 @@ static void *worker_main(void *argument)
     sem_post(&start->done); /* `start` is gone from here on */
     if (opened) {
         worker_run(worker);
+        /* Whoever ordered the drain may be about to wake a worker that has ended already. */
+        wait_for(&worker->drain_told);
         worker->io->operations->close(worker->io);
     }
     return NULL;
@@ -141,8 +151,7 @@ int worker_start(struct worker *worker)
     int r = pthread_create(&worker->thread, NULL, worker_main, &start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r == 0) {
-        while (sem_wait(&start.done) < 0 && errno == EINTR)
-            ;
+        wait_for(&start.done);
         r = start.result;
         if (r < 0)
             pthread_join(worker->thread, NULL);
@@ -160,6 +169,7 @@ void worker_drain(struct worker *worker, uint64_t final)
     inbox_post(&worker->inbox, &worker->drain.order->message);
     atomic_thread_fence(memory_order_seq_cst);
     worker_wake(worker);
+    sem_post(&worker->drain_told);
 }
 
 int worker_reload(struct worker *worker, const struct hub_options *limits)
