@@ -68,6 +68,23 @@ static unsigned count_in(const char *path, const char *words)
     return count;
 }
 
+/* Each line says when, in words that sort, and how bad it is. */
+static void expect_dated_lines(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char line[512], level[16];
+    unsigned year, month, day, hour, minute, second;
+
+    REQUIRE(file, "%s: %s", path, strerror(errno));
+    while (fgets(line, sizeof(line), file))
+        EXPECT(sscanf(line, "%4u-%2u-%2u %2u:%2u:%2u %15s ", &year, &month, &day, &hour, &minute,
+                      &second, level) == 7 &&
+                   (strcmp(level, "info") == 0 || strcmp(level, "warning") == 0 ||
+                    strcmp(level, "error") == 0),
+               "a line without date or level: %s", line);
+    fclose(file);
+}
+
 static void log_await(const char *words, unsigned count)
 {
     int64_t deadline = check_now_ms() + DEADLINE_MS;
@@ -358,6 +375,7 @@ static void case_log_refused(void)
     reload(text, "SIGHUP: ");
     EXPECT_INT(count_in(log_path, "listening on http://127.0.0.1:"), 1);
     EXPECT_INT(count_in(log_path, "memory: "), 1);
+    expect_dated_lines(log_path);
     snprintf(link_path, sizeof(link_path), "%s/link", dir);
     if (geteuid() == 0) { /* who else can make a link of another user */
         struct outcome outcome;

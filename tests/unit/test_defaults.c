@@ -45,6 +45,7 @@ Test(defaults, hub, .init = read_both)
 
 Test(defaults, server, .init = read_both)
 {
+    EXPECT_SAME(server, listen_mode);
     EXPECT_SAME(server, feed_mode);
     EXPECT_SAME(server, feed_uid);
     EXPECT_SAME(server, feed_gid);
@@ -57,4 +58,15 @@ Test(defaults, server, .init = read_both)
     EXPECT_SAME(server, body_timeout_ms);
     EXPECT_SAME(server, keep_alive_timeout_ms);
     EXPECT_SAME(server, publish_wait_ms);
+    EXPECT_SAME(server, peer_timeout_ms);
+    EXPECT_SAME(server, send_buffer);
+}
+
+/* A balancer that keeps a connection for longer than we do sends into one that is being closed:
+ * AWS's and nginx's keep them for 60 s. Docker kills 10 s after it has asked for a stop. */
+Test(defaults, fit_what_stands_around, .init = read_both)
+{
+    cr_expect_gt(server.keep_alive_timeout_ms, 60000);
+    cr_expect_lt(hub.drain_timeout_ms, 10000);
+    cr_expect_gt(hub.drain_timeout_ms, STOP_ANSWER_MS, "the acceptors' part is of the same time");
 }
