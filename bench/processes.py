@@ -182,7 +182,9 @@ class Fanfare(Stopped):
         self.name = "fanfare-" + io
         count = workers or len(cores)
         command = [ROOT / "build-bench/fanfare", "serve", "--listen", "127.0.0.1:0",
-                   "--feed", self.feed, "--io", io, "--workers", count, "--acceptors", 1]
+                   "--feed", self.feed, "--io", io, "--workers", count, "--acceptors", 1,
+                   # On epoll the rest of the descriptors is for subscribers.
+                   "--connections-max", 1000]
         self.program = Program(command + list(options), cores)
         self.url = self.program.line(20).split()[-1]
         self.subscribe = "/events/%c"
