@@ -282,10 +282,12 @@ void connection_expire(struct loop *loop)
 
 /* --- making room --------------------------------------------------------------------------- */
 
+/* Bytes that wait to be acted on: here, for its next turn, or in the socket. */
 static bool has_input(const struct connection *connection)
 {
     char byte;
-    return recv(connection->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0;
+    return link_is_listed(&connection->ready) ||
+           recv(connection->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0;
 }
 
 /* The first of this kind that holds a place and for whom nothing has arrived that was not read yet.

@@ -223,6 +223,37 @@ static void case_reserved_places(void)
     server_stop(&server);
 }
 
+/* Who has sent many requests at once does not give way between two of their answers. */
+static void case_pipelined(void)
+{
+    enum { ROUNDS = 10, REQUESTS = 1000, OTHERS = 50 };
+    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n";
+    static char requests[REQUESTS * (sizeof(request) - 1)];
+    struct client client, others[OTHERS];
+    struct answer answer;
+
+    for (int i = 0; i < REQUESTS; i++)
+        memcpy(requests + (size_t)i * (sizeof(request) - 1), request, sizeof(request) - 1);
+    server_start(&server,
+                 SERVER_OPTIONS("--workers", "1", "--acceptors", "1", "--connections-max", "1"));
+    for (int i = 0; i < ROUNDS; i++) {
+        server_await(&server, "connections_open", false, 1);
+        client_open(&client, &server);
+        REQUIRE(client_send(&client, requests, sizeof(requests)), "not sent");
+        for (int k = 0; k < REQUESTS; k++) {
+            REQUIRE(client_answer(&client, false, &answer), "closed before answer %d", k + 1);
+            EXPECT_INT(answer.status, 200);
+            answer_free(&answer);
+            if (k % (REQUESTS / OTHERS) == 0)
+                client_open(&others[k / (REQUESTS / OTHERS)], &server);
+        }
+        for (int k = 0; k < OTHERS; k++)
+            client_close(&others[k]);
+        client_close(&client);
+    }
+    server_stop(&server);
+}
+
 static void case_subscribers_max(void)
 {
     struct stream streams[3];
@@ -414,6 +445,7 @@ int main(int argc, char **argv)
     check_case("silent_crowd", case_silent_crowd);
     check_case("unfinished_heads", case_unfinished_heads);
     check_case("reserved_places", case_reserved_places);
+    check_case("pipelined", case_pipelined);
     check_case("subscribers_max", case_subscribers_max);
     check_case("no_descriptors", case_no_descriptors);
     check_case("descriptors_kept", case_descriptors_kept);
