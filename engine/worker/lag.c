@@ -79,7 +79,8 @@ static void count_held(struct worker *worker, struct channel *channel)
     uint32_t back_ms = (passed_ms - spent_ms) / HELD_PART;
     channel->held_at_ms = now_ms;
     channel->held_ms -= back_ms < channel->held_ms ? back_ms : channel->held_ms;
-    channel->held_ms = spent_ms < max_ms - channel->held_ms ? channel->held_ms + spent_ms : max_ms;
+    uint32_t left_ms = channel->held_ms < max_ms ? max_ms - channel->held_ms : 0;
+    channel->held_ms = spent_ms < left_ms ? channel->held_ms + spent_ms : max_ms;
 }
 
 /* What is asked of the crowd, and for how long it has held its channels. */

@@ -250,6 +250,24 @@ static void step(void)
 
 /* --- a run ----------------------------------------------------------------------------------- */
 
+/* A reload may lower hold_max, and what a channel has spent of it goes down with it. */
+static void lower_hold_max(void)
+{
+    crowd->options.hold_max_ms = (uint32_t)sim_random_between(&crowd->sim.random, 0, 1000);
+    int r = hub_reload(crowd->hub, &crowd->options);
+    CHECK(r == 0);
+}
+
+static void look_at_held(uint32_t most_ms)
+{
+    for (unsigned i = 0; i < crowd->options.workers; i++) {
+        const struct worker *worker = crowd->workers[i];
+        const struct channel *channel = worker->channels.newest;
+        if (channel && channel->held_ms > most_ms)
+            fail("worker %u counts %u ms held, hold_max is %u ms", i, channel->held_ms, most_ms);
+    }
+}
+
 /* Seconds in a row for which the publisher may be held. */
 static unsigned held_allowed_s(void)
 {
@@ -263,6 +281,9 @@ static void watch(void)
     uint64_t good = crowd->groups[0].rate / crowd->event_bytes;
     uint64_t expected = good < crowd->offered ? good : crowd->offered;
     unsigned held_s = 0, seconds = 24 + 2 * crowd->options.hold_max_ms / 1000;
+    unsigned allowed_s = held_allowed_s();
+    bool lowered = sim_random_one_in(&crowd->sim.random, 4);
+    uint32_t most_ms = crowd->options.hold_max_ms;
     for (unsigned second = 0; second < seconds; second++) {
         uint64_t before = crowd->published;
         for (int i = 0; i < SECOND_NS / STEP_NS; i++)
@@ -271,7 +292,10 @@ static void watch(void)
         trace("second %u: %llu events of %llu", second, (unsigned long long)got,
               (unsigned long long)expected);
         held_s = got < expected / 2 ? held_s + 1 : 0;
-        if (!crowd->is_short && held_s > held_allowed_s())
+        look_at_held(most_ms);
+        if (lowered && second == seconds / 2)
+            lower_hold_max();
+        if (!crowd->is_short && held_s > allowed_s)
             fail("for %u s the publisher has had less than half of the %llu events/s that its "
                  "good readers can take; hold_max is %u ms",
                  held_s, (unsigned long long)expected, crowd->options.hold_max_ms);
