@@ -129,6 +129,9 @@ int policy_new(const struct policy_options *options, struct policy **ret_policy,
     else if (!r && policy->credentials && policy->origin_count == 0)
         r = refuse(error, error_size,
                    "allow-credentials needs an allow-origin: it is for the pages of named origins");
+    else if (!r && options->headers && policy->origin_count == 0)
+        r = refuse(error, error_size,
+                   "allow-headers needs an allow-origin: it is for the pages of other origins");
     if (r) {
         policy_unref(policy);
         return r;

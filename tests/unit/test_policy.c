@@ -182,13 +182,20 @@ Test(policy, headers_are_added_to_the_usual_ones)
 {
     expect_headers(&(struct policy_options){0}, "x-a",
                    "Authorization, Cache-Control, Content-Type, Last-Event-ID");
-    expect_headers(&(struct policy_options){.headers = "X-Requested-With,traceparent  x"}, "x-a",
+    expect_headers(&(struct policy_options){.origins = LIST("https://a.example"),
+                                            .origin_count = 1,
+                                            .headers = "X-Requested-With,traceparent  x"},
+                   "x-a",
                    "Authorization, Cache-Control, Content-Type, Last-Event-ID, X-Requested-With, "
                    "traceparent, x");
-    expect_headers(&(struct policy_options){.headers = "*"}, "x-a, x-b", "x-a, x-b");
+    expect_headers(&(struct policy_options){.origins = LIST("https://a.example"),
+                                            .origin_count = 1,
+                                            .headers = "*"},
+                   "x-a, x-b", "x-a, x-b");
     expect_headers(&(struct policy_options){.origins = LIST("*"), .origin_count = 1}, "x-a", "x-a");
     expect_refused(&(struct policy_options){.headers = "x-a, b:c"}, "\"b:c\"");
     expect_refused(&(struct policy_options){.headers = "x\r\ny"}, "allow-headers");
+    expect_refused(&(struct policy_options){.headers = "x-a"}, "needs an allow-origin");
 }
 
 static bool serves(const char *const *hosts, unsigned count, const char *host)
