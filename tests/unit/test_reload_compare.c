@@ -61,10 +61,11 @@ Test(reload_compare, keeps_what_needs_a_restart)
                                "workers = 4\nlisten = a:1\nlisten = b:2\nfeed = none\n"
                                "allow-origin = *\n"),
                  4);
-    cr_expect_str_eq(differences,
-                     "listen: a:1 -> a:1 b:2 (restart); "
-                     "feed: $XDG_RUNTIME_DIR/fanfare.sock, else /run/fanfare/feed.sock -> none "
-                     "(restart); allow-origin: none -> *; workers: 3 -> 4 (restart)");
+    cr_expect_str_eq(
+        differences,
+        "listen: a:1 -> a:1 b:2 (restart); "
+        "feed: $XDG_RUNTIME_DIR/fanfare.sock, else /run/fanfare/feed.sock, else in "
+        "/tmp/fanfare-UID -> none (restart); allow-origin: none -> *; workers: 3 -> 4 (restart)");
     cr_expect_eq(settings.hub.workers, 3);
     cr_expect_eq(settings.server.listen_count, 1);
     cr_expect_null(settings.feed);
