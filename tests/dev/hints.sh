@@ -44,7 +44,7 @@ mapfile -t publishing < <(sed -nE "s#^   (publish)? +($publishes) #\2 #p" hints)
 build/fanfare sub --url "$url" --limit 3 --raw news >got 2>>log &
 subscriber=$!
 pids+=($subscriber)
-until curl -s "${url}stats" | grep -q '"subscribers": 1'; do
+until curl -s "${url}stats" >stats && grep -q '"subscribers": 1' stats; do
     kill -0 $subscriber
 done
 for line in "${publishing[@]}"; do
@@ -52,5 +52,5 @@ for line in "${publishing[@]}"; do
 done
 wait $subscriber
 [ "$(cat got)" = $'hello\nhello\nhello' ] || { echo "got:" && cat got; exit 1; }
-curl -sf "$url" | grep -qi '<html' || { echo "no live page at $url"; exit 1; }
+curl -sf "$url" >page && grep -qi '<html' page || { echo "no live page at $url"; exit 1; }
 echo "3 of 3 lines published, the page is there"
