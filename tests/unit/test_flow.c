@@ -12,6 +12,7 @@
 #include "engine/worker/worker.h"
 #include "engine/flow.h"
 #include "engine_frames.h"
+#include "threadless.h"
 
 #define MIB (1u << 20)
 
@@ -187,18 +188,6 @@ static struct hub *hub_make(void)
     return hub;
 }
 
-static void hub_drop(struct hub *hub)
-{
-    struct worker *worker = hub_worker(hub, 0);
-    hub_close(hub);
-    worker_drain(worker, hub_next_sequence(hub));
-    while (!worker->stopped)
-        worker_turn(worker);
-    worker->io->operations->close(worker->io);
-    hub_stop(hub);
-    hub_free(hub);
-}
-
 static int publish(struct hub *hub)
 {
     static char data[MIB];
@@ -249,7 +238,7 @@ Test(flow, a_waiter_is_woken_once_when_room_comes)
     cr_expect_eq(stats.publish_busy, 2);
     hub_waiter_remove(hub, &waiter);
     hub_waiter_remove(hub, &other);
-    hub_drop(hub);
+    threadless_end(hub);
     close(fd);
     close(other_fd);
 }
@@ -269,7 +258,7 @@ Test(flow, closing_the_hub_wakes_waiters)
     cr_expect_eq(wakes(removed_fd), 0);
     cr_expect_eq(publish(hub), -ESHUTDOWN);
     hub_waiter_remove(hub, &waiter);
-    hub_drop(hub);
+    threadless_end(hub);
     close(fd);
     close(removed_fd);
 }
@@ -337,7 +326,7 @@ Test(flow, a_larger_maximum_wakes_waiters)
     cr_expect_geq(stats.memory_bytes, 2 * MIB + 5);
     hub_count_memory(hub, -5);
     hub_waiter_remove(hub, &waiter);
-    hub_drop(hub);
+    threadless_end(hub);
     close(fd);
 }
 
@@ -382,6 +371,6 @@ Test(flow, a_cancelled_thread_leaves_nothing_half_done)
     cr_expect_neq(result, PTHREAD_CANCELED);
     inbox_unpark(&hub_worker(hub, 0)->inbox);
     hub_waiter_remove(hub, &waiter);
-    hub_drop(hub);
+    threadless_end(hub);
     close(fd);
 }

@@ -9,6 +9,7 @@
 #include "engine/io/io_epoll.h"
 #include "engine/worker/turn.h"
 #include "engine/worker/worker.h"
+#include "threadless.h"
 
 #define CHANNELS 4u
 
@@ -35,13 +36,7 @@ static void begin(void)
 
 static void end(void)
 {
-    hub_close(hub);
-    worker_drain(worker, hub_next_sequence(hub));
-    while (!worker->stopped)
-        worker_turn(worker);
-    worker->io->operations->close(worker->io);
-    hub_stop(hub);
-    hub_free(hub);
+    threadless_end(hub);
 }
 
 /* One event for each letter, on the channel of that name, in one call. */

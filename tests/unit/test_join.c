@@ -8,6 +8,7 @@
 #include "engine/io/io_epoll.h"
 #include "engine/worker/turn.h"
 #include "engine/worker/worker.h"
+#include "threadless.h"
 
 #define HANDOFFS 100u
 
@@ -68,13 +69,7 @@ Test(join, a_turn_has_a_time_for_it)
     worker_turn(worker);
     cr_assert_eq(joined(hub), HANDOFFS);
 
-    hub_close(hub);
-    worker_drain(worker, hub_next_sequence(hub));
-    while (!worker->stopped)
-        worker_turn(worker);
-    worker->io->operations->close(worker->io);
-    hub_stop(hub);
-    hub_free(hub);
+    threadless_end(hub);
     for (unsigned i = 0; i < HANDOFFS; i++)
         close(peers[i]);
 }
