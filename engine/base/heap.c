@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -22,9 +23,20 @@ size_t heap_resident(void)
     return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+#ifdef __GLIBC__
+static void trim_first(void)
+{
+    malloc_trim(0);
+}
+#endif
+
+/* Where the program's malloc is another one, the first call makes glibc's heap, without a lock: two
+ * threads at once would both take its main arena for their own, and abort at the second's end. */
 void heap_trim(void)
 {
 #ifdef __GLIBC__
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, trim_first);
     malloc_trim(0);
 #endif
 }
