@@ -82,6 +82,8 @@ static void add_lines(struct lines *lines, const struct client *client, const st
     bool shown = add_origin(lines, client);
     if (answer->allow)
         add_line(lines, "Allow: %s\r\n", answer->allow);
+    if (answer->challenge)
+        add_line(lines, "WWW-Authenticate: %s\r\n", answer->challenge);
     if (answer->status == 503)
         add_line(lines, "Retry-After: %d\r\n", RETRY_AFTER_S);
     if (answer->preflight && shown)
@@ -159,7 +161,13 @@ enum handler_result answer_send(struct client *client, const struct answer *answ
 
 enum handler_result answer_error(struct client *client, int status, const char *sentence)
 {
-    struct answer answer = {.status = status};
+    return answer_challenge(client, status, sentence, NULL);
+}
+
+enum handler_result answer_challenge(struct client *client, int status, const char *sentence,
+                                     const char *challenge)
+{
+    struct answer answer = {.status = status, .challenge = challenge};
     if (status == 405 && client->route)
         answer.allow = client->route->allow;
     char room[LINES_ROOM];

@@ -14,9 +14,10 @@ struct answer {
     int status;
     const char *content_type; /* NULL: none */
     struct text body;
-    const char *allow; /* an Allow line; NULL: none */
-    bool preflight;    /* the lines that answer a CORS preflight */
-    bool no_length;    /* HEAD of a stream, whose length nobody knows */
+    const char *allow;     /* an Allow line; NULL: none */
+    const char *challenge; /* a WWW-Authenticate line; NULL: none */
+    bool preflight;        /* the lines that answer a CORS preflight */
+    bool no_length;        /* HEAD of a stream, whose length nobody knows */
 };
 
 /* Both return ANSWERED, so that a handler may return what they do. */
@@ -24,6 +25,9 @@ enum handler_result answer_send(struct client *client, const struct answer *answ
 /* One plain sentence, or {"error": "..."} on routes whose errors are JSON; 405 says Allow and 503
  * says Retry-After. */
 enum handler_result answer_error(struct client *client, int status, const char *sentence);
+/* The same with WWW-Authenticate, if there is a challenge. */
+enum handler_result answer_challenge(struct client *client, int status, const char *sentence,
+                                     const char *challenge);
 void answer_continue(struct client *client);
 
 /* Bytes enough for the lines of a stream's head, whatever the origin. */

@@ -29,16 +29,17 @@
 struct client {
     struct connection connection; /* first: see struct source */
     struct http_parser parser;
-    bool head_done;    /* the head of the current request was seen */
-    bool complete;     /* all of the request was read, and it waits for a round to be acted on */
-    bool request_done; /* all of it was read, or the rest of it does not matter */
-    bool answering;    /* its answer is not taken yet */
-    bool close_after;  /* which is the last one */
-    bool late;         /* came beyond connections_max */
-    bool json_errors;  /* errors of the current request are JSON */
-    bool own_input;    /* `input` is ours; else it is the loop's, for this turn */
-    bool own_route;    /* likewise, the service's */
-    char *input;       /* [0, at) is parsed, [at, len) is not; NULL: no input */
+    bool head_done;      /* the head of the current request was seen */
+    bool complete;       /* all of the request was read, and it waits for a round to be acted on */
+    bool request_done;   /* all of it was read, or the rest of it does not matter */
+    bool answering;      /* its answer is not taken yet */
+    bool close_after;    /* which is the last one */
+    bool late;           /* came beyond connections_max */
+    bool json_errors;    /* errors of the current request are JSON */
+    bool own_input;      /* `input` is ours; else it is the loop's, for this turn */
+    bool own_route;      /* likewise, the service's */
+    uint8_t checks_done; /* of admission.c, that have let the request in */
+    char *input;         /* [0, at) is parsed, [at, len) is not; NULL: no input */
     size_t at, len, capacity;
     const struct route *route; /* of the current request, once its head is done; NULL: none */
     struct pending *pending;   /* will answer it; NULL: nothing is waited for */

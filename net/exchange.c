@@ -9,8 +9,8 @@
 #include "net/exchange.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
+#include "net/admission.h"
 #include "net/answer.h"
 #include "net/client.h"
 
@@ -92,6 +92,7 @@ static void next_request(struct client *client)
     client->head_done = false;
     client->request_done = false;
     client->json_errors = false;
+    client->checks_done = 0;
     connection_deadline(connection, DEADLINE_IDLE);
     if (client->at < client->len) {
         connection_ready(connection);
@@ -117,7 +118,9 @@ static void answered(struct client *client)
     }
 }
 
-/* What follows from what a handler did. */
+static void go_in(struct client *client);
+
+/* What follows from what a handler did, or what was waited for. */
 static void go_on(struct client *client, enum handler_result result)
 {
     struct connection *connection = &client->connection;
@@ -134,6 +137,10 @@ static void go_on(struct client *client, enum handler_result result)
     case WAITING:
         connection_deadline(connection, DEADLINE_ROOM);
         connection_want(connection, 0);
+        return;
+    case ADMIT:
+        client_unwait(client);
+        go_in(client);
         return;
     }
 }
@@ -179,39 +186,6 @@ static enum handler_result on_request(struct client *client)
     return answer_error(client, route->status, route->sentence);
 }
 
-/* A socket file's directory decides who comes, and a proxy that uses one passes any Host on. */
-static bool comes_over_unix(const struct client *client)
-{
-    int domain = 0;
-    socklen_t len = sizeof(domain);
-    return getsockopt(client->connection.fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-           domain == AF_UNIX;
-}
-
-/* Whether the policy lets the request in; else it was answered. */
-static bool is_let_in(struct client *client)
-{
-    const struct policy *policy = service_of(&client->connection)->limits.policy;
-    const struct http_request *request = &client->parser.request;
-    struct net_stats *stats = &client->connection.loop->stats;
-    struct provenance from = {.host = client_text(client, request->host),
-                              .origin = client_text(client, request->origin),
-                              .fetch_site = client_text(client, request->fetch_site)};
-    if (!policy_serves(policy, from.host) && !comes_over_unix(client)) {
-        net_count(&stats->requests_refused_host);
-        refuse(client, 421, "this Host is not served here; --host NAME adds one");
-        return false;
-    }
-    if (request->method == METHOD_POST && client->route->kind == ROUTE_FOUND &&
-        !policy_may_publish(policy, &from)) {
-        net_count(&stats->publishes_refused_origin);
-        refuse(client, 403,
-               "pages of this origin may not publish here; --allow-origin ORIGIN lets them");
-        return false;
-    }
-    return true;
-}
-
 /* Whether there is a place for what it asks; else it was answered. A place beyond connections_max
  * is not for a body, which comes as slowly as its sender likes. */
 static bool has_place(struct client *client)
@@ -249,15 +223,21 @@ static bool expect_body(struct client *client)
     return r == 0;
 }
 
-/* The head is here. False: it was acted on, and the rest of the request does not matter. */
-static bool on_head(struct client *client)
+/* The head is here, and its request is asked in. False: it was answered, acted on, or waits, and
+ * nothing more is read for now. */
+static bool enter(struct client *client)
 {
     bool has_body = client->parser.request.has_body;
-    client->head_done = true;
-    net_count(&client->connection.loop->stats.requests);
-    client_match(client);
-    if (!has_place(client) || !is_let_in(client))
+    switch (admission_ask(client)) {
+    case ADMITTED:
+        break;
+    case REFUSED:
+        go_on(client, ANSWERED);
         return false;
+    case UNDECIDED:
+        go_on(client, WAITING);
+        return false;
+    }
     if (acts_on_head(client)) {
         client->request_done = true;
         client->close_after |= has_body;
@@ -269,6 +249,15 @@ static bool on_head(struct client *client)
         return false;
     }
     return !has_body || expect_body(client);
+}
+
+/* The head is here. False: as above. */
+static bool on_head(struct client *client)
+{
+    client->head_done = true;
+    net_count(&client->connection.loop->stats.requests);
+    client_match(client);
+    return has_place(client) && enter(client);
 }
 
 /* The whole request is here, now or since an earlier round. A round decodes so many bytes of
@@ -328,6 +317,19 @@ static void on_end(struct client *client)
         connection_close(&client->connection);
 }
 
+/* What is left of the input leaves the rooms that everybody shares. */
+static void end_turn(struct client *client)
+{
+    struct connection *connection = &client->connection;
+    int r = connection->closed || connection->finishing ? 0 : client_keep(client);
+    if (r && !client->request_done)
+        refuse_large(client, r);
+    else if (r)
+        connection_close(connection);
+    if (connection->closed || connection->finishing)
+        client_drop(client);
+}
+
 static void turn(struct client *client)
 {
     struct connection *connection = &client->connection;
@@ -342,13 +344,17 @@ static void turn(struct client *client)
         parse(client);
     else if (connection->ended)
         on_end(client);
-    r = connection->closed || connection->finishing ? 0 : client_keep(client);
-    if (r && !client->request_done)
-        refuse_large(client, r);
-    else if (r)
-        connection_close(connection);
-    if (connection->closed || connection->finishing)
-        client_drop(client);
+    end_turn(client);
+}
+
+/* The check that the request waited at lets it in: what is behind it comes next, and the body. */
+static void go_in(struct client *client)
+{
+    connection_deadline(&client->connection, DEADLINE_NONE);
+    connection_want(&client->connection, EPOLLIN);
+    if (enter(client))
+        parse(client);
+    end_turn(client);
 }
 
 static void on_event(struct connection *connection)

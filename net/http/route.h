@@ -51,12 +51,20 @@ enum route_parameter {
 
 struct handler;
 
+/* What is done at a path, for those who decide whether it may be. */
+enum route_act {
+    ACT_LOOK, /* nothing that concerns a channel: the page, health, statistics */
+    ACT_SUBSCRIBE,
+    ACT_PUBLISH,
+};
+
 /* One path and what is served there. Immutable. */
 struct route_row {
     const char *path;
     bool has_rest;    /* "/path/REST" is this route, too, and REST is a channel */
     bool json_errors; /* errors of this path are JSON */
-    bool always;      /* answered although the server has as many connections as it may */
+    enum route_act act;
+    bool always; /* answered although the server has as many connections as it may */
     const struct route_methods *methods;
     unsigned parameters; /* a bit for each enum route_parameter it uses; 0: the query is ignored */
     const char *only;    /* their names, where others are refused; NULL: those are ignored */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The checks between a request's route and its handler: see admission.h. */
+#include "net/admission.h"
+
+#include <sys/socket.h>
+
+#include "net/answer.h"
+
+/* A socket file's directory decides who comes, and a proxy that uses one passes any Host on. */
+static bool comes_over_unix(const struct client *client)
+{
+    int domain = 0;
+    socklen_t len = sizeof(domain);
+    return getsockopt(client->connection.fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+           domain == AF_UNIX;
+}
+
+static struct provenance provenance_of(const struct client *client)
+{
+    const struct http_request *request = &client->parser.request;
+    return (struct provenance){.host = client_text(client, request->host),
+                               .origin = client_text(client, request->origin),
+                               .fetch_site = client_text(client, request->fetch_site)};
+}
+
+static const struct policy *policy_of(const struct client *client)
+{
+    return service_of(&client->connection)->limits.policy;
+}
+
+/* --- the checks ---------------------------------------------------------------------------- */
+
+static struct verdict check_host(struct client *client)
+{
+    struct text host = client_text(client, client->parser.request.host);
+    if (policy_serves(policy_of(client), host) || comes_over_unix(client))
+        return (struct verdict){ADMITTED};
+    return (struct verdict){.admission = REFUSED,
+                            .status = 421,
+                            .sentence = "this Host is not served here; --host NAME adds one",
+                            .counter = &client->connection.loop->stats.requests_refused_host};
+}
+
+static struct verdict check_origin(struct client *client)
+{
+    struct provenance from = provenance_of(client);
+    if (client->parser.request.method != METHOD_POST || client->route->kind != ROUTE_FOUND ||
+        policy_may_publish(policy_of(client), &from))
+        return (struct verdict){ADMITTED};
+    return (struct verdict){
+        .admission = REFUSED,
+        .status = 403,
+        .sentence = "pages of this origin may not publish here; --allow-origin ORIGIN lets them",
+        .counter = &client->connection.loop->stats.publishes_refused_origin};
+}
+
+/* In this order. */
+static struct verdict (*const checks[])(struct client *client) = {
+    check_host,
+    check_origin,
+};
+
+#define CHECKS (sizeof(checks) / sizeof(checks[0]))
+
+/* --- asking them --------------------------------------------------------------------------- */
+
+/* The rest of the request is not read. */
+static void answer(struct client *client, const struct verdict *verdict)
+{
+    if (verdict->counter)
+        net_count(verdict->counter);
+    client->close_after |= client->parser.request.has_body;
+    client->request_done = true;
+    answer_challenge(client, verdict->status, verdict->sentence, verdict->challenge);
+}
+
+enum admission admission_ask(struct client *client)
+{
+    while (client->checks_done < CHECKS) {
+        struct verdict verdict = checks[client->checks_done++](client);
+        if (verdict.admission == REFUSED)
+            answer(client, &verdict);
+        if (verdict.admission != ADMITTED)
+            return verdict.admission;
+    }
+    return ADMITTED;
+}
