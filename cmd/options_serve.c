@@ -195,6 +195,14 @@ static const struct option serve_options[] = {
      .help = "Milliseconds a client waits before it reconnects",
      .from = FROM_ANY,
      SERVE(hub.retry_ms)},
+    {.name = "preface",
+     .type = VALUE_FLAG,
+     .usual = "yes",
+     .help =
+         "Begin streams with `retry:` and the id they start from; no: with the first event, for "
+         "clients that hand out every blank line. ?preface=yes|no decides for one stream",
+     .from = FROM_ANY,
+     SERVE(server.preface)},
     {.name = "slow",
      .type = VALUE_CHOICE,
      .shown = "POLICY",

@@ -43,7 +43,7 @@ static struct frame *small_piece(enum form form, enum frame_kind kind, struct te
 
 struct frame *form_comment(enum form form)
 {
-    return small_piece(form, FRAME_NOTE, TEXT(":\n\n"), TEXT(""));
+    return small_piece(form, FRAME_NOTE, TEXT(":\n"), TEXT(""));
 }
 
 /* --- the beginning ------------------------------------------------------------------------- */
@@ -74,7 +74,7 @@ struct frame *form_open(enum form form, const struct form_opening *opening)
         builder_put(&preface, opening->point);
     }
     builder_put(&preface, TEXT("\n\n"));
-    size_t preface_len = builder_text(&preface).len;
+    size_t preface_len = opening->bare ? 0 : builder_text(&preface).len;
 
     size_t size = sizeof(HEAD) + HEAD_REST_BYTES_MAX + opening->lines.len + preface_len +
                   (notice ? notice->len : 0);
@@ -89,7 +89,8 @@ struct frame *form_open(enum form form, const struct form_opening *opening)
                                             : TEXT("Fanfare-Resume: complete\r\n"));
     builder_put(&builder, opening->lines);
     builder_put(&builder, CRLF);
-    put_piece(form, &builder, builder_text(&preface));
+    if (!opening->bare)
+        put_piece(form, &builder, builder_text(&preface));
     if (notice)
         builder_put(&builder, (struct text){notice->bytes, notice->len});
     return built(frame, &builder);
@@ -198,13 +199,13 @@ struct frame *form_end(enum form form)
     return frame_new_private(FRAME_LAST, end.at, end.len);
 }
 
-struct frame *form_goodbye(enum form form, uint32_t retry_ms)
+struct frame *form_goodbye(enum form form, uint32_t retry_ms, bool bare)
 {
     char bytes[32];
     struct builder text = builder_of(bytes, sizeof(bytes));
     builder_put(&text, TEXT("retry: "));
     builder_put_decimal(&text, retry_ms);
-    builder_put(&text, TEXT("\n\n"));
+    builder_put(&text, bare ? TEXT("\n") : TEXT("\n\n"));
     return small_piece(form, FRAME_LAST, builder_text(&text), end_of(form));
 }
 

@@ -34,10 +34,12 @@ struct form_opening {
     uint32_t retry_ms;    /* how long a client waits before it comes back */
     struct text point;    /* the id it is to come back with before it has an event; NULL: none */
     struct frame *notice; /* of a gap, in this form; NULL: none */
+    bool bare;            /* no `retry:` and no point: nothing that is not an event's */
 };
 MUST_USE struct frame *form_open(enum form form, const struct form_opening *opening);
 
-/* A line that clients skip: shows both sides that the other one lives. */
+/* A line that clients skip: shows both sides that the other one lives. No blank line follows, which
+ * some would hand out as an event. */
 MUST_USE struct frame *form_comment(enum form form);
 
 /* One channel's loss. */
@@ -65,8 +67,9 @@ static inline bool form_has_end(enum form form)
     return form == FORM_CHUNKED;
 }
 MUST_USE struct frame *form_end(enum form form);
-/* The end with a `retry:` of the client's own before it. */
-MUST_USE struct frame *form_goodbye(enum form form, uint32_t retry_ms);
+/* The end with a `retry:` of the client's own before it, which is taken when its line ends; `bare`:
+ * without a blank line. */
+MUST_USE struct frame *form_goodbye(enum form form, uint32_t retry_ms, bool bare);
 
 /* The answer in place of a response, for a client that may come back soon: how many bytes. */
 #define FORM_REFUSAL_BYTES_MAX 512

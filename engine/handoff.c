@@ -25,6 +25,7 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
                                 .before = request->before,
                                 .has_resume = request->has_resume,
                                 .plain = request->plain,
+                                .bare = request->bare,
                                 .limit = request->limit,
                                 .last = request->last,
                                 .channel_count = request->channel_count,

@@ -25,6 +25,7 @@ struct subscribe_request {
     uint32_t limit;     /* end after so many events; 0: never */
     uint32_t last;      /* without a resume point: so many of the newest first */
     bool plain;         /* HTTP/1.0: no chunks */
+    bool bare;          /* no block without data: see form_open */
     struct text head;   /* response head lines of the caller's, each ended by CRLF */
 };
 
@@ -33,7 +34,7 @@ struct handoff {
     struct handoff *next; /* waiting for the worker's position */
     int fd;
     uint64_t before;
-    bool has_resume, plain;
+    bool has_resume, plain, bare;
     uint32_t limit, last;
     unsigned channel_count;
     uint64_t hashes[SUBSCRIBER_CHANNELS_MAX];

@@ -36,6 +36,7 @@ struct server_options {
     uint32_t peer_timeout_ms; /* a TCP client that acknowledges nothing for so long is gone; 0: when
                                  the kernel says so */
     uint32_t send_buffer;     /* SO_SNDBUF of a connection; 0: the kernel's own */
+    bool preface;             /* streams begin with `retry:` and an id, unless they ask otherwise */
     /* Whose pages may read and publish, and which Host is served; borrowed; see access/policy.h. */
     const char *allow_origin[POLICY_ENTRIES_MAX]; /* "https://app.example", or "*" */
     unsigned allow_origin_count;

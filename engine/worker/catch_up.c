@@ -97,13 +97,13 @@ static bool gathered_add_retained(struct gathered *gathered, struct subscriber *
 
 /* The private frame that ends a drained response: a `retry:` slot of the client's own, so that they
  * do not all come back in the same millisecond, and the last chunk. */
-static struct frame *goodbye_frame(struct worker *worker, enum form form)
+static struct frame *goodbye_frame(struct worker *worker, enum form form, bool bare)
 {
     uint32_t spread_ms = 1000 + worker->records.live / 10;
     uint32_t slot = worker->drain.slot++;
     /* Slots are dealt by a multiplicative step, so that neighbours are far apart. */
     uint32_t retry_ms = worker->limits.retry_ms + slot * 2654435761u % spread_ms;
-    return release_private(worker, form_goodbye(form, retry_ms));
+    return release_private(worker, form_goodbye(form, retry_ms, bare));
 }
 
 /* Gathers in the order a client must get it. The parts' references stay where they are: in history,
@@ -133,7 +133,7 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
         if (form_has_end(gathered->form))
             gathered_add(gathered, worker->forms[gathered->form].end);
     } else if (everything && subscriber_is_ending(worker, subscriber) && !gathered->gap) {
-        gathered->gap = goodbye_frame(worker, gathered->form);
+        gathered->gap = goodbye_frame(worker, gathered->form, subscriber->flags & SUBSCRIBER_BARE);
         gathered->ends = true; /* without memory for a goodbye the response just ends */
         if (gathered->gap)
             gathered_add(gathered, gathered->gap);

@@ -126,7 +126,8 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
                                    .retry_ms = worker->limits.retry_ms,
                                    .point = handoff->has_resume ? gap->from
                                                                 : (struct text){id, sizeof(id)},
-                                   .notice = notice};
+                                   .notice = notice,
+                                   .bare = handoff->bare};
     return release_private(worker, form_open(subscriber_form(subscriber), &opening));
 }
 
@@ -234,6 +235,8 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     subscriber->flags |= (uint16_t)(form << SUBSCRIBER_FORM_SHIFT);
     if (handoff->limit)
         subscriber->flags |= SUBSCRIBER_LIMITED;
+    if (handoff->bare)
+        subscriber->flags |= SUBSCRIBER_BARE;
     subscriber->events_left = handoff->limit;
     subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
     visits_expect(worker, subscriber);

@@ -45,6 +45,7 @@ enum subscriber_flag {
     SUBSCRIBER_AGED = 512,     /* likewise, because of its lifetime */
     SUBSCRIBER_LEFT = 1024,    /* likewise, because it sends no more and has everything then */
     SUBSCRIBER_PROMISED = 128, /* the kernel said writable, and nothing was taken since */
+    SUBSCRIBER_BARE = 2048,    /* gets no block without data */
 };
 
 /* Never swept with a shared run: it needs bytes of its own. */

@@ -44,6 +44,8 @@ static enum handler_result on_head(struct client *client)
         .limit = route->limit,
         .last = route->last,
         .plain = request->minor == 0,
+        .bare = route->preface == CHOICE_NONE ? !service->limits.options.preface
+                                              : route->preface == CHOICE_NO,
         .head = answer_stream_lines(client, room, sizeof(room)),
     };
     connection_want(connection, 0);

@@ -44,6 +44,7 @@ static const struct parameter_row {
     {"event", PARAMETER_EVENT, "event is given twice"},
     {"id", PARAMETER_ID, "id is given twice"},
     {"retry", PARAMETER_RETRY, "retry is given twice"},
+    {"preface", PARAMETER_PREFACE, "preface is given twice"},
 };
 
 static bool refuse(struct route *route, int status, const char *sentence)
@@ -136,6 +137,11 @@ static bool take_parameter(struct route *route, enum route_parameter parameter, 
     case PARAMETER_RETRY:
         if (!retry_parse(value, &route->retry_ms))
             return refuse(route, 400, frame_fault_text(FRAME_RETRY_RANGE));
+        return true;
+    case PARAMETER_PREFACE:
+        if (!text_equals(value, TEXT("yes")) && !text_equals(value, TEXT("no")))
+            return refuse(route, 400, "preface is neither yes nor no");
+        route->preface = value.len == 3 ? CHOICE_YES : CHOICE_NO;
         return true;
     }
     return true;
@@ -291,6 +297,7 @@ void route_match(const struct route_table *table, enum http_method method, struc
     route->has_resume = false;
     route->resume = route->event = route->id = (struct text){NULL, 0};
     route->last = route->limit = 0;
+    route->preface = CHOICE_NONE;
     route->retry_ms = -1;
     route->scratch_len = 0;
 

@@ -41,11 +41,12 @@ enum route_parameter {
     PARAMETER_EVENT,
     PARAMETER_ID,
     PARAMETER_RETRY,
+    PARAMETER_PREFACE,
 };
 
 #define ROUTE_SUBSCRIBES                                                                           \
     (1u << PARAMETER_CHANNEL | 1u << PARAMETER_RESUME | 1u << PARAMETER_LAST |                     \
-     1u << PARAMETER_LIMIT)
+     1u << PARAMETER_LIMIT | 1u << PARAMETER_PREFACE)
 #define ROUTE_PUBLISHES                                                                            \
     (1u << PARAMETER_CHANNEL | 1u << PARAMETER_EVENT | 1u << PARAMETER_ID | 1u << PARAMETER_RETRY)
 
@@ -85,6 +86,9 @@ enum route_kind {
     ROUTE_REFUSED,
 };
 
+/* What a yes/no parameter says. */
+enum route_choice { CHOICE_NONE, CHOICE_YES, CHOICE_NO };
+
 /* A row that allows GET allows HEAD: whoever answers leaves out the body (and starts no stream). */
 struct route {
     enum route_kind kind;
@@ -101,6 +105,7 @@ struct route {
     struct text resume; /* as the client gave it, valid or not */
     uint32_t last;      /* 0: not given */
     uint32_t limit;     /* 0: never ends */
+    enum route_choice preface;
     /* publish; `event` and `id` are valid UTF-8, frame_new checks the rest */
     struct text event;
     struct text id;

@@ -36,7 +36,7 @@ struct client {
     unsigned channels[MODEL_CHANNELS_MAX];
     unsigned channel_count;
     uint64_t before;
-    bool has_resume, plain;
+    bool has_resume, plain, bare;
     struct bytes resume;
     uint32_t limit, last;
 

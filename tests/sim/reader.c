@@ -95,7 +95,10 @@ static void end_line(struct reader *reader, uint64_t end)
     if (line.len == 0) {
         end_block(reader, end);
     } else if (line.at[0] == ':') {
+        if (in_block(reader))
+            fail("a comment within a block");
         reader->is_comment = true;
+        end_block(reader, end);
     } else if (takes(&line, "data: ")) {
         reader->has_data = true;
         bytes_add(&reader->data, line.at, line.len);
@@ -114,6 +117,8 @@ static void end_line(struct reader *reader, uint64_t end)
                 fail("`retry` is not a number: \"%.*s\"", (int)line.len, line.at);
             reader->retry_ms = reader->retry_ms * 10 + (line.at[i] - '0');
         }
+        if (reader->bare && !reader->has_data && !reader->has_type)
+            end_block(reader, end);
     } else {
         fail("an unknown line: \"%.*s\"", (int)(line.len < 80 ? line.len : 80), line.at);
     }

@@ -4,8 +4,8 @@
  *
  * A second reading of RFC 9112 section 7.1 and WHATWG HTML section 9.2.6, strict where they are
  * lenient: lines end in LF, chunks end where blocks end, and nothing follows the last chunk. Bytes
- * come in pieces of any size. Each block (the lines up to a blank one) is reported with all that it
- * said; a fault ends the run.
+ * come in pieces of any size. Each block (the lines up to a blank one, or a comment's one line) is
+ * reported with all that it said; a fault ends the run.
  */
 #pragma once
 
@@ -39,6 +39,7 @@ enum reader_part {
 
 struct reader {
     bool plain;
+    bool bare; /* its goodbye is a `retry:` that no blank line follows */
     enum reader_part part;
     uint64_t offset; /* bytes read */
     uint64_t chunk_left;

@@ -168,6 +168,7 @@ void request_step(void)
     if (!sim_random_one_in(chance(), 3))
         choose_resume(client);
     client->plain = sim_random_one_in(chance(), 5);
+    client->bare = sim_random_one_in(chance(), 5);
     if (sim_random_one_in(chance(), 4))
         client->limit = 1 + (uint32_t)sim_random_below(chance(), 12);
     if (sim_random_one_in(chance(), 4))

@@ -15,11 +15,14 @@ static void expect_bytes(struct frame *frame, enum frame_kind kind, const char *
 
 Test(form, comments_and_ends)
 {
-    expect_bytes(form_comment(FORM_CHUNKED), FRAME_NOTE, "3\r\n:\n\n\r\n");
-    expect_bytes(form_comment(FORM_PLAIN), FRAME_NOTE, ":\n\n");
+    expect_bytes(form_comment(FORM_CHUNKED), FRAME_NOTE, "2\r\n:\n\r\n");
+    expect_bytes(form_comment(FORM_PLAIN), FRAME_NOTE, ":\n");
     expect_bytes(form_end(FORM_CHUNKED), FRAME_LAST, "0\r\n\r\n");
-    expect_bytes(form_goodbye(FORM_CHUNKED, 2345), FRAME_LAST, "d\r\nretry: 2345\n\n\r\n0\r\n\r\n");
-    expect_bytes(form_goodbye(FORM_PLAIN, UINT32_MAX), FRAME_LAST, "retry: 4294967295\n\n");
+    expect_bytes(form_goodbye(FORM_CHUNKED, 2345, false), FRAME_LAST,
+                 "d\r\nretry: 2345\n\n\r\n0\r\n\r\n");
+    expect_bytes(form_goodbye(FORM_CHUNKED, 2345, true), FRAME_LAST,
+                 "c\r\nretry: 2345\n\r\n0\r\n\r\n");
+    expect_bytes(form_goodbye(FORM_PLAIN, UINT32_MAX, false), FRAME_LAST, "retry: 4294967295\n\n");
     cr_assert_not(form_has_end(FORM_PLAIN));
 }
 
@@ -40,6 +43,13 @@ Test(form, openings)
     expect_bytes(form_open(FORM_CHUNKED, &opening), FRAME_NOTE,
                  HEAD "Transfer-Encoding: chunked\r\nFanfare-Resume: complete\r\n\r\n"
                       "a\r\nretry: 0\n\n\r\n");
+    opening.bare = true; /* an empty chunk would end the response */
+    expect_bytes(form_open(FORM_CHUNKED, &opening), FRAME_NOTE,
+                 HEAD "Transfer-Encoding: chunked\r\nFanfare-Resume: complete\r\n\r\n");
+    opening.notice = form_comment(FORM_PLAIN);
+    expect_bytes(form_open(FORM_PLAIN, &opening), FRAME_NOTE,
+                 HEAD "Fanfare-Resume: gap\r\n\r\n:\n");
+    frame_unref(opening.notice);
 }
 
 /* The longest of everything has its room. */

@@ -73,6 +73,8 @@ static const char *describe(const struct route *route)
         note(line, size, " last=%u", route->last);
     if (route->limit)
         note(line, size, " limit=%u", route->limit);
+    if (route->preface != CHOICE_NONE)
+        note(line, size, " preface=%s", route->preface == CHOICE_YES ? "yes" : "no");
     if (route->event.len)
         note(line, size, " event=%.*s", (int)route->event.len, route->event.at);
     if (route->id.len)
@@ -335,6 +337,11 @@ Test(route, parameters)
         {METHOD_GET, "/events/a?last_event_id=x", "subscribe [a] resume=x"},
         {METHOD_GET, "/events/a?Last-Event-ID=x", "subscribe [a] resume=x"},
         {METHOD_GET, "/events/a?LAST-EVENT-ID=x", "subscribe [a]"},
+        {METHOD_GET, "/events/a?preface=no", "subscribe [a] preface=no"},
+        {METHOD_GET, "/events/a?preface=yes", "subscribe [a] preface=yes"},
+        {METHOD_GET, "/events/a?preface=not", "refused 400 preface is neither yes nor no"},
+        {METHOD_GET, "/events/a?preface", "refused 400 preface is neither yes nor no"},
+        {METHOD_GET, "/events/a?preface=no&preface=no", "refused 400 preface is given twice"},
         {METHOD_POST, "/publish/a?&event=x&&", "publish [a] event=x"},
         {METHOD_POST, "/send?evnt=x", "send"},
         {METHOD_POST, "/publish/a?evnt=x",
