@@ -38,13 +38,12 @@ static uint64_t subscriber_room(const struct serve_settings *settings, struct hu
 /* Only what was asked for by name can be missed: the default is whatever the machine allows. */
 static void say_descriptors(const struct serve_settings *settings, struct hub *hub, rlim_t limit)
 {
-    bool ring = strncmp(hub_io_name(hub), "io_uring", 8) == 0;
     bool asked = settings->server.subscribers_max != SUBSCRIBERS_DEFAULT;
     unsigned threads = settings->hub.workers + settings->server.acceptors;
     uint64_t room = subscriber_room(settings, hub);
     uint64_t need =
         OWN_DESCRIPTORS + (uint64_t)THREAD_DESCRIPTORS * threads + settings->server.connections_max;
-    if (!ring && asked)
+    if (hub_takes_descriptors(hub) && asked)
         need += settings->server.subscribers_max;
     bool short_of_room = asked && room < settings->server.subscribers_max;
     if (limit == RLIM_INFINITY || (limit >= need && !short_of_room))

@@ -133,9 +133,10 @@ static const struct option serve_options[] = {
     {.name = "io",
      .type = VALUE_CHOICE,
      .shown = "KIND",
-     .choices = "auto uring epoll",
+     .choices = "auto uring uring-compat epoll",
      .usual = "auto",
-     .help = "How workers write; auto takes io_uring where the kernel allows it",
+     .help = "How workers write: auto takes io_uring where the kernel allows it, uring its best "
+             "variant, uring-compat the one for kernels before 6.13",
      .from = FROM_ANY,
      .restart = true,
      SERVE(hub.io)},

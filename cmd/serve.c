@@ -216,7 +216,8 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
     }
     r = hub_start(hub);
     if (r < 0) {
-        bool ring = settings->hub.io == IO_URING;
+        enum io_choice io = settings->hub.io;
+        bool ring = io == IO_URING || io == IO_URING_COMPAT;
         log_complain(NAME, "cannot start the workers%s: %s%s", ring ? " with --io uring" : "",
                      hub_start_error(r), advice_starting(-r, ring));
         goto out;

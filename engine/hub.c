@@ -10,8 +10,7 @@
 #include "engine/base/machine.h"
 #include "engine/flow.h"
 #include "engine/base/clock.h"
-#include "engine/io/io.h"
-#include "engine/io/probe.h"
+#include "engine/backend.h"
 #include "engine/limits.h"
 #include "engine/worker/worker.h"
 
@@ -35,7 +34,7 @@ struct hub {
     bool started;
     bool threadless;
     struct stats final; /* of the workers, once they are gone */
-    char io_name[96];
+    struct backend backend;
 };
 
 /* --- life ---------------------------------------------------------------------------------- */
@@ -99,17 +98,18 @@ int hub_new(const struct hub_options *options, struct hub **ret_hub)
     return 0;
 }
 
-/* On io_uring each ring has a file table of its own, as large as RLIMIT_NOFILE; on epoll all
- * sockets are descriptors of this one process, its other connections' too. */
-static uint32_t worker_sockets(const struct hub *hub, bool use_uring)
+/* Registered, each ring has a file table of its own, as large as RLIMIT_NOFILE. Else all sockets
+ * are descriptors of this one process, its other connections' too. */
+static uint32_t worker_sockets(const struct hub *hub)
 {
     struct rlimit limit = {.rlim_cur = 1024};
     getrlimit(RLIMIT_NOFILE, &limit);
+    bool shared = hub->backend.takes_descriptors;
     /* What is kept is half at most, however much was asked for. */
     uint64_t kept =
-        use_uring ? DESCRIPTORS_KEPT : DESCRIPTORS_KEPT + hub->options.hub.descriptors_kept;
+        shared ? DESCRIPTORS_KEPT + hub->options.hub.descriptors_kept : DESCRIPTORS_KEPT;
     uint64_t sockets = limit.rlim_cur > 2 * kept ? limit.rlim_cur - kept : limit.rlim_cur / 2;
-    if (!use_uring)
+    if (shared)
         sockets /= hub->worker_count;
     if (sockets > hub->options.hub.worker_subscribers)
         sockets = hub->options.hub.worker_subscribers;
@@ -145,10 +145,10 @@ static void stop_workers(struct hub *hub, unsigned count, uint64_t final)
         worker_join(&hub->workers[i]);
 }
 
-static int start_workers(struct hub *hub, bool use_uring)
+static int start_workers(struct hub *hub)
 {
-    hub->options.use_uring = use_uring;
-    hub->options.sockets = worker_sockets(hub, use_uring);
+    hub->options.open_io = hub->backend.open;
+    hub->options.sockets = worker_sockets(hub);
     unsigned made = 0, running = 0;
     int r = 0;
     while (r == 0 && made < hub->worker_count) {
@@ -169,32 +169,17 @@ static int start_workers(struct hub *hub, bool use_uring)
 
 const char *hub_start_error(int r)
 {
-    if (r == -EOPNOTSUPP)
-        return "needs Linux 6.13, this one keeps removed sockets open";
-    return strerror(-r);
+    return backend_error(r);
 }
 
 int hub_start(struct hub *hub)
 {
-    enum io_choice choice = hub->options.hub.io;
-    int r = 0;
-    if (choice != IO_EPOLL) {
-        r = probe_io_uring();
-        if (r == 0)
-            r = start_workers(hub, true);
-        if (r == 0)
-            snprintf(hub->io_name, sizeof(hub->io_name), "io_uring");
-        else if (choice == IO_URING)
-            return r;
-    }
-    if (choice == IO_EPOLL || r < 0) {
-        if (choice == IO_EPOLL)
-            snprintf(hub->io_name, sizeof(hub->io_name), "epoll");
-        else
-            snprintf(hub->io_name, sizeof(hub->io_name), "epoll (io_uring: %s)",
-                     hub_start_error(r));
-        r = start_workers(hub, false);
-    }
+    int r = backend_choose(hub->options.hub.io, &hub->backend);
+    if (r == 0)
+        r = start_workers(hub);
+    /* The limits may leave no room for a ring per worker. */
+    if (r < 0 && hub->options.hub.io == IO_AUTO && backend_fall_back(&hub->backend, r))
+        r = start_workers(hub);
     hub->started = r == 0;
     return r;
 }
@@ -211,7 +196,12 @@ int hub_reload(struct hub *hub, const struct hub_options *options)
 
 const char *hub_io_name(const struct hub *hub)
 {
-    return hub->io_name;
+    return hub->backend.name;
+}
+
+bool hub_takes_descriptors(const struct hub *hub)
+{
+    return hub->backend.takes_descriptors;
 }
 
 unsigned hub_workers(const struct hub *hub)

@@ -33,9 +33,12 @@ MUST_USE int hub_start(struct hub *hub);
 /* Why hub_start failed, or why io_uring was not taken: strerror, in better words where there are
  * any. Static text. */
 const char *hub_start_error(int r);
-/* Which backend runs, and why: "io_uring", or "epoll (io_uring: Operation not permitted)". Valid
- * after hub_start; owned by the hub. */
+/* Which backend runs, and why: "io_uring", "io_uring (compat: asked for)", or "epoll (io_uring:
+ * Operation not permitted)". Valid after hub_start; owned by the hub. */
 const char *hub_io_name(const struct hub *hub);
+/* Whether each subscriber takes a descriptor of this process: on all backends but the one that
+ * registers sockets with its ring. Valid after hub_start. */
+bool hub_takes_descriptors(const struct hub *hub);
 /* The most subscribers a worker takes, after the machine's limits. */
 uint32_t hub_worker_capacity(const struct hub *hub);
 unsigned hub_workers(const struct hub *hub);

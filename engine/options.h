@@ -9,7 +9,8 @@
 
 #include <stdint.h>
 
-enum io_choice { IO_AUTO, IO_URING, IO_EPOLL };
+/* IO_URING is the best variant that the kernel allows, IO_URING_COMPAT the one for before 6.13. */
+enum io_choice { IO_AUTO, IO_URING, IO_URING_COMPAT, IO_EPOLL };
 enum slow_policy { SLOW_DISCONNECT, SLOW_SKIP };
 
 struct hub_options {

@@ -47,7 +47,7 @@ static const struct argp_option option_table[] = {
     {"connections", KEY_CONNECTIONS, "N", 0, "HTTP: kept connections (1)", 1},
     {"pipeline", KEY_PIPELINE, "N", 0, "HTTP: unanswered requests on each (1)", 1},
     {"workers", KEY_WORKERS, "N", 0, "engine: workers (1)", 2},
-    {"io", KEY_IO, "NAME", 0, "engine: auto, uring or epoll (auto)", 2},
+    {"io", KEY_IO, "NAME", 0, "engine: auto, uring, uring-compat or epoll (auto)", 2},
     {"wait", KEY_WAIT, 0, 0, "Begin when a line comes on standard input, end after another", 2},
     {0},
 };

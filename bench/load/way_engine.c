@@ -116,9 +116,10 @@ static int start(struct way_engine *engine, const struct publish_options *option
     struct server_options server;
     hub_options_default(&hub);
     hub.workers = options->workers;
-    hub.io = strcmp(options->io, "epoll") == 0   ? IO_EPOLL
-             : strcmp(options->io, "uring") == 0 ? IO_URING
-                                                 : IO_AUTO;
+    hub.io = strcmp(options->io, "epoll") == 0          ? IO_EPOLL
+             : strcmp(options->io, "uring") == 0        ? IO_URING
+             : strcmp(options->io, "uring-compat") == 0 ? IO_URING_COMPAT
+                                                        : IO_AUTO;
     server_options_default(&server);
     snprintf(listen, sizeof(listen), "127.0.0.1:%s", options->to + 7);
     server.listen[0] = listen;

@@ -65,7 +65,6 @@ static void null_wake(struct io *io)
 }
 
 static const struct io_operations null_operations = {
-    .name = "null",
     .close = null_close,
     .add = null_add,
     .remove = null_remove,

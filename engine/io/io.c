@@ -6,6 +6,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
+
+int64_t io_clock_ns(struct io *io)
+{
+    (void)io;
+    return clock_ns();
+}
+
 void io_wait_for_wake(int wake_fd, int64_t timeout_ns)
 {
     struct pollfd wake = {.fd = wake_fd, .events = POLLIN};

@@ -38,7 +38,6 @@ struct io_event {
 };
 
 struct io_operations {
-    const char *name;
     void (*close)(struct io *io);
     /* Consumes fd when it returns a handle (>= 0); else a negative errno, -ENOSPC if full. */
     int (*add)(struct io *io, int fd, uint32_t owner);
@@ -64,6 +63,8 @@ struct io {
     const struct io_operations *operations;
 };
 
+/* `now_ns` of the real ones: the monotonic clock. */
+int64_t io_clock_ns(struct io *io);
 /* What a backend that has failed waits with: for its eventfd, which it resets, or the time. */
 void io_wait_for_wake(int wake_fd, int64_t timeout_ns);
 /* Reads and drops what has arrived on an open descriptor, without blocking. */

@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/base/clock.h"
 #include "engine/base/wake.h"
 #include "engine/limits.h"
 
@@ -44,12 +43,6 @@ struct io_epoll {
 };
 
 #define WAKE_DATA UINT64_MAX
-
-static int64_t epoll_now_ns(struct io *io)
-{
-    (void)io;
-    return clock_ns();
-}
 
 static void epoll_close_io(struct io *base)
 {
@@ -192,7 +185,6 @@ static void epoll_wake(struct io *base)
 }
 
 static const struct io_operations epoll_operations = {
-    .name = "epoll",
     .close = epoll_close_io,
     .add = epoll_add,
     .remove = epoll_remove,
@@ -201,7 +193,7 @@ static const struct io_operations epoll_operations = {
     .await_writable = epoll_await_writable,
     .wait = epoll_wait_io,
     .next = epoll_next,
-    .now_ns = epoll_now_ns,
+    .now_ns = io_clock_ns,
     .wake = epoll_wake,
 };
 

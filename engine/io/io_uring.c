@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The io_uring backend: one ring per worker, made on its thread. A socket lives in the ring's file
- * table and its descriptor is closed, so it counts against RLIMIT_NOFILE per ring, not per process.
+ * The io_uring backend: one ring per worker, made on its thread, in two variants that differ in
+ * where a socket lives. Registered: in the ring's file table, its descriptor closed, so it counts
+ * against RLIMIT_NOFILE per ring, not per process. Compat, for kernels before 6.13, which keep a
+ * socket that left the table open as long as any older request lives: it stays an ordinary
+ * descriptor, which each request holds for itself alone.
  *
  * Sends carry MSG_DONTWAIT and MSG_WAITALL and skip the completion of success: a whole send
  * completes silently inside the submit call, a short one reports its count, a full socket -EAGAIN.
@@ -20,23 +23,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/base/clock.h"
 #include "engine/base/wake.h"
-#include "engine/limits.h"
+#include "engine/io/ring.h"
 #include "engine/mutation.h"
 
-#define RING_FLAGS                                                                                 \
-    (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN |         \
-     IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE |                   \
-     IORING_SETUP_CLAMP)
 #define WAIT_ALL   (MUTATION(send_without_waitall) ? 0 : MSG_WAITALL)
 #define SEND_FLAGS (MSG_DONTWAIT | WAIT_ALL | MSG_NOSIGNAL)
 
-/* A batch of sends, and as many polls and cancels. Rings count against RLIMIT_MEMLOCK, 8 MiB by
- * default on Debian, so a smaller one is tried when there is no room. */
-#define RING_ENTRIES     2048u
-#define RING_ENTRIES_MIN 128u
-#define NO_SLOT          UINT32_MAX
+#define NO_SLOT UINT32_MAX
 
 enum user_data_kind {
     DATA_SEND = 1,
@@ -61,8 +55,9 @@ struct slot {
 struct io_ring {
     struct io io;
     struct io_uring ring;
-    bool ring_open;
-    int failed; /* the negative errno since which the ring is of no use; 0: it works */
+    bool open;
+    int *descriptors; /* compat: by slot; NULL: sockets are registered */
+    int failed;       /* the negative errno since which the ring is of no use; 0: it works */
     struct io_uring_sqe spare; /* where entries go then */
     int wake_fd;
     struct slot *slots;
@@ -78,36 +73,10 @@ static uint64_t data_of(enum user_data_kind kind, uint16_t generation, uint32_t 
 
 /* --- submitting ---------------------------------------------------------------------------- */
 
-/* Gives every queued entry to the kernel and runs deferred work. */
-static int ring_submit(struct io_uring *ring)
-{
-    int r;
-    do {
-        r = io_uring_submit_and_get_events(ring);
-    } while ((r >= 0 && io_uring_sq_ready(ring)) || r == -EINTR || r == -EAGAIN || r == -EBUSY);
-    return r < 0 ? r : 0;
-}
-
-/* Nothing to give to the kernel, and no deferred work or overflown completions that it has flagged:
- * a look would find nothing. */
-static bool ring_is_quiet(const struct io_uring *ring)
-{
-    unsigned flags = IO_URING_READ_ONCE(*ring->sq.kflags);
-    return !io_uring_sq_ready(ring) && !(flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW));
-}
-
 static void ring_fail(struct io_ring *io, int r)
 {
     if (r < 0 && !io->failed)
         io->failed = r;
-}
-
-/* The sockets in the file table close with the ring; the eventfd stays. */
-static void ring_take_down(struct io_ring *io)
-{
-    if (io->ring_open)
-        io_uring_queue_exit(&io->ring);
-    io->ring_open = false;
 }
 
 /* Room for a request. Of a ring that has failed nothing is submitted any more. */
@@ -129,11 +98,24 @@ static int ring_flush(struct io *base)
     return io->failed;
 }
 
+/* Whose socket a prepared request is about. */
+static void name_socket(const struct io_ring *io, struct io_uring_sqe *sqe, uint32_t index)
+{
+    if (io->descriptors) {
+        sqe->fd = io->descriptors[index];
+    } else {
+        sqe->fd = (int)index;
+        sqe->flags |= IOSQE_FIXED_FILE;
+    }
+}
+
 static void ring_send(struct io *base, int handle, const char *bytes, uint32_t len, uint32_t tag)
 {
-    struct io_uring_sqe *sqe = ring_entry((struct io_ring *)base);
-    io_uring_prep_send(sqe, handle, bytes, len, SEND_FLAGS);
-    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+    struct io_ring *io = (struct io_ring *)base;
+    struct io_uring_sqe *sqe = ring_entry(io);
+    io_uring_prep_send(sqe, -1, bytes, len, SEND_FLAGS);
+    name_socket(io, sqe, (uint32_t)handle);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     sqe->user_data = data_of(DATA_SEND, 0, tag);
 }
 
@@ -141,8 +123,8 @@ static void arm_hangup(struct io_ring *io, uint32_t index)
 {
     struct slot *slot = &io->slots[index];
     struct io_uring_sqe *sqe = ring_entry(io);
-    io_uring_prep_poll_multishot(sqe, (int)index, POLLRDHUP);
-    sqe->flags |= IOSQE_FIXED_FILE;
+    io_uring_prep_poll_multishot(sqe, -1, POLLRDHUP);
+    name_socket(io, sqe, index);
     sqe->user_data = data_of(DATA_HANGUP, slot->generation, index);
     slot->hangup_armed = true;
 }
@@ -154,8 +136,8 @@ static void ring_await_writable(struct io *base, int handle)
     if (slot->writable_armed)
         return;
     struct io_uring_sqe *sqe = ring_entry(io);
-    io_uring_prep_poll_add(sqe, handle, POLLOUT);
-    sqe->flags |= IOSQE_FIXED_FILE;
+    io_uring_prep_poll_add(sqe, -1, POLLOUT);
+    name_socket(io, sqe, (uint32_t)handle);
     sqe->user_data = data_of(DATA_WRITABLE, slot->generation, (uint32_t)handle);
     slot->writable_armed = true;
 }
@@ -169,6 +151,33 @@ static void arm_wake(struct io_ring *io)
 
 /* --- sockets ------------------------------------------------------------------------------- */
 
+static int table_set(struct io_ring *io, uint32_t index, int fd)
+{
+    int r = io->failed ? io->failed : io_uring_register_files_update(&io->ring, index, &fd, 1);
+    return r == 1 ? 0 : r < 0 ? r : -EIO;
+}
+
+static int socket_enter(struct io_ring *io, uint32_t index, int fd)
+{
+    int r = 0;
+    if (io->descriptors)
+        io->descriptors[index] = fd;
+    else if ((r = table_set(io, index, fd)) == 0)
+        close(fd);
+    return r;
+}
+
+static int socket_leave(struct io_ring *io, uint32_t index)
+{
+    /* A queued entry may name it still; once closed, its number may be anybody's. */
+    if (io->open && !io->failed && io_uring_sq_ready(&io->ring))
+        ring_fail(io, ring_submit(&io->ring));
+    if (!io->descriptors)
+        return table_set(io, index, -1);
+    close(io->descriptors[index]);
+    return 0;
+}
+
 static int ring_add(struct io *base, int fd, uint32_t owner)
 {
     struct io_ring *io = (struct io_ring *)base;
@@ -177,10 +186,9 @@ static int ring_add(struct io *base, int fd, uint32_t owner)
         return io->failed;
     if (index == NO_SLOT)
         return -ENOSPC;
-    int r = io_uring_register_files_update(&io->ring, index, &fd, 1);
-    if (r != 1)
-        return r < 0 ? r : -EIO;
-    close(fd);
+    int r = socket_enter(io, index, fd);
+    if (r < 0)
+        return r;
     struct slot *slot = &io->slots[index];
     io->free_slot = slot->owner;
     *slot = (struct slot){
@@ -199,21 +207,36 @@ static void cancel(struct io_ring *io, uint32_t index, bool hangup)
     sqe->user_data = data_of(hangup ? DATA_CANCEL_HANGUP : DATA_CANCEL_WRITABLE, generation, index);
 }
 
-/* The last completion of its polls has come: the kernel may let go of the socket. */
+/* No request names the socket any more. */
 static void close_slot(struct io_ring *io, uint32_t index)
 {
     struct slot *slot = &io->slots[index];
-    if (slot->hangup_armed || slot->writable_armed)
+    int r = socket_leave(io, index);
+    ring_fail(io, r); /* the socket would stay open, and its peer wait for ever */
+    if (r < 0)
         return;
-    int none = -1;
-    int r = io->failed ? io->failed : io_uring_register_files_update(&io->ring, index, &none, 1);
-    if (r != 1) { /* the socket would stay open, and its peer wait for ever */
-        ring_fail(io, r < 0 ? r : -EIO);
-        return;
-    }
     slot->state = SLOT_FREE;
     slot->owner = io->free_slot;
     io->free_slot = index;
+}
+
+/* The last completion of its polls may have come. */
+static void close_if_done(struct io_ring *io, uint32_t index)
+{
+    if (!io->slots[index].hangup_armed && !io->slots[index].writable_armed)
+        close_slot(io, index);
+}
+
+/* The sockets in the file table close with the ring. Descriptors do not, and no completion will
+ * come that would close them. The eventfd stays. */
+static void ring_take_down(struct io_ring *io)
+{
+    if (io->open)
+        io_uring_queue_exit(&io->ring);
+    io->open = false;
+    for (uint32_t i = 0; io->descriptors && i < io->slot_count; i++)
+        if (io->slots[i].state == SLOT_CLOSING)
+            close_slot(io, i);
 }
 
 static void ring_remove(struct io *base, int handle)
@@ -222,22 +245,23 @@ static void ring_remove(struct io *base, int handle)
     struct slot *slot = &io->slots[handle];
     DCHECK(slot->state == SLOT_OPEN);
     slot->state = SLOT_CLOSING;
-    if (io->failed)
-        return; /* it closes with the ring */
+    if (io->failed) {
+        if (io->descriptors)
+            close_slot(io, (uint32_t)handle);
+        return; /* from the file table it goes with the ring */
+    }
     /* MSG_TRUNC drops TCP data in the kernel; unix sockets ignore it and copy, so the length must
      * be the buffer's. */
     struct io_uring_sqe *sqe = ring_entry(io);
-    io_uring_prep_recv(sqe, handle, io->sink, sizeof(io->sink), MSG_DONTWAIT | MSG_TRUNC);
-    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+    io_uring_prep_recv(sqe, -1, io->sink, sizeof(io->sink), MSG_DONTWAIT | MSG_TRUNC);
+    name_socket(io, sqe, (uint32_t)handle);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     sqe->user_data = data_of(DATA_IGNORE, 0, 0);
     if (slot->hangup_armed)
         cancel(io, (uint32_t)handle, true);
     if (slot->writable_armed)
         cancel(io, (uint32_t)handle, false);
-    if (!slot->hangup_armed && !slot->writable_armed) {
-        ring_fail(io, ring_submit(&io->ring)); /* the recv above names the slot */
-        close_slot(io, (uint32_t)handle);
-    }
+    close_if_done(io, (uint32_t)handle);
 }
 
 /* --- events -------------------------------------------------------------------------------- */
@@ -257,7 +281,7 @@ static bool on_poll(struct io_ring *io, const struct io_uring_cqe *cqe, bool han
     if (slot->state == SLOT_CLOSING) {
         if (!over) /* it fired while it was being cancelled: cancel again */
             cancel(io, index, hangup);
-        close_slot(io, index);
+        close_if_done(io, index);
         return false;
     }
     bool broken = cqe->res < 0 || (cqe->res & (POLLHUP | POLLERR));
@@ -335,7 +359,7 @@ static int ring_wait(struct io *base, int64_t timeout_ns)
     struct io_ring *io = (struct io_ring *)base;
     if (io->failed) {
         /* The first wait says so at once, for the failure may have come after the last flush. */
-        if (io->ring_open)
+        if (io->open)
             ring_take_down(io);
         else
             io_wait_for_wake(io->wake_fd, timeout_ns);
@@ -358,59 +382,44 @@ static void ring_wake(struct io *base)
     wake_add(((struct io_ring *)base)->wake_fd);
 }
 
-static int64_t ring_now_ns(struct io *io)
-{
-    (void)io;
-    return clock_ns();
-}
-
 /* --- open and close ------------------------------------------------------------------------ */
 
-static int open_ring(struct io_uring *ring, uint32_t entries)
+static bool all_slots_free(const struct io_ring *io)
 {
-    int r;
-    do {
-        struct io_uring_params parameters = {.flags = RING_FLAGS, .cq_entries = entries * 4};
-        r = io_uring_queue_init_params(entries, ring, &parameters);
-        entries /= 2;
-    } while (r == -ENOMEM && entries >= RING_ENTRIES_MIN);
-    return r;
+    uint32_t i = 0;
+    while (i < io->slot_count && io->slots[i].state == SLOT_FREE)
+        i++;
+    return i == io->slot_count;
 }
 
 /* Frees every slot and reaps before the ring goes, so that peers see an orderly end. */
 static void close_slots(struct io_ring *io)
 {
-    uint32_t open = 0;
-    for (uint32_t i = 0; i < io->slot_count; i++) {
+    struct io_event event;
+    for (uint32_t i = 0; i < io->slot_count; i++)
         if (io->slots[i].state == SLOT_OPEN)
             ring_remove(&io->io, (int)i);
-        open += io->slots[i].state != SLOT_FREE;
-    }
-    struct io_event event;
-    for (int tries = 0; open && tries < 1000; tries++) {
+    for (int tries = 0; tries < 1000 && !all_slots_free(io); tries++) {
         ring_wait(&io->io, 10000000);
         while (ring_next(&io->io, &event))
             ;
-        open = 0;
-        for (uint32_t i = 0; i < io->slot_count; i++)
-            open += io->slots[i].state != SLOT_FREE;
     }
 }
 
 static void ring_close(struct io *base)
 {
     struct io_ring *io = (struct io_ring *)base;
-    if (io->ring_open && io->slots && !io->failed)
+    if (io->open && io->slots && !io->failed)
         close_slots(io);
     ring_take_down(io);
     if (io->wake_fd >= 0)
         close(io->wake_fd);
+    free(io->descriptors);
     free(io->slots);
     free(io);
 }
 
 static const struct io_operations ring_operations = {
-    .name = "io_uring",
     .close = ring_close,
     .add = ring_add,
     .remove = ring_remove,
@@ -419,52 +428,70 @@ static const struct io_operations ring_operations = {
     .await_writable = ring_await_writable,
     .wait = ring_wait,
     .next = ring_next,
-    .now_ns = ring_now_ns,
+    .now_ns = io_clock_ns,
     .wake = ring_wake,
 };
 
 /* Slots beyond the sockets asked for: some may be closing while their successors come. */
 #define SLOTS_CLOSING 256u
 
-static int set_up(struct io_ring *io, uint32_t sockets)
+/* Where sockets will live, and how many there may be. */
+static int set_up_sockets(struct io_ring *io, bool compat, uint32_t count)
 {
     struct rlimit limit = {.rlim_cur = 1024};
     getrlimit(RLIMIT_NOFILE, &limit); /* the kernel's bound for a file table */
-    sockets += sockets + SLOTS_CLOSING <= limit.rlim_cur ? SLOTS_CLOSING : 0;
-    int r = open_ring(&io->ring, RING_ENTRIES);
+    if (compat || count + SLOTS_CLOSING <= limit.rlim_cur)
+        count += SLOTS_CLOSING;
+    io->slots = calloc(count, sizeof(*io->slots));
+    if (!io->slots)
+        return -ENOMEM;
+    io->slot_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        io->slots[i].owner = i + 1 < count ? i + 1 : NO_SLOT;
+    if (!compat)
+        return io_uring_register_files_sparse(&io->ring, count);
+    io->descriptors = calloc(count, sizeof(*io->descriptors));
+    return io->descriptors ? 0 : -ENOMEM;
+}
+
+static int set_up(struct io_ring *io, bool compat, uint32_t sockets)
+{
+    int r = ring_open(&io->ring);
     if (r < 0)
         return r;
-    io->ring_open = true;
-    io->slots = calloc(sockets, sizeof(*io->slots));
+    io->open = true;
     io->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (!io->slots || io->wake_fd < 0)
-        return io->slots ? -errno : -ENOMEM;
-    r = io_uring_register_files_sparse(&io->ring, sockets);
+    if (io->wake_fd < 0)
+        return -errno;
+    r = set_up_sockets(io, compat, sockets);
     if (r < 0)
         return r;
-    io->slot_count = sockets;
-    for (uint32_t i = 0; i < sockets; i++)
-        io->slots[i].owner = i + 1 < sockets ? i + 1 : NO_SLOT;
-    /* Both are improvements only: older kernels go without. */
-    (void)io_uring_register_ring_fd(&io->ring);
-    unsigned int workers[2] = {1, 1};
-    (void)io_uring_register_iowq_max_workers(&io->ring, workers);
     arm_wake(io);
     return ring_submit(&io->ring);
 }
 
-int io_uring_open(uint32_t sockets, struct io **ret_io)
+static int open_variant(bool compat, uint32_t sockets, struct io **ret_io)
 {
     struct io_ring *io = calloc(1, sizeof(*io));
     if (!io)
         return -ENOMEM;
     io->io.operations = &ring_operations;
     io->wake_fd = -1;
-    int r = set_up(io, sockets);
+    int r = set_up(io, compat, sockets);
     if (r < 0) {
         ring_close(&io->io);
         return r;
     }
     *ret_io = &io->io;
     return 0;
+}
+
+int io_uring_open(uint32_t sockets, struct io **ret_io)
+{
+    return open_variant(false, sockets, ret_io);
+}
+
+int io_uring_compat_open(uint32_t sockets, struct io **ret_io)
+{
+    return open_variant(true, sockets, ret_io);
 }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes a ring and sees whether it keeps what the engine relies on: see probe.h. */
+/* Opens a backend and sees whether it keeps what the engine relies on: see probe.h. */
 #include "engine/io/probe.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "engine/io/io.h"
-#include "engine/io/io_uring.h"
 
 /* Sends 64 KiB to a peer that does not read, as often as it takes to see a whole, a short and a
  * refused send reported as this file expects. */
@@ -41,9 +38,9 @@ static int probe_sends(struct io *io, int handle, int peer)
     return was_refused ? 0 : -EPROTO;
 }
 
-/* Before Linux 6.13 a socket removed from the file table stayed open as long as any older request
- * on any other one lived, and our hang-up polls live for ever (axboe/liburing#1192). With one
- * socket polled, the peer of another that is removed must see its end at once. */
+/* Before Linux 6.13 a socket removed from a ring's file table stayed open as long as any older
+ * request on any other one lived, and our hang-up polls live for ever (axboe/liburing#1192). With
+ * one socket polled, the peer of another that is removed must see its end at once. */
 static int probe_removal(struct io *io, int handle, int peer)
 {
     struct io_event event;
@@ -61,7 +58,7 @@ static int probe_removal(struct io *io, int handle, int peer)
     return -EOPNOTSUPP;
 }
 
-int probe_io_uring(void)
+int probe_io(int (*open)(uint32_t sockets, struct io **ret_io))
 {
     int first[2], second[2], handle = -1, other = -1;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, first) < 0)
@@ -73,7 +70,7 @@ int probe_io_uring(void)
         return r;
     }
     struct io *io = NULL;
-    int r = io_uring_open(4, &io);
+    int r = open(4, &io);
     if (r == 0)
         r = handle = io->operations->add(io, first[0], 0);
     if (r >= 0)

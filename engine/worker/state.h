@@ -184,7 +184,7 @@ struct worker_options {
     struct hub_options hub;
     struct hash_key key;
     uint64_t epoch;
-    bool use_uring;
+    int (*open_io)(uint32_t sockets, struct io **ret_io);
     uint32_t sockets; /* the most subscribers */
 };
 

@@ -7,8 +7,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#include "engine/io/io_epoll.h"
-#include "engine/io/io_uring.h"
+#include "engine/io/io.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/catch_up.h"
 #include "engine/worker/intake.h"
@@ -126,9 +125,7 @@ static void *worker_main(void *argument)
 {
     struct start *start = argument;
     struct worker *worker = start->worker;
-    uint32_t sockets = worker->options->sockets;
-    start->result = worker->options->use_uring ? io_uring_open(sockets, &worker->io)
-                                               : io_epoll_open(sockets, &worker->io);
+    start->result = worker->options->open_io(worker->options->sockets, &worker->io);
     bool opened = start->result == 0;
     sem_post(&start->done); /* `start` is gone from here on */
     if (opened) {

@@ -77,20 +77,36 @@ static bool uring_permitted(void)
 void check_begin(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc < 2 || (strcmp(argv[1], "uring") != 0 && strcmp(argv[1], "epoll") != 0)) {
-        fprintf(stderr, "usage: E2E_PROGRAM=build/fanfare %s uring|epoll [CASE...]\n", argv[0]);
+    static const char *const backends[][2] = {
+        {"uring", "uring"}, {"compat", "uring-compat"}, {"epoll", "epoll"}};
+    backend = NULL;
+    for (unsigned i = 0; i < 3 && argc >= 2; i++)
+        if (strcmp(argv[1], backends[i][0]) == 0)
+            backend = backends[i][1];
+    if (!backend) {
+        fprintf(stderr, "usage: E2E_PROGRAM=build/fanfare %s uring|compat|epoll [CASE...]\n",
+                argv[0]);
         exit(2);
     }
-    backend = argv[1];
     wanted_cases = argv + 2;
     wanted_count = argc - 2;
-    if (strcmp(backend, "uring") == 0 && !uring_permitted())
+    if (check_on_ring() && !uring_permitted())
         check_skip("the kernel does not permit io_uring here");
 }
 
 const char *check_backend(void)
 {
     return backend;
+}
+
+bool check_on_ring(void)
+{
+    return strcmp(backend, "epoll") != 0;
+}
+
+bool check_registers(void)
+{
+    return strcmp(backend, "uring") == 0;
 }
 
 void check_note(const char *note)

@@ -58,8 +58,11 @@ void check_text(const char *file, int line, const char *what, const char *seen, 
 /* Takes the program's arguments: BACKEND [CASE...]. Ends the program with 77 and a reason if the
  * backend cannot run on this machine. */
 void check_begin(int argc, char **argv);
-/* "uring" or "epoll". */
+/* As --io names it: "uring", "uring-compat" or "epoll". */
 const char *check_backend(void);
+bool check_on_ring(void);
+/* Whether its sockets live in rings' file tables and take no descriptor. */
+bool check_registers(void);
 /* Shown with every failure from now on: which of many runs it is. NULL: nothing. The text must
  * stay.
  */

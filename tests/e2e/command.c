@@ -158,7 +158,9 @@ static void case_says_backend(void)
 
     server_start(&server, NULL);
     ready = (struct pollfd){.fd = server.out, .events = POLLIN};
-    const char *wanted = strcmp(check_backend(), "uring") == 0 ? "io_uring" : "epoll";
+    const char *wanted = check_registers() ? "io: io_uring, room"
+                         : check_on_ring() ? "io: io_uring (compat: asked for), room"
+                                           : "io: epoll, room";
     while (!strstr(server.said, wanted) && poll(&ready, 1, 2000) == 1) {
         len = strlen(server.said);
         ssize_t got = read(server.out, server.said + len, sizeof(server.said) - 1 - len);

@@ -441,7 +441,7 @@ static bool start_once(enum inject_call call, unsigned at)
     const char *const arguments[] = {
         "serve",  "--listen", "127.0.0.1:0",
         "--feed", feed,       "--workers",
-        "2",      "--io",     strcmp(check_backend(), "uring") == 0 ? "auto" : "epoll",
+        "2",      "--io",     check_registers() ? "auto" : check_backend(),
         NULL};
     give_orders(call, at, 0);
     orders->armed = 1;
@@ -506,7 +506,7 @@ int main(int argc, char **argv)
         return check_end();
     }
     check_case("start", case_start);
-    if (strcmp(check_backend(), "uring") == 0) {
+    if (check_on_ring()) {
         check_case("broken", case_broken);
         check_case("all_broken", case_all_broken);
     }

@@ -358,7 +358,6 @@ static void sim_close(struct io *base)
 }
 
 static const struct io_operations sim_operations = {
-    .name = "sim",
     .close = sim_close,
     .add = sim_add,
     .remove = sim_remove,

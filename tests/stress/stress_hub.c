@@ -252,7 +252,7 @@ static void case_all_at_once(void)
 
     hub_options_default(&options);
     options.workers = 2;
-    options.io = strcmp(check_backend(), "uring") == 0 ? IO_URING : IO_EPOLL;
+    options.io = check_registers() ? IO_URING : check_on_ring() ? IO_URING_COMPAT : IO_EPOLL;
     /* A starved reader thread is neither a slow client nor one that is cut at the end. */
     options.slow_after_ms = 60000;
     options.drain_timeout_ms = 60000;
