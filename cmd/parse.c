@@ -172,18 +172,36 @@ static int read_arguments(struct parse *parse, int count, char **arguments)
     return 0;
 }
 
+/* The next item of a list, which ends in NUL from here on; NULL: there is none. An address has a
+ * colon, so a word without one is an option of the address in front of it. */
+static char *next_item(const struct option *option, char **rest)
+{
+    char *item = *rest + strspn(*rest, ", ");
+    char *end = item + strcspn(item, ", ");
+    while (option->type == VALUE_LISTEN && *end != '\0') {
+        char *word = end + strspn(end, ", ");
+        size_t len = strcspn(word, ", ");
+        if (len > 0 && memchr(word, ':', len))
+            break;
+        end = word + len;
+    }
+    *rest = *end != '\0' ? end + 1 : end;
+    *end = '\0';
+    return *item != '\0' ? item : NULL;
+}
+
 /* A list in a variable is parted by commas or spaces. */
 static int read_list(struct parse *parse, int index, const char *text, const char *where)
 {
-    char *rest = NULL;
     if (strlen(text) >= ENVIRONMENT_LIST_MAX)
         return parse_fault(parse, "%s: longer than %d bytes", where, ENVIRONMENT_LIST_MAX);
     parse->list_text[index] = strdup(text);
     if (!parse->list_text[index])
         return parse_fault(parse, "%s: out of memory", where);
-    for (char *word = strtok_r(parse->list_text[index], ", ", &rest); word;
-         word = strtok_r(NULL, ", ", &rest)) {
-        int r = take(parse, index, word, SOURCE_ENVIRONMENT, 0, where);
+    const struct option *option = &parse->command->options[index];
+    char *rest = parse->list_text[index], *item;
+    while ((item = next_item(option, &rest))) {
+        int r = take(parse, index, item, SOURCE_ENVIRONMENT, 0, where);
         if (r != 0)
             return r;
     }

@@ -16,7 +16,7 @@
 
 #include "cmd/value.h"
 
-#define OPTIONS_MAX          64         /* rows of one table */
+#define OPTIONS_MAX          128        /* rows of one table */
 #define OPERANDS_MAX         128        /* of one command line; sub takes up to 64 channels */
 #define CONFIG_BYTES_MAX     (1u << 20) /* nobody writes more by hand; more: refused */
 #define PARSE_ERROR_BYTES    1024

@@ -139,9 +139,16 @@ static bool socket_fits(const char *path)
     return len > 0 && len < sizeof(((struct sockaddr_un *)0)->sun_path);
 }
 
-/* The form only; whether the address is this machine's is for the server to find out. */
-static bool listen_fits(const char *text)
+/* The form of the address only; whether it is this machine's, and what stands behind it, is for the
+ * server to find out. */
+static bool listen_fits(const char *said)
 {
+    char text[512];
+    size_t len = strcspn(said, " ");
+    if (len >= sizeof(text))
+        return false;
+    memcpy(text, said, len);
+    text[len] = '\0';
     if (strncmp(text, "unix:", 5) == 0)
         return socket_fits(text + 5);
     const char *colon = strrchr(text, ':');

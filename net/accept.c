@@ -147,7 +147,7 @@ static void take(struct accept *accept, const struct listener *listener, int fd)
         refuse(accept, kind, fd, sentence);
         return;
     }
-    struct connection *connection = kind->new (service, fd);
+    struct connection *connection = kind->new (service, listener, fd);
     if (!connection) {
         net_count(&stats->connections_refused_memory);
         service_leave(service);

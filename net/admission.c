@@ -2,18 +2,7 @@
 /* The checks between a request's route and its handler: see admission.h. */
 #include "net/admission.h"
 
-#include <sys/socket.h>
-
 #include "net/answer.h"
-
-/* A socket file's directory decides who comes, and a proxy that uses one passes any Host on. */
-static bool comes_over_unix(const struct client *client)
-{
-    int domain = 0;
-    socklen_t len = sizeof(domain);
-    return getsockopt(client->connection.fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-           domain == AF_UNIX;
-}
 
 static struct provenance provenance_of(const struct client *client)
 {
@@ -33,7 +22,8 @@ static const struct policy *policy_of(const struct client *client)
 static struct verdict check_host(struct client *client)
 {
     struct text host = client_text(client, client->parser.request.host);
-    if (policy_serves(policy_of(client), host) || comes_over_unix(client))
+    /* A socket file's directory decides who comes, and a proxy that uses one passes any Host on. */
+    if (policy_serves(policy_of(client), host) || client->listener->is_unix)
         return (struct verdict){ADMITTED};
     return (struct verdict){.admission = REFUSED,
                             .status = 421,

@@ -27,7 +27,10 @@ void client_match(struct client *client)
 {
     struct service *service = service_of(&client->connection);
     const struct http_request *request = &client->parser.request;
-    route_match(service->server->parts->routes, request->method,
+    struct route_rules rules = service->limits.routes;
+    if (client->listener->routes)
+        rules.names = client->listener->routes;
+    route_match(service->server->parts->routes, &rules, request->method,
                 client_text(client, request->target), &service->route);
     client->route = &service->route;
     client->json_errors = service->route.json_errors;

@@ -27,7 +27,8 @@
 #define CLIENT_NO_MEMORY "the server has reached its memory limit, try again"
 
 struct client {
-    struct connection connection; /* first: see struct source */
+    struct connection connection;    /* first: see struct source */
+    const struct listener *listener; /* it came over */
     struct http_parser parser;
     bool head_done;      /* the head of the current request was seen */
     bool complete;       /* all of the request was read, and it waits for a round to be acted on */

@@ -18,12 +18,13 @@ static const struct connection_operations operations;
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-static struct connection *on_new(struct service *service, int fd)
+static struct connection *on_new(struct service *service, const struct listener *listener, int fd)
 {
     struct client *client = calloc(1, sizeof(*client));
     if (!client)
         return NULL;
     connection_init(&client->connection, &service->loop, &operations, fd);
+    client->listener = listener;
     return &client->connection;
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "net/acceptor.h"
+#include "net/listen_spec.h"
 #include "net/server_state.h"
 
 struct server {
@@ -31,12 +32,18 @@ static int open_listeners(struct server *server, char *error, size_t error_size)
     const struct server_options *options = &server->options;
     struct server_state *state = &server->state;
     for (unsigned i = 0; i < options->listen_count; i++) {
+        struct listener *first = &state->listeners[state->listener_count];
+        struct listen_spec spec;
         unsigned count = 0;
-        int r = listener_open(&state->listeners[state->listener_count],
-                              LISTENERS_MAX - 1 - state->listener_count, options->listen[i],
-                              options->listen_mode, &count, error, error_size);
+        int r = listen_spec_read(options->listen[i], &spec, error, error_size);
+        if (!r)
+            r = listener_open(first, LISTENERS_MAX - 1 - state->listener_count, spec.address,
+                              spec.has_mode ? spec.mode : options->listen_mode, &count, error,
+                              error_size);
         if (r)
             return r;
+        for (unsigned j = 0; j < count; j++)
+            first[j].routes = spec.routes;
         state->listener_count += count;
     }
     server->address_count = state->listener_count;

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "engine/base/machine.h"
+#include "net/http/route_names.h"
+#include "net/listen_spec.h"
 
 void server_options_default(struct server_options *options)
 {
@@ -13,6 +15,7 @@ void server_options_default(struct server_options *options)
     machine_read("", &machine);
     *options = (struct server_options){
         .listen_mode = 0666,
+        .query_channels = true,
         .feed_mode = 0660,
         .feed_uid = -1,
         .feed_gid = -1,
@@ -49,6 +52,21 @@ static const char *range_fault(const struct server_options *options)
     return fault;
 }
 
+/* What is written in a language of its own. */
+static int check_texts(const struct server_options *options, char *error, size_t error_size)
+{
+    char fault[256];
+    unsigned routes;
+    int r = options->routes ? route_names_read(options->routes, &routes, fault, sizeof(fault)) : 0;
+    if (r)
+        snprintf(error, error_size, "routes: %s", fault);
+    for (unsigned i = 0; i < options->listen_count && !r; i++) {
+        struct listen_spec spec;
+        r = listen_spec_read(options->listen[i], &spec, error, error_size);
+    }
+    return r;
+}
+
 int server_options_check(const struct server_options *options, struct policy **ret_policy,
                          char *error, size_t error_size)
 {
@@ -57,6 +75,9 @@ int server_options_check(const struct server_options *options, struct policy **r
         snprintf(error, error_size, "cannot start the server: %s", fault);
         return -EINVAL;
     }
+    int r = check_texts(options, error, error_size);
+    if (r)
+        return r;
     struct policy_options said = {.origins = options->allow_origin,
                                   .origin_count = options->allow_origin_count,
                                   .credentials = options->allow_credentials,
@@ -64,7 +85,7 @@ int server_options_check(const struct server_options *options, struct policy **r
                                   .hosts = options->host,
                                   .host_count = options->host_count};
     struct policy *policy = NULL;
-    int r = policy_new(&said, &policy, error, error_size);
+    r = policy_new(&said, &policy, error, error_size);
     if (r == -ENOMEM)
         snprintf(error, error_size, "out of memory");
     if (r == 0 && ret_policy)
@@ -78,6 +99,8 @@ void server_options_change(struct server_options *options, const struct server_o
 {
     options->feed_uid = other->feed_uid;
     options->feed_gid = other->feed_gid;
+    options->routes = other->routes;
+    options->query_channels = other->query_channels;
     options->connections_max = other->connections_max;
     options->subscribers_max = other->subscribers_max;
     options->body_max = other->body_max;

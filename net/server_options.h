@@ -15,14 +15,17 @@
 #define LISTEN_MAX 16 /* addresses of one server; picked by hand */
 
 struct server_options {
-    const char *listen[LISTEN_MAX]; /* "ADDR:PORT", "[V6]:PORT" or "unix:PATH"; borrowed */
+    const char *listen[LISTEN_MAX]; /* "ADDR:PORT", "[V6]:PORT" or "unix:PATH", with
+                                       options as in net/listen_spec.h; borrowed */
     unsigned listen_count;
-    mode_t listen_mode; /* of unix listeners: 0666, so that the directory decides */
-    const char *feed;   /* path of the feed socket; NULL: no feed; borrowed */
-    mode_t feed_mode;   /* 0660 */
-    int64_t feed_uid;   /* only this peer uid may publish; -1: any that the file mode lets in */
-    int64_t feed_gid;   /* likewise by peer gid */
-    unsigned acceptors; /* 1 to ACCEPTORS_MAX */
+    mode_t listen_mode;  /* of unix listeners: 0666, so that the directory decides */
+    const char *routes;  /* words of net/http/route_names.h; NULL: all; borrowed */
+    bool query_channels; /* channels may be named by the query, or a body, too */
+    const char *feed;    /* path of the feed socket; NULL: no feed; borrowed */
+    mode_t feed_mode;    /* 0660 */
+    int64_t feed_uid;    /* only this peer uid may publish; -1: any that the file mode lets in */
+    int64_t feed_gid;    /* likewise by peer gid */
+    unsigned acceptors;  /* 1 to ACCEPTORS_MAX */
     uint32_t connections_max; /* connections that are not subscribers, feeds included */
     uint32_t subscribers_max;
     uint32_t body_max;         /* bytes of a publish body and of one event's data on the feed */

@@ -38,10 +38,15 @@ void server_state_limit(struct server_state *state, const struct server_options 
         [DEADLINE_LINGER] = LINGER_MS,
     };
     struct server_limits *limits = &state->limits;
+    struct route_rules routes = {ROUTE_NAMES_ALL, options->query_channels};
+    char error[256];
+    CHECK(!options->routes ||
+          route_names_read(options->routes, &routes.names, error, sizeof(error)) == 0);
     pthread_mutex_lock(&state->lock);
     for (unsigned i = 0; i < DEADLINE_KINDS; i++)
         limits->deadline_ns[i] = ms[i] * 1000000;
     limits->options = *options;
+    limits->routes = routes;
     policy_unref(limits->policy);
     limits->policy = policy;
     pthread_mutex_unlock(&state->lock);

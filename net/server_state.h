@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "engine/hub.h"
+#include "net/http/route.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/net_stats.h"
@@ -30,9 +31,10 @@ enum server_phase {
 
 /* The options that server_reload changes, and what follows from them. */
 struct server_limits {
-    struct server_options options; /* whose texts may be gone: what is made of them is `policy` */
+    struct server_options options; /* whose texts may be gone: what is made of them follows */
     int64_t deadline_ns[DEADLINE_KINDS];
-    struct policy *policy; /* a reference of ours */
+    struct route_rules routes; /* of listeners that say nothing else */
+    struct policy *policy;     /* a reference of ours */
 };
 
 struct server_state {

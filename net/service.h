@@ -53,7 +53,7 @@ struct service {
 /* What a kind of connection is when it comes: how a listener's sockets become connections. */
 struct connection_kind {
     /* Takes the fd over; NULL: out of memory, and the fd stays with the caller. */
-    struct connection *(*new)(struct service *service, int fd);
+    struct connection *(*new)(struct service *service, const struct listener *listener, int fd);
     /* Begins to serve it. */
     void (*start)(struct connection *connection);
     /* The same for one that came beyond connections_max, to whom only what must always be answered

@@ -83,7 +83,7 @@ static void run_percent(struct text input)
 static void run_route(struct text input)
 {
     static struct route route;
-    route_match(&parts_routes, METHOD_GET, input, &route);
+    route_match(&parts_routes, &route_rules_usual, METHOD_GET, input, &route);
 }
 
 /* Bodies. */

@@ -9,8 +9,9 @@ static const struct connection_operations operations;
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-static struct connection *feed_new(struct service *service, int fd)
+static struct connection *feed_new(struct service *service, const struct listener *listener, int fd)
 {
+    (void)listener;
     struct feed *feed = calloc(1, sizeof(*feed));
     if (!feed)
         return NULL;

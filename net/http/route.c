@@ -17,6 +17,8 @@
 #define STRING_OF(value) #value
 #define STRING(value)    STRING_OF(value)
 
+const struct route_rules route_rules_usual = {ROUTE_NAMES_ALL, true};
+
 const struct route_methods route_reads = {
     .mask = 1u << METHOD_GET | 1u << METHOD_HEAD,
     .allow = "GET, HEAD, OPTIONS",
@@ -170,7 +172,7 @@ static bool refuse_unknown(struct route *route, struct text name)
     return refuse(route, 400, route->unknown);
 }
 
-static bool read_query(struct route *route, struct text query)
+static bool read_query(struct route *route, const struct route_rules *rules, struct text query)
 {
     unsigned seen = 0; /* bit per enum route_parameter */
     while (query.len > 0) {
@@ -190,6 +192,9 @@ static bool read_query(struct route *route, struct text query)
             if (row->twice && (seen & 1u << row->parameter))
                 return refuse(route, 400, row->twice);
             seen |= 1u << row->parameter;
+            if (row->parameter == PARAMETER_CHANNEL && !rules->query_channels)
+                return refuse(route, 400,
+                              "the query names a channel, which only the path may here");
             if (!take_parameter(route, row->parameter, value))
                 return false;
         }
@@ -238,14 +243,14 @@ static bool has_dot_segment(struct text path)
 }
 
 /* The row of a path. ret_rest: what follows "/path/", its `at` NULL if nothing does. */
-static const struct route_row *find_row(const struct route_table *table, struct text path,
-                                        struct text *ret_rest)
+static const struct route_row *find_row(const struct route_table *table, unsigned names,
+                                        struct text path, struct text *ret_rest)
 {
     for (unsigned i = 0; i < table->count; i++) {
         const struct route_row *row = &table->rows[i];
         size_t len = strlen(row->path);
         *ret_rest = (struct text){NULL, 0};
-        if (path.len < len || memcmp(path.at, row->path, len) != 0)
+        if (path.len < len || memcmp(path.at, row->path, len) != 0 || !(names & 1u << row->name))
             continue;
         if (path.len == len)
             return row;
@@ -271,20 +276,25 @@ static bool choose(enum http_method method, const struct route_row *row, struct 
     return refuse(route, 405, row->methods->sentence);
 }
 
-static void read_target(struct route *route, struct text rest, struct text query)
+static void read_target(struct route *route, const struct route_rules *rules, struct text rest,
+                        struct text query)
 {
     if (route->row->channel)
         route->channels[route->channel_count++] = text_of(route->row->channel);
     if (rest.at && !(decode(route, rest, false, &rest) && add_channel(route, rest)))
         return;
-    if (!read_query(route, query))
+    if (!read_query(route, rules, query))
         return;
+    if (route->row->has_rest && !rest.at && !rules->query_channels) {
+        refuse(route, 400, "the path names no channel, and nothing else may here");
+        return;
+    }
     if (route->channel_count < route->row->channels_min)
         refuse(route, 400, "no channel is given to subscribe to");
 }
 
-void route_match(const struct route_table *table, enum http_method method, struct text target,
-                 struct route *ret_route)
+void route_match(const struct route_table *table, const struct route_rules *rules,
+                 enum http_method method, struct text target, struct route *ret_route)
 {
     struct route *route = ret_route;
     route->kind = ROUTE_REFUSED;
@@ -329,11 +339,11 @@ void route_match(const struct route_table *table, enum http_method method, struc
         return;
     }
     struct text rest;
-    const struct route_row *row = find_row(table, path, &rest);
+    const struct route_row *row = find_row(table, rules->names, path, &rest);
     if (!row)
         refuse(route, 404, "there is nothing at this path");
     else if (choose(method, row, route))
-        read_target(route, rest, query);
+        read_target(route, rules, rest, query);
 }
 
 /* --- copies -------------------------------------------------------------------------------- */

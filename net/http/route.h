@@ -9,6 +9,9 @@
  * one is refused where the row says so (a misspelt one of a publish would be lost in silence), and
  * ignored elsewhere, since polyfills add their own. All texts of a route lie in it or are static.
  *
+ * Where channels are named by the path alone (rules), a route that can have one there needs it, and
+ * a query that names one is refused: then a proxy's rules by path hold for channels.
+ *
  * A path with a segment `.` or `..` is refused, percent-encoded or not: a proxy in front may have
  * rules by path, and resolves such segments, or does not. Channels so named are had by the query.
  *
@@ -23,6 +26,7 @@
 #include "engine/base/base.h"
 #include "engine/limits.h"
 #include "net/http/request.h"
+#include "net/http/route_names.h"
 
 /* Which methods a path is for, and what is said to the others. */
 struct route_methods {
@@ -62,8 +66,9 @@ enum route_act {
 /* One path and what is served there. Immutable. */
 struct route_row {
     const char *path;
-    bool has_rest;    /* "/path/REST" is this route, too, and REST is a channel */
-    bool json_errors; /* errors of this path are JSON */
+    enum route_name name; /* which switches it on and off */
+    bool has_rest;        /* "/path/REST" is this route, too, and REST is a channel */
+    bool json_errors;     /* errors of this path are JSON */
     enum route_act act;
     bool always; /* answered although the server has as many connections as it may */
     const struct route_methods *methods;
@@ -79,6 +84,14 @@ struct route_table {
     const struct route_row *rows;
     unsigned count;
 };
+
+/* What is served of a table, and how. */
+struct route_rules {
+    unsigned names;      /* a bit for each enum route_name; the other rows are not there (404) */
+    bool query_channels; /* a query or a body may name channels, and not the path alone */
+};
+
+extern const struct route_rules route_rules_usual; /* all, by the query too */
 
 enum route_kind {
     ROUTE_FOUND,
@@ -119,8 +132,8 @@ struct route {
 
 /* Fills all of the route but the scratch room that it does not need. `target` is borrowed for the
  * call. */
-void route_match(const struct route_table *table, enum http_method method, struct text target,
-                 struct route *ret_route);
+void route_match(const struct route_table *table, const struct route_rules *rules,
+                 enum http_method method, struct text target, struct route *ret_route);
 
 /* A copy of a route, no larger than it needs to be, to be given to free(); NULL: out of memory. */
 MUST_USE struct route *route_copy(const struct route *route);

@@ -79,7 +79,7 @@ static void check_again(enum http_method method, const struct route *route)
             add_number(&target, "&retry=", route->retry_ms);
     }
     if (target.len <= TARGET_BYTES_MAX) {
-        route_match(&parts_routes, method, text_of_record(&target), &again);
+        route_match(&parts_routes, &route_rules_usual, method, text_of_record(&target), &again);
         CHECK(again.kind == route->kind && again.channel_count == route->channel_count);
         for (unsigned i = 0; i < route->channel_count; i++)
             CHECK(text_equals(again.channels[i], route->channels[i]));
@@ -195,7 +195,7 @@ static void record_head(struct record *record, const struct http_request *reques
     CHECK(request->has_body == (request->chunked || request->content_length > 0));
     CHECK(!request->chunked || request->content_length == 0);
     struct text target = http_text(buffer, request->target);
-    route_match(&parts_routes, request->method, target, &route);
+    route_match(&parts_routes, &route_rules_usual, request->method, target, &route);
     check_route(request->method, target, &route);
     record_number(record, route.kind);
     record_number(record, (uint64_t)route.status);

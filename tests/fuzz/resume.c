@@ -411,7 +411,7 @@ static void check_query(struct text id)
         record_add(&target, code, 3);
     }
     if (target.len <= TARGET_BYTES_MAX) {
-        route_match(&parts_routes, METHOD_GET, text_of_record(&target), &route);
+        route_match(&parts_routes, &route_rules_usual, METHOD_GET, text_of_record(&target), &route);
         CHECK(route.kind == ROUTE_FOUND && route.has_resume == (id.len > 0));
         CHECK(text_equals(route.resume, id));
     }

@@ -245,6 +245,16 @@ Test(options, flag_beats_environment_beats_file_beats_default)
     cr_expect_str_eq(settings.server.listen[2], "unix:/tmp/y");
     parse_free(&parse);
 
+    /* What has no colon belongs to the address in front of it. */
+    setenv("FANFARE_LISTEN", "127.0.0.1:3 routes=subscribe,health  unix:/tmp/y mode=0600, [::1]:1",
+           1);
+    cr_assert_eq(READ_NONE(), 0, "%s", parse.error);
+    cr_assert_eq(settings.server.listen_count, 3);
+    cr_expect_str_eq(settings.server.listen[0], "127.0.0.1:3 routes=subscribe,health");
+    cr_expect_str_eq(settings.server.listen[1], "unix:/tmp/y mode=0600");
+    cr_expect_str_eq(settings.server.listen[2], "[::1]:1");
+    parse_free(&parse);
+
     cr_assert_eq(READ("--listen=127.0.0.1:5"), 0, "%s", parse.error);
     cr_assert_eq(settings.server.listen_count, 1);
     cr_expect_str_eq(settings.server.listen[0], "127.0.0.1:5");

@@ -2,6 +2,8 @@
 /*
  * The route function: tables of targets and what becomes of them, each target right before an
  * unmapped page. What a route says is written down as one line and compared whole.
+ *
+ * Length: tables of targets.
  */
 #include "net/http/route.h"
 
@@ -28,7 +30,7 @@ static void match(enum http_method method, struct text target, struct route *ret
 {
     memset(ret_route, 0xa5, sizeof(*ret_route)); /* whatever is not filled is noticed */
     struct text guarded = guard_new(target);
-    route_match(&parts_routes, method, guarded, ret_route);
+    route_match(&parts_routes, &route_rules_usual, method, guarded, ret_route);
     guard_free(guarded); /* the route must not borrow it */
 }
 
@@ -445,6 +447,62 @@ Test(route, target_length_border)
     cr_expect_str_eq(describe(&route), "subscribe [a]");
     match(METHOD_GET, (struct text){target, TARGET_BYTES_MAX + 1}, &route);
     cr_expect_str_eq(describe(&route), "refused 414 the request target is too long");
+}
+
+Test(route, names_switch_rows_off)
+{
+    static struct route route;
+    static const struct route_rules rules = {1u << ROUTE_NAME_SUBSCRIBE | 1u << ROUTE_NAME_HEALTH,
+                                             true};
+    static const struct example examples[] = {
+        {METHOD_GET, "/events/a", "subscribe [a]"},
+        {METHOD_GET, "/stream", "subscribe [default]"},
+        {METHOD_GET, "/healthz", "health"},
+        {METHOD_POST, "/publish/a", "refused 404 there is nothing at this path"},
+        {METHOD_OPTIONS, "/publish/a", "refused 404 there is nothing at this path"},
+        {METHOD_GET, "/", "refused 404 there is nothing at this path"},
+        {METHOD_GET, "/stats", "refused 404 there is nothing at this path"},
+        {METHOD_GET, "/metrics", "refused 404 there is nothing at this path"},
+        {METHOD_POST, "/send", "refused 404 there is nothing at this path"},
+    };
+    for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+        route_match(&parts_routes, &rules, examples[i].method, text_of(examples[i].target), &route);
+        cr_expect_str_eq(describe(&route), examples[i].line, "%s", examples[i].target);
+    }
+}
+
+/* Each row has the name that its path says. */
+Test(route, each_row_is_switched_by_a_name)
+{
+    for (unsigned i = 0; i < parts_routes.count; i++)
+        cr_expect_lt(parts_routes.rows[i].name, ROUTE_NAMES);
+    cr_expect_eq(parts_routes.rows[0].name, ROUTE_NAME_SUBSCRIBE);
+}
+
+Test(route, channels_by_the_path_alone)
+{
+    static struct route route;
+    static const struct route_rules rules = {ROUTE_NAMES_ALL, false};
+#define QUERY_REFUSED "refused 400 the query names a channel, which only the path may here"
+#define NONE_REFUSED  "refused 400 the path names no channel, and nothing else may here"
+    static const struct example examples[] = {
+        {METHOD_GET, "/events/a%2fb?last=2", "subscribe [a/b] last=2"},
+        {METHOD_GET, "/stream?last=2", "subscribe [default] last=2"},
+        {METHOD_POST, "/publish/a?event=e", "publish [a] event=e"},
+        {METHOD_POST, "/send?channel=x", "send"}, /* which has no parameters */
+        {METHOD_GET, "/events/a?channel=b", QUERY_REFUSED},
+        {METHOD_GET, "/events?channel=b", QUERY_REFUSED},
+        {METHOD_GET, "/events?%63hannel=b", QUERY_REFUSED},
+        {METHOD_GET, "/stream?channel=b", QUERY_REFUSED},
+        {METHOD_POST, "/publish?channel=b", QUERY_REFUSED},
+        {METHOD_GET, "/events", NONE_REFUSED},
+        {METHOD_POST, "/publish", NONE_REFUSED}, /* the body would name it */
+        {METHOD_GET, "/healthz?channel=b", "health"},
+    };
+    for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+        route_match(&parts_routes, &rules, examples[i].method, text_of(examples[i].target), &route);
+        cr_expect_str_eq(describe(&route), examples[i].line, "%s", examples[i].target);
+    }
 }
 
 /* Every byte in every place: one of the known answers, and nothing decoded but valid text. */
