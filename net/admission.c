@@ -67,11 +67,12 @@ static void answer(struct client *client, const struct verdict *verdict)
 enum admission admission_ask(struct client *client)
 {
     while (client->checks_done < CHECKS) {
-        struct verdict verdict = checks[client->checks_done++](client);
+        struct verdict verdict = checks[client->checks_done](client);
         if (verdict.admission == REFUSED)
             answer(client, &verdict);
         if (verdict.admission != ADMITTED)
             return verdict.admission;
+        client->checks_done++;
     }
     return ADMITTED;
 }

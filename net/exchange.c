@@ -348,7 +348,7 @@ static void turn(struct client *client)
     end_turn(client);
 }
 
-/* The check that the request waited at lets it in: what is behind it comes next, and the body. */
+/* The check that the request waited at knows now: it is asked again, then come the others. */
 static void go_in(struct client *client)
 {
     connection_deadline(&client->connection, DEADLINE_NONE);

@@ -19,7 +19,7 @@ enum handler_result {
     ANSWERED,   /* the answer was written or queued */
     HANDED_OFF, /* the socket is somebody else's now */
     WAITING,    /* client->pending is set, and will answer */
-    ADMIT,      /* of a check alone (admission.h): the request goes on behind it */
+    ADMIT,      /* of a check alone (admission.h): it knows now, and is asked again */
 };
 
 struct handler {

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A verdict: what one check says of a request. The checks are a table of admission.c, which each of
+ * them is written without knowing. Plain values, of the acceptor's thread.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum admission {
+    ADMITTED,
+    REFUSED,
+    UNDECIDED, /* client->pending is set, and will say */
+};
+
+/* What one check says; the rest is for REFUSED. */
+struct verdict {
+    enum admission admission;
+    int status;
+    const char *sentence;      /* static, or the client's */
+    _Atomic uint64_t *counter; /* counts it; NULL: nothing does */
+    const char *challenge;     /* the value of WWW-Authenticate; NULL: none */
+};
