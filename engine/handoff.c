@@ -28,6 +28,7 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
                                 .bare = request->bare,
                                 .limit = request->limit,
                                 .last = request->last,
+                                .ends_ns = request->ends_ns,
                                 .channel_count = request->channel_count,
                                 .bytes_len = bytes};
     char *at = handoff->bytes;

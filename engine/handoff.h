@@ -26,6 +26,8 @@ struct subscribe_request {
     uint32_t last;      /* without a resume point: so many of the newest first */
     bool plain;         /* HTTP/1.0: no chunks */
     bool bare;          /* no block without data: see form_open */
+    int64_t ends_ns;    /* on the clock (engine/base/clock.h): ended in order then, whatever it
+                           lacks; 0: never */
     struct text head;   /* response head lines of the caller's, each ended by CRLF */
 };
 
@@ -36,6 +38,7 @@ struct handoff {
     uint64_t before;
     bool has_resume, plain, bare;
     uint32_t limit, last;
+    int64_t ends_ns;
     unsigned channel_count;
     uint64_t hashes[SUBSCRIBER_CHANNELS_MAX];
     struct text channels[SUBSCRIBER_CHANNELS_MAX];

@@ -18,6 +18,7 @@
     X(drop_forgotten)       /* a dropped channel leaves no trace of what it evicted */             \
     X(evict_past_reader)    /* history goes although a reader that is not slow needs it */         \
     X(event_unkept)         /* an event that there is no memory for is passed over */              \
+    X(expired_served)       /* whose token has ended gets all that it lacks first */               \
     X(flow_kept)            /* bytes in flight are not given back when a frame is evicted */       \
     X(gap_untold)           /* what was lost is passed over in silence */                          \
     X(hold_for_ever)        /* a crowd of slow readers may stop a channel without end */           \

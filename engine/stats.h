@@ -46,6 +46,7 @@
     X(closed_stuck, counter, "Subscribers closed because they took nothing for write-timeout")     \
     X(closed_idle, counter, "Responses ended because nothing was published for idle-timeout")      \
     X(closed_age, counter, "Responses ended because they reached their lifetime")                  \
+    X(closed_token_expired, counter, "Responses ended because the token they came with did")       \
     X(closed_memory, counter, "Subscribers closed because memory-max was reached")                 \
     X(closed_cut, counter, "Subscribers cut when the drain timeout ended")                         \
     X(refused_full, counter, "Subscribers refused: no worker had room")                            \

@@ -6,6 +6,7 @@
  */
 #include "engine/worker/catch_up.h"
 
+#include "engine/mutation.h"
 #include "engine/worker/arena.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/gap.h"
@@ -116,7 +117,9 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
         if (gathered->ends)
             return true;
     }
-    if (gap_is_due(subscriber, gathered->cursor)) {
+    /* Who may not have any more of it gets the end behind the frame that it has begun. */
+    bool expired = (subscriber->flags & SUBSCRIBER_EXPIRED) && !MUTATION(expired_served);
+    if (!expired && gap_is_due(subscriber, gathered->cursor)) {
         char from[ID_LEN];
         id_format(from, worker->options->epoch, gathered->cursor);
         struct gap gap = {
@@ -127,7 +130,7 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
         gathered_add(gathered, gathered->gap);
         COUNT(worker, skipped, 1);
     }
-    bool everything = gathered_add_retained(gathered, subscriber);
+    bool everything = expired || gathered_add_retained(gathered, subscriber);
     if ((subscriber->flags & SUBSCRIBER_LIMITED) && gathered->events == subscriber->events_left) {
         gathered->ends = true;
         if (form_has_end(gathered->form))

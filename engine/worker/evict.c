@@ -57,7 +57,7 @@ static uint64_t slowest_reader(const struct worker *worker, const struct channel
     uint64_t cursor = UINT64_MAX;
     for (uint32_t i = 0; i < channel->member_count; i++) {
         const struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
-        if (subscriber_lacks(subscriber) && !(subscriber->flags & SUBSCRIBER_SLOW) &&
+        if (subscriber_lacks(subscriber) && !subscriber_holds_nothing(subscriber) &&
             subscriber->cursor < cursor)
             cursor = subscriber->cursor;
     }
@@ -73,7 +73,7 @@ static void apply_slow_policy(struct worker *worker, struct channel *channel)
     for (uint32_t i = channel->member_count; i-- > 0;) {
         struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
         if (subscriber_lacks(subscriber) && (subscriber->flags & SUBSCRIBER_SLOW) &&
-            gap_is_due(subscriber, subscriber->cursor))
+            !(subscriber->flags & SUBSCRIBER_EXPIRED) && gap_is_due(subscriber, subscriber->cursor))
             subscriber_close(worker, subscriber, CLOSE_SLOW);
     }
 }
@@ -169,14 +169,14 @@ static uint32_t relieve_channel(struct worker *worker, struct channel *channel, 
 
 /* Nothing can be evicted any more and publishers find no room: who is furthest behind holds the
  * most, and is closed, unless all histories here are little: then it is other workers who hold
- * them. A slow one holds nothing but the frame that it has begun. */
+ * them. A slow one, and one whose time is over, hold nothing but the frame that they have begun. */
 static bool close_furthest(struct worker *worker)
 {
     bool much = worker->memory.kept_bytes >= worker->limits.memory_max / 8;
     struct subscriber *furthest = NULL;
     for (uint32_t i = 0; i < worker->lag.listed; i++) {
         struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
-        bool holds = subscriber->flags & SUBSCRIBER_SLOW ? subscriber->begun != NULL : much;
+        bool holds = subscriber_holds_nothing(subscriber) ? subscriber->begun != NULL : much;
         if ((subscriber->flags & SUBSCRIBER_LAGGING) && holds &&
             (!furthest || subscriber->cursor < furthest->cursor))
             furthest = subscriber;

@@ -239,7 +239,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
         subscriber->flags |= SUBSCRIBER_BARE;
     subscriber->events_left = handoff->limit;
     subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
-    visits_expect(worker, subscriber);
+    visits_expect(worker, subscriber, handoff->ends_ns);
     int r = greet(worker, subscriber, handoff);
     if (r == 0)
         r = worker->io->operations->add(worker->io, handoff->fd,

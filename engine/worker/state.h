@@ -147,6 +147,7 @@ struct lag {
 /* visit.c: heartbeats and timeouts. */
 struct visits {
     uint32_t *due_ms;   /* by block of records: none of them is due before it */
+    int64_t *ends_ns;   /* by record: when its token ends; of those that are SUBSCRIBER_TIMED */
     uint32_t next, end; /* of the pass under way: the next block, and behind the last */
 };
 

@@ -231,6 +231,8 @@ enum close_reason subscriber_end_reason(const struct worker *worker,
         return CLOSE_DRAIN;
     if (subscriber->flags & SUBSCRIBER_LEFT)
         return CLOSE_GONE;
+    if (subscriber->flags & SUBSCRIBER_EXPIRED)
+        return CLOSE_EXPIRED;
     if (subscriber->flags & SUBSCRIBER_AGED)
         return CLOSE_AGE;
     return subscriber->flags & SUBSCRIBER_IDLE ? CLOSE_IDLE : CLOSE_LIMIT;
@@ -268,6 +270,9 @@ static void count_closed(struct worker *worker, enum close_reason reason)
         break;
     case CLOSE_MEMORY:
         COUNT(worker, closed_memory, 1);
+        break;
+    case CLOSE_EXPIRED:
+        COUNT(worker, closed_token_expired, 1);
         break;
     }
 }

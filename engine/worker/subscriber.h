@@ -46,10 +46,14 @@ enum subscriber_flag {
     SUBSCRIBER_LEFT = 1024,    /* likewise, because it sends no more and has everything then */
     SUBSCRIBER_PROMISED = 128, /* the kernel said writable, and nothing was taken since */
     SUBSCRIBER_BARE = 2048,    /* gets no block without data */
+    SUBSCRIBER_TIMED = 4096,   /* visit.c knows when it has to end */
+    SUBSCRIBER_EXPIRED = 8192, /* that time is over: ended in order, whatever it lacks */
 };
 
+/* On its way to an end in order. */
+#define SUBSCRIBER_ENDING (SUBSCRIBER_IDLE | SUBSCRIBER_AGED | SUBSCRIBER_LEFT | SUBSCRIBER_EXPIRED)
+
 /* Never swept with a shared run: it needs bytes of its own. */
-#define SUBSCRIBER_ENDING  (SUBSCRIBER_IDLE | SUBSCRIBER_AGED | SUBSCRIBER_LEFT)
 #define SUBSCRIBER_SPECIAL (SUBSCRIBER_MANY | SUBSCRIBER_LIMITED)
 
 struct membership {
@@ -100,6 +104,7 @@ enum close_reason {
     CLOSE_IDLE,
     CLOSE_AGE,
     CLOSE_MEMORY,
+    CLOSE_EXPIRED,
 };
 
 static inline uint32_t subscriber_index(const struct worker *worker,
@@ -127,6 +132,12 @@ static inline enum form subscriber_form(const struct subscriber *subscriber)
 static inline bool subscriber_lacks(const struct subscriber *subscriber)
 {
     return subscriber->state == SUBSCRIBER_BEHIND || subscriber->state == SUBSCRIBER_BLOCKED;
+}
+
+/* Nothing of what it lacks waits for it: it is slow, or not to have it any more. */
+static inline bool subscriber_holds_nothing(const struct subscriber *subscriber)
+{
+    return subscriber->flags & (SUBSCRIBER_SLOW | SUBSCRIBER_EXPIRED);
 }
 
 /* --- records and channels -------------------------------------------------------------------- */

@@ -22,17 +22,25 @@ static uint32_t blocks(uint32_t records)
 int visits_init(struct worker *worker)
 {
     worker->visits.due_ms = calloc(blocks(worker->options->sockets), sizeof(uint32_t));
-    return worker->visits.due_ms ? 0 : -ENOMEM;
+    /* Of so many records memory is taken as they are used: the kernel's own pages of zeros. */
+    worker->visits.ends_ns = calloc(worker->options->sockets, sizeof(int64_t));
+    return worker->visits.due_ms && worker->visits.ends_ns ? 0 : -ENOMEM;
 }
 
 void visits_deinit(struct worker *worker)
 {
     free(worker->visits.due_ms);
+    free(worker->visits.ends_ns);
 }
 
-void visits_expect(struct worker *worker, const struct subscriber *subscriber)
+void visits_expect(struct worker *worker, struct subscriber *subscriber, int64_t ends_ns)
 {
-    worker->visits.due_ms[subscriber_index(worker, subscriber) / BLOCK] = worker_ms(worker);
+    uint32_t index = subscriber_index(worker, subscriber);
+    worker->visits.due_ms[index / BLOCK] = worker_ms(worker);
+    if (ends_ns == 0)
+        return;
+    worker->visits.ends_ns[index] = ends_ns;
+    subscriber->flags |= ends_ns > worker->now_ns ? SUBSCRIBER_TIMED : SUBSCRIBER_EXPIRED;
 }
 
 void visits_expect_all(struct worker *worker)
@@ -83,21 +91,38 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/* Milliseconds until its token ends; once it has, it is on its way out. */
+static uint32_t visit_end(struct worker *worker, struct subscriber *subscriber)
+{
+    if (!(subscriber->flags & SUBSCRIBER_TIMED))
+        return NEVER;
+    int64_t left_ns = worker->visits.ends_ns[subscriber_index(worker, subscriber)] - worker->now_ns;
+    if (left_ns > 0)
+        return left_ns / 1000000 < NEVER ? (uint32_t)(left_ns / 1000000) + 1 : NEVER;
+    subscriber_clear(subscriber, SUBSCRIBER_TIMED);
+    end_in_order(worker, subscriber, SUBSCRIBER_EXPIRED);
+    subscriber_set_state(worker, subscriber, subscriber->state); /* what it held, it does no more */
+    return NEVER;
+}
+
 /* Does what is due, and says for how many milliseconds nothing else will be. */
 static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
 {
     const struct hub_options *limits = &worker->limits;
-    if (subscriber->state == SUBSCRIBER_FREE || (subscriber->flags & SUBSCRIBER_ENDING))
+    if (subscriber->state == SUBSCRIBER_FREE || subscriber->state == SUBSCRIBER_CLOSING)
         return NEVER;
+    uint32_t end_ms = visit_end(worker, subscriber);
+    if (subscriber->flags & SUBSCRIBER_ENDING)
+        return end_ms;
     /* The others have something coming, which counts as a write and perhaps as an event. */
     bool current = subscriber->state == SUBSCRIBER_CURRENT;
-    uint32_t now_ms = worker_ms(worker), left_ms = NEVER;
+    uint32_t now_ms = worker_ms(worker), left_ms = end_ms;
     if (limits->lifetime_ms) {
         uint32_t lifetime_ms = lifetime_of(worker, subscriber_index(worker, subscriber));
         uint32_t age_ms = now_ms - subscriber->joined_ms;
         if (age_ms >= lifetime_ms) {
             end_in_order(worker, subscriber, SUBSCRIBER_AGED);
-            return NEVER;
+            return end_ms;
         }
         left_ms = least(left_ms, lifetime_ms - age_ms);
     }
@@ -105,7 +130,7 @@ static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
         uint32_t idle_ms = now_ms - subscriber->event_ms;
         if (idle_ms >= limits->idle_timeout_ms && current) {
             end_in_order(worker, subscriber, SUBSCRIBER_IDLE);
-            return NEVER;
+            return end_ms;
         }
         left_ms = least(
             left_ms, idle_ms < limits->idle_timeout_ms ? limits->idle_timeout_ms - idle_ms : SOON);

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Visits: heartbeats after so much silence, the end of responses without events, and of those that
- * have lived long enough. Each is done when its time is over, and no later than a tick after it.
+ * Visits: heartbeats after so much silence, the end of responses without events, of those that have
+ * lived long enough, and of those whose token has ended. Each is done when its time is over, and no
+ * later than a tick after it.
+ *
+ * All ends are in order, and all but the last wait until the subscriber has everything, however far
+ * it is behind. Whose token has ended may not have what it lacks: it gets the rest of a frame that
+ * it has begun, the end, and nothing else, whether it is current, behind or blocked; history and
+ * publishers wait for it no more.
  *
  * There is no timer per subscriber: for each block of 64 records visit.c remembers the time before
  * which none of them is due. Writing to a subscriber only makes it due later, so the time stays
@@ -20,8 +26,9 @@ struct worker;
 MUST_USE int visits_init(struct worker *worker);
 void visits_deinit(struct worker *worker);
 
-/* A subscriber has joined: its block is looked at with the next tick. */
-void visits_expect(struct worker *worker, const struct subscriber *subscriber);
+/* A subscriber has joined, and is to be ended then (0: never): its block is looked at with the next
+ * tick. */
+void visits_expect(struct worker *worker, struct subscriber *subscriber, int64_t ends_ns);
 /* The times are others from now on: so is every block. */
 void visits_expect_all(struct worker *worker);
 

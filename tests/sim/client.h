@@ -39,6 +39,7 @@ struct client {
     bool has_resume, plain, bare;
     struct bytes resume;
     uint32_t limit, last;
+    int64_t ends_ns; /* of its token; 0: never */
 
     /* The greeting it must get. */
     const char *header;
@@ -80,7 +81,10 @@ uint64_t client_next(const struct client *client);
 /* The text of the last id that the client knows, if only the first `offset` bytes reached it. False
  * if it knows none. */
 bool client_last_id(const struct client *client, uint64_t offset, struct bytes *ret_id);
+/* Its token has ended, and so much longer ago. */
+bool client_has_expired(const struct client *client, int64_t for_ns);
 /* Events whose frames are whole: a client has read an event when its chunk still lacks its end. */
 uint32_t client_whole_events(const struct client *client);
-/* Whether a response with limit=N, or a drained one, is over as it should be. */
+/* Whether a response with limit=N, a drained one, or one whose token has ended is over as it should
+ * be. */
 bool client_is_complete(const struct client *client);

@@ -164,7 +164,8 @@ void inspect_counters(void)
     expect_equal("subscribers", stats.subscribers, open);
     expect_equal("joined less all closed",
                  stats.joined - stats.closed_gone - stats.closed_slow - stats.closed_limit -
-                     stats.closed_error - stats.closed_drain - stats.closed_cut,
+                     stats.closed_error - stats.closed_drain - stats.closed_cut -
+                     stats.closed_token_expired,
                  open);
     expect_equal("closed_error", stats.closed_error, 0);
     expect_equal("refused_memory", stats.refused_memory, 0);
@@ -315,7 +316,9 @@ void inspect_rest(void)
         const struct client *client = world->clients[i];
         if (!client_is_connected(client))
             continue;
-        if (client_next(client))
+        if (client_has_expired(client, 1000000000))
+            fail("client %u is connected although its token has ended", client->number);
+        if (client_next(client) && !client_has_expired(client, 0))
             fail("client %u lacks event %" PRIu64 " although everything is quiet", client->number,
                  client_next(client));
         if (!client->greeted || client->gaps_seen != client->gap_count || client->gap_open ||

@@ -173,6 +173,9 @@ void request_step(void)
         client->limit = 1 + (uint32_t)sim_random_below(chance(), 12);
     if (sim_random_one_in(chance(), 4))
         client->last = 1 + (uint32_t)sim_random_below(chance(), 40);
+    if (sim_random_one_in(chance(), 4))
+        client->ends_ns =
+            world->sim.now_ns + 1 + (int64_t)sim_random_below(chance(), 3000) * 1000000;
     choose_peer(client);
     world->requests[world->request_count++] = client->number;
     world->clients[world->client_count++] = client;

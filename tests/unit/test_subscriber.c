@@ -4,15 +4,18 @@
 
 #include "engine/worker/subscriber.h"
 
+/* Added, not combined: two flags of one bit would show. */
 #define ALL                                                                                        \
-    (SUBSCRIBER_MANY | SUBSCRIBER_FORM | SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW |                    \
-     SUBSCRIBER_LISTED | SUBSCRIBER_QUEUED | SUBSCRIBER_LIMITED | SUBSCRIBER_PROMISED |            \
-     SUBSCRIBER_IDLE | SUBSCRIBER_AGED)
+    (SUBSCRIBER_MANY + SUBSCRIBER_FORM + SUBSCRIBER_LAGGING + SUBSCRIBER_SLOW +                    \
+     SUBSCRIBER_LISTED + SUBSCRIBER_QUEUED + SUBSCRIBER_LIMITED + SUBSCRIBER_PROMISED +            \
+     SUBSCRIBER_IDLE + SUBSCRIBER_AGED + SUBSCRIBER_LEFT + SUBSCRIBER_BARE + SUBSCRIBER_TIMED +    \
+     SUBSCRIBER_EXPIRED)
 
 Test(subscriber, every_flag_has_its_place)
 {
     struct subscriber subscriber = {.flags = ALL};
     cr_assert_eq(subscriber.flags, ALL);
+    cr_assert_eq(ALL, (1 << 14) - 1);
 }
 
 Test(subscriber, a_flag_goes_out_alone)
