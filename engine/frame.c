@@ -94,6 +94,8 @@ static enum frame_fault check_event(const struct event *event)
         return fault;
     if (event->retry_ms < -1)
         return FRAME_RETRY_RANGE;
+    if (event->without_data && (event->retry_ms < 0 || event->type.len || event->id.len))
+        return FRAME_DATA_NONE;
     if (event->data.len > DATA_BYTES_MAX)
         return FRAME_DATA_LONG;
     return frame_is_text(event->data) ? FRAME_OK : FRAME_DATA_TEXT;
@@ -128,6 +130,8 @@ const char *frame_fault_text(enum frame_fault fault)
         return "the data is longer than 16 MiB";
     case FRAME_DATA_TEXT:
         return "the data is not valid UTF-8 or contains NUL";
+    case FRAME_DATA_NONE:
+        return "the event has no data";
     case FRAME_RETRY_RANGE:
         return "retry is not a number of milliseconds, 0 or more";
     }
@@ -232,25 +236,62 @@ static char *put(char *out, const char *bytes, size_t len)
     return out + len;
 }
 
+#define RETRY_BYTES_MAX 32
+
+static size_t format_retry(char out[RETRY_BYTES_MAX], int64_t retry_ms)
+{
+    out[0] = '\0';
+    if (retry_ms < 0)
+        return 0;
+    int64_t ms = retry_ms < EVENT_RETRY_MS_MAX ? retry_ms : EVENT_RETRY_MS_MAX;
+    return (size_t)snprintf(out, RETRY_BYTES_MAX, "retry: %lld\n", (long long)ms);
+}
+
+/* A line that is taken as it ends. No blank line follows, which some clients would hand out as an
+ * event; so the id, which is for the publisher alone, stands behind the name. */
+static int new_without_data(const struct event *event, uint64_t channel_hash,
+                            struct frame **ret_frame)
+{
+    char retry[RETRY_BYTES_MAX];
+    size_t text_len = format_retry(retry, event->retry_ms);
+    size_t head_len = hex_digits_of(text_len) + 2;
+    size_t len = head_len + text_len + 2;
+    struct frame *frame = malloc(sizeof(*frame) + len + event->channel.len + ID_LEN);
+    if (!frame)
+        return -ENOMEM;
+    *frame = (struct frame){.references = 1,
+                            .channel_hash = channel_hash,
+                            .len = (uint32_t)len,
+                            .id_at = (uint32_t)(len + event->channel.len),
+                            .id_len = ID_LEN,
+                            .head_len = (uint8_t)head_len,
+                            .tail_len = 2,
+                            .channel_len = (uint16_t)event->channel.len};
+    char *at = frame->bytes + chunk_line_format(frame->bytes, text_len);
+    at = put(at, retry, text_len);
+    at = put(at, "\r\n", 2);
+    at = put(at, event->channel.at, event->channel.len);
+    memset(at, '0', ID_LEN);
+    *ret_frame = frame;
+    return 0;
+}
+
 int frame_new(const struct event *event, uint64_t channel_hash, struct frame **ret_frame)
 {
     enum frame_fault fault = check_event(event);
     if (fault)
         return (int)fault;
+    if (event->without_data)
+        return new_without_data(event, channel_hash, ret_frame);
 
-    char retry[32] = "";
-    int retry_len = 0;
-    if (event->retry_ms >= 0)
-        retry_len =
-            snprintf(retry, sizeof(retry), "retry: %lld\n",
-                     (long long)(event->retry_ms < EVENT_RETRY_MS_MAX ? event->retry_ms
-                                                                      : EVENT_RETRY_MS_MAX));
+    char retry[RETRY_BYTES_MAX];
+    size_t retry_len = format_retry(retry, event->retry_ms);
     size_t id_len = event->id.len ? event->id.len : ID_LEN;
     size_t type_len = event->type.len ? 7 + event->type.len + 1 : 0;
     const struct lines lines = lines_of(event->data);
     bool one_line = lines.lf == lines.cr; /* nearly always: there is neither */
     size_t data_len = one_line ? 6 + event->data.len + 1 : put_lines(NULL, lines);
-    size_t text_len = type_len + data_len + (size_t)retry_len + 4 + id_len + 2;
+    size_t text_len = type_len + data_len + retry_len + 4 + id_len + 2;
     size_t head_len = hex_digits_of(text_len) + 2;
     size_t len = head_len + text_len + 2;
 
@@ -278,7 +319,7 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
     } else {
         at += put_lines(at, lines);
     }
-    at = put(at, retry, (size_t)retry_len);
+    at = put(at, retry, retry_len);
     at = put(at, "id: ", 4);
     frame->id_at = (uint32_t)(at - frame->bytes);
     if (frame->id_given)

@@ -4,7 +4,8 @@
  *
  * Its bytes are event-stream text (WHATWG HTML section 9.2) with one HTTP/1.1 chunk around it (RFC
  * 9112 section 7.1), so frames laid end to end are a valid run of chunks. The plain view, for
- * HTTP/1.0, is the same bytes without the chunk's head and tail. `id:` is the last field.
+ * HTTP/1.0, is the same bytes without the chunk's head and tail. `id:` is the last field; an event
+ * without data is a line `retry:` and nothing else.
  *
  * States: built (one owner, sequence 0) -> stamped (in frame_stamp, by the publisher that claimed
  * the sequence) -> shared and immutable, until the last reference goes. A frame of another kind
@@ -29,10 +30,11 @@
 /* What a publisher hands in. All text is borrowed for the call only. */
 struct event {
     struct text channel;
-    struct text type; /* empty: none, a client sees `message` */
-    struct text id;   /* empty: ours */
-    struct text data; /* may be empty: the empty text is a valid event */
-    int64_t retry_ms; /* -1: none; above EVENT_RETRY_MS_MAX it is taken as that */
+    struct text type;  /* empty: none, a client sees `message` */
+    struct text id;    /* empty: ours */
+    struct text data;  /* may be empty: the empty text is a valid event */
+    int64_t retry_ms;  /* -1: none; above EVENT_RETRY_MS_MAX it is taken as that */
+    bool without_data; /* a retry alone: clients take the delay and dispatch nothing */
 };
 
 /* Why an event cannot become a frame; positive, to be answered, never forwarded. */
@@ -50,6 +52,7 @@ enum frame_fault {
     FRAME_ID_OURS,
     FRAME_DATA_LONG,
     FRAME_DATA_TEXT,
+    FRAME_DATA_NONE,
     FRAME_RETRY_RANGE,
 };
 

@@ -378,18 +378,25 @@ static const char *skip_mark(struct event_text *parser, const char *at, const ch
     return at;
 }
 
+static bool is_retry_alone(const struct event_text *parser)
+{
+    return parser->event.retry_ms >= 0 && !(parser->seen & (SEEN(FIELD_EVENT) | SEEN(FIELD_ID)));
+}
+
 /* A blank line: MORE if there was no event before it. */
 static enum event_text_result finish_event(struct event_text *parser)
 {
     if (!parser->seen)
         return EVENT_TEXT_MORE;
     bool has_data = parser->seen & SEEN(FIELD_DATA);
-    if (!has_data && !parser->feed) {
+    parser->event.without_data = !has_data;
+    bool is_event = has_data || is_retry_alone(parser);
+    if (!is_event && !parser->feed) {
         begin_event(parser);
         return EVENT_TEXT_MORE;
     }
-    if (!has_data)
-        refuse(parser, EVENT_TEXT_FIELD, "the event has no data");
+    if (!is_event)
+        refuse(parser, EVENT_TEXT_FIELD, frame_fault_text(FRAME_DATA_NONE));
     if (parser->feed && !(parser->seen & SEEN(FIELD_CHANNEL)))
         refuse(parser, EVENT_TEXT_FIELD, "the event has no channel");
     parser->event_done = true;

@@ -7,9 +7,10 @@
  * `wait`. Nothing persists between events. A block of comments, unknown fields and blank lines is
  * ignored.
  *
- * On the feed an event needs a channel and data, and a retry of digits: what lacks them was meant
- * otherwise. Anybody's event stream, relayed as a body, has blocks without data, which dispatch
- * nothing: there they are skipped, whatever else they hold, and another retry counts as none.
+ * A block with a retry and without data, type and id tells clients a delay, and dispatches nothing.
+ * On the feed every other event needs data, all need a channel, and a retry is digits: what lacks
+ * them was meant otherwise. Anybody's event stream, relayed as a body, has other blocks without
+ * data: there they are skipped, and a retry that is no digits counts as none.
  *
  * A fault refuses one event, never the stream: the rest of it is read up to its blank line, where
  * it is reported with the `ack` it had. Of data and of every other field only what the limits allow

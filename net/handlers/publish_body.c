@@ -56,9 +56,9 @@ static int add_event(struct decoder *decoder, struct event *event, bool has_chan
         return refuse_event(decoder, 400, "neither the URL nor the event names a channel");
     if (!has_channel)
         event->channel = body->channel;
-    if (!event->type.len)
+    if (!event->type.len && !event->without_data)
         event->type = body->type;
-    if (!event->id.len)
+    if (!event->id.len && !event->without_data)
         event->id = body->id;
     if (event->retry_ms < 0)
         event->retry_ms = body->retry_ms;
@@ -70,6 +70,13 @@ static int add_event(struct decoder *decoder, struct event *event, bool has_chan
     if (r == 0)
         decoder->count++;
     return r;
+}
+
+/* What names neither data nor a retry, or gives a type or an id to what nobody sees, was meant
+ * otherwise. */
+static bool may_lack_data(const struct event *event)
+{
+    return event->retry_ms >= 0 && !event->type.len && !event->id.len;
 }
 
 /* --- raw text ------------------------------------------------------------------------------ */
@@ -158,10 +165,6 @@ static int decode_form_into(struct decoder *decoder, char *scratch)
         len += ampersand != NULL;
         rest = (struct text){rest.at + len, rest.len - len};
     }
-    if (!given[FORM_DATA])
-        return refuse(decoder, 400,
-                      "the form has no data (send data=TEXT, or set Content-Type: text/plain)");
-
     struct event event = {.channel = values[FORM_CHANNEL],
                           .type = values[FORM_EVENT],
                           .id = values[FORM_ID],
@@ -170,6 +173,10 @@ static int decode_form_into(struct decoder *decoder, char *scratch)
     /* A field of an HTML form that was left empty is sent as an empty value: it was not given. */
     if (values[FORM_RETRY].len && !retry_parse(values[FORM_RETRY], &event.retry_ms))
         return refuse(decoder, 400, "%s", frame_fault_text(FRAME_RETRY_RANGE));
+    event.without_data = !given[FORM_DATA];
+    if (event.without_data && !may_lack_data(&event))
+        return refuse(decoder, 400,
+                      "the form has no data (send data=TEXT, or set Content-Type: text/plain)");
     return add_event(decoder, &event, event.channel.len != 0);
 }
 
@@ -239,8 +246,6 @@ static int add_json_event(struct decoder *decoder, json_t *object)
     int r = check_members(decoder, object);
     if (r == 0)
         r = json_text(decoder, object, "data", &event.data, &has_data);
-    if (r == 0 && !has_data)
-        r = refuse_event(decoder, 400, "data is missing");
     if (r == 0)
         r = json_text(decoder, object, "event", &event.type, &ignored);
     if (r == 0)
@@ -258,6 +263,9 @@ static int add_json_event(struct decoder *decoder, json_t *object)
     /* -1 means none from here on, so what is below 0 ends here. */
     if (retry && event.retry_ms < 0)
         return refuse_event(decoder, 400, frame_fault_text(FRAME_RETRY_RANGE));
+    event.without_data = !has_data;
+    if (event.without_data && !may_lack_data(&event))
+        return refuse_event(decoder, 400, "data is missing");
     return add_event(decoder, &event, has_channel);
 }
 

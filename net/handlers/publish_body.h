@@ -6,7 +6,8 @@
  * application/json is an object or an array of objects; application/x-www-form-urlencoded is one
  * event; text/event-stream is any number of events in the feed's grammar (`ack` and `wait` are
  * checked and then ignored: the answer's ids acknowledge, and --publish-wait is the server's), and
- * may be anybody's stream: blocks without data are skipped, ids of our own form count as none.
+ * may be anybody's stream: blocks without data are skipped, ids of our own form count as none. A
+ * retry alone (no data, type or id) is a message of its own, in JSON, a form and an event-stream.
  *
  * An event's channel is the URL's; if the URL has none, the event's own. Both, and different, is a
  * fault. `event` and `retry` of the query stand in for events that have none of their own; `id`

@@ -72,7 +72,8 @@ static void read_object(struct reading *reading, const json_t *object)
     bool given;
     struct event event = {.retry_ms = -1};
     event.data = string_of(reading, object, "data", &given);
-    reading->bad |= !json_is_object(object) || !given;
+    reading->bad |= !json_is_object(object);
+    event.without_data = !given; /* and then rules_is_event says what else there may be */
     event.type = string_of(reading, object, "event", &given);
     event.id = string_of(reading, object, "id", &given);
     const json_t *retry = json_object_get(object, "retry");
@@ -163,7 +164,8 @@ static void read_form(struct reading *reading, struct text rest)
                           .id = values[2],
                           .channel = values[3],
                           .retry_ms = -1};
-    reading->bad |= !(seen & 1) || (values[4].len && !retry_parse(values[4], &event.retry_ms));
+    event.without_data = !(seen & 1);
+    reading->bad |= values[4].len && !retry_parse(values[4], &event.retry_ms);
     add_event(reading, event, event.channel.len > 0);
 }
 
@@ -202,9 +204,10 @@ static void complete(struct reading *reading, const struct publish_body *body)
         if (!reading->has_channel[i])
             event->channel = body->channel;
         reading->bad |= body->channel.len && !text_equals(event->channel, body->channel);
-        if (event->type.len == 0)
+        reading->bad |= event->without_data && event->retry_ms < 0;
+        if (event->type.len == 0 && !event->without_data)
             event->type = body->type;
-        if (event->id.len == 0)
+        if (event->id.len == 0 && !event->without_data)
             event->id = body->id;
         if (event->retry_ms < 0)
             event->retry_ms = body->retry_ms;

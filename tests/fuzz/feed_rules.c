@@ -14,13 +14,13 @@ struct reading {
     char *room; /* for the next byte of data */
     size_t data_max;
     bool feed;
-    bool has_data, has_channel, has_any;
+    bool has_data, has_channel, has_any, is_named; /* by a type or an id */
     struct feed_item item;
 };
 
 static void start_item(struct reading *reading)
 {
-    reading->has_data = reading->has_channel = reading->has_any = false;
+    reading->has_data = reading->has_channel = reading->has_any = reading->is_named = false;
     reading->item = (struct feed_item){.event = {.retry_ms = -1, .data = {"", 0}}};
 }
 
@@ -111,6 +111,7 @@ static void put_line(struct reading *reading, struct text line)
     bool is_data = text_equals(name, TEXT("data"));
     bool is_channel = text_equals(name, TEXT("channel"));
     bool is_retry = text_equals(name, TEXT("retry"));
+    reading->is_named |= text_equals(name, TEXT("event")) || text_equals(name, TEXT("id"));
     if (is_data)
         put_data(reading, value);
     else if (line.len > EVENT_TEXT_LINE_BYTES && !(is_retry && !reading->feed))
@@ -140,11 +141,14 @@ static void end_block(struct reading *reading)
 {
     if (!reading->has_any)
         return;
-    if (!reading->has_data && !reading->feed) { /* dispatches nothing */
+    bool retry_alone =
+        !reading->has_data && !reading->is_named && reading->item.event.retry_ms >= 0;
+    reading->item.event.without_data = !reading->has_data;
+    if (!reading->has_data && !retry_alone && !reading->feed) { /* dispatches nothing */
         start_item(reading);
         return;
     }
-    if (!reading->has_data || (reading->feed && !reading->has_channel))
+    if ((!reading->has_data && !retry_alone) || (reading->feed && !reading->has_channel))
         fault(reading, EVENT_TEXT_FIELD);
     put_item(reading);
 }

@@ -235,15 +235,18 @@ static void on_event(struct client *client, const struct block *block)
         fail("client %u: an event \"%.*s\" although it has everything", client->number,
              (int)block->id.len, block->id.at);
     const struct model_event *event = model_at(client->model, next);
-    if (event->id.len == 0) {
+    if (event->without_data) {
+        if (block->has_id)
+            fail("client %u: a retry alone has an id", client->number);
+    } else if (event->id.len == 0) {
         expect_own_id(client, "the next event", block->id, next);
     } else if (!text_equals(block->id, event->id)) {
         fail("client %u: the next event's id is \"%.*s\", expected \"%.*s\" (%" PRIu64 ")",
              client->number, (int)block->id.len, block->id.at, (int)event->id.len, event->id.at,
              next);
     }
-    if (!text_equals(block->data, event->data) || !text_equals(block->type, event->type) ||
-        block->has_retry != (event->retry_ms >= 0) ||
+    if (block->has_data == event->without_data || !text_equals(block->data, event->data) ||
+        !text_equals(block->type, event->type) || block->has_retry != (event->retry_ms >= 0) ||
         (block->has_retry && block->retry_ms != event->retry_ms))
         fail("client %u: event %" PRIu64 " is not what was published", client->number, next);
     if (client->ends_ns && event->born_ns > client->ends_ns + EXPIRY_NS)
@@ -255,7 +258,8 @@ static void on_event(struct client *client, const struct block *block)
     client->event_is_latest = true;
     if (client->limit && client->events > client->limit)
         fail("client %u: more than limit=%u events", client->number, client->limit);
-    commit(client, block->end, event->id.len ? COMMIT_GIVEN : COMMIT_OWN, next);
+    if (!event->without_data)
+        commit(client, block->end, event->id.len ? COMMIT_GIVEN : COMMIT_OWN, next);
 }
 
 bool client_has_expired(const struct client *client, int64_t for_ns)
@@ -280,6 +284,14 @@ static void on_goodbye(struct client *client, const struct block *block)
     client->goodbye = true;
 }
 
+/* No goodbye comes before an event, but to who has left. */
+static bool is_retry_alone(const struct client *client, const struct block *block)
+{
+    uint64_t next = client_next(client);
+    const struct model_event *event = next ? model_at(client->model, next) : NULL;
+    return event && event->without_data && block->retry_ms == event->retry_ms;
+}
+
 static void on_block(void *context, const struct block *block)
 {
     struct client *client = context;
@@ -302,7 +314,7 @@ static void on_block(void *context, const struct block *block)
     } else if (client->gaps_seen < client->gap_count) {
         fail("client %u: gap %u of %u is not told", client->number, client->gaps_seen + 1,
              client->gap_count);
-    } else if (block->has_data) {
+    } else if (block->has_data || is_retry_alone(client, block)) {
         on_event(client, block);
     } else {
         on_goodbye(client, block);

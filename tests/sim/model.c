@@ -106,6 +106,11 @@ struct model_event model_make(const struct model *model, struct sim_random *rand
         type_len = snprintf(type, sizeof(type), "type%u", (unsigned)sim_random_below(random, 3));
     if (sim_random_one_in(random, 8))
         event.retry_ms = (int64_t)sim_random_below(random, 10000);
+    if (event.retry_ms >= 0 && sim_random_one_in(random, 3)) {
+        event.without_data = true;
+        len = 0;
+        id_len = type_len = 0;
+    }
     char *at = event.bytes = grow(NULL, 2 * (size_t)len + sizeof(id) + sizeof(type));
     put_data(random, at, len);
     event.published = (struct text){at, len};

@@ -18,6 +18,7 @@ struct model_event {
     char *bytes; /* of all four texts */
     struct text type, id, data, published;
     int64_t retry_ms;
+    bool without_data; /* a retry alone */
     uint32_t frame_len;
     int64_t born_ns;
 };

@@ -116,7 +116,8 @@ static void request_make(struct publisher *publisher)
                               .type = made->type,
                               .id = made->id,
                               .data = made->published,
-                              .retry_ms = made->retry_ms};
+                              .retry_ms = made->retry_ms,
+                              .without_data = made->without_data};
         int r = hub_frame(world->hub, &event, &publisher->frames[i]);
         if (r != 0)
             fail("a sound event is refused: %d", r);

@@ -92,7 +92,13 @@ static void end_line(struct reader *reader, uint64_t end)
     if (reader->has_id && line.len)
         fail("`id` is not the last field of its block: \"%.*s\"", (int)line.len, line.at);
     reader->line.len = 0;
+    if (line.len == 0 && reader->may_be_blank) {
+        reader->may_be_blank = false; /* of a goodbye */
+        return;
+    }
+    reader->may_be_blank = false;
     if (line.len == 0) {
+        reader->greeted = true;
         end_block(reader, end);
     } else if (line.at[0] == ':') {
         if (in_block(reader))
@@ -117,8 +123,11 @@ static void end_line(struct reader *reader, uint64_t end)
                 fail("`retry` is not a number: \"%.*s\"", (int)line.len, line.at);
             reader->retry_ms = reader->retry_ms * 10 + (line.at[i] - '0');
         }
-        if (reader->bare && !reader->has_data && !reader->has_type)
+        if ((reader->bare || reader->greeted) && !reader->has_data && !reader->has_type) {
             end_block(reader, end);
+            reader->may_be_blank = !reader->bare;
+            return;
+        }
     } else {
         fail("an unknown line: \"%.*s\"", (int)(line.len < 80 ? line.len : 80), line.at);
     }

@@ -40,6 +40,9 @@ enum reader_part {
 struct reader {
     bool plain;
     bool bare; /* its goodbye is a `retry:` that no blank line follows */
+    bool
+        greeted; /* a `retry:` line with nothing before it is a block, even if a blank one follows */
+    bool may_be_blank;
     enum reader_part part;
     uint64_t offset; /* bytes read */
     uint64_t chunk_left;

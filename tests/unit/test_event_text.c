@@ -63,7 +63,8 @@ static void write_result(struct script *script, const struct event_text *parser,
             write_text(script, "type", event->type);
         if (event->id.len)
             write_text(script, "id", event->id);
-        write_text(script, "data", event->data);
+        if (!event->without_data)
+            write_text(script, "data", event->data);
         if (event->retry_ms >= 0) {
             char retry[32];
             snprintf(retry, sizeof(retry), "%lld", (long long)event->retry_ms);
@@ -264,6 +265,10 @@ Test(event_text, blocks_without_data)
     char block[1024];
     snprintf(block, sizeof(block), "data: 1\nretry: %s\n\n", repeat('9', 300));
     check_text(text_of(block), false, "event data=1\n");
+    /* But for a retry that stands alone. */
+    CHECK_BODY("retry: 10\n\nretry: 1\nchannel: c\nack: 1\n\ndata: 1\n\n",
+               "event retry=10\nevent channel=c retry=1 ack=1\nevent data=1\n");
+    CHECK_BODY("retry: soon\n\nretry: 1\nevent: x\n\nretry: 1\nid:\n\n", "");
     /* A fault does not make the data disappear. */
     CHECK_BODY("wait: yes\ndata: a long line of data\n\ndata: 2\n\n",
                "refused error=wait has a value other than no\nevent data=2\n");
@@ -278,6 +283,9 @@ Test(event_text, refusals)
     check_refused("data: x\n", "the event has no channel");
     check_refused("channel: c\n", "the event has no data");
     check_refused("channel: c\nevent: x\nid: 7\n", "the event has no data");
+    check_refused("retry: 5\n", "the event has no channel");
+    check_refused("channel: c\nretry: 5\nid: 7\n", "the event has no data");
+    check_refused("channel: c\nretry: 5\nevent: e\n", "the event has no data");
     check_refused("channel:\ndata: x\n", "the channel name is empty");
     check_refused("channel\ndata: x\n", "the channel name is empty");
     check_refused("channel: c\nchannel: c\ndata: x\n", "the event has more than one channel");

@@ -75,7 +75,8 @@ static void check(struct sent sent, const char *want)
     for (unsigned i = 0; i < count; i++) {
         struct text channel = frame_channel(frames[i]);
         struct text view = frame_view(frames[i], true);
-        if (!frames[i]->id_given) /* "id: " and the id and the blank line */
+        if (!frames[i]->id_given &&
+            frames[i]->id_at < frames[i]->len) /* "id: " and the id and the blank line */
             view.len -= 4 + ID_LEN + 2;
         len += (size_t)snprintf(got + len, sizeof(got) - len, "%.*s>%.*s", (int)channel.len,
                                 channel.at, (int)view.len, view.at);
@@ -107,6 +108,18 @@ Test(publish_body, raw)
     check(SENT("text/plain", "c", BODY("")), "c>data: \n");
     check(SENT("text/plain", "c", BODY("x"), "type", "7", 90),
           "c>event: type\ndata: x\nretry: 90\nid: 7\n\n");
+}
+
+/* It tells clients a delay, and nothing of the query is put upon it. */
+Test(publish_body, a_retry_alone)
+{
+    check(SENT(JSON, "c", BODY("{\"retry\":5}")), "c>retry: 5\n");
+    check(SENT(JSON, NULL,
+               BODY("[{\"channel\":\"a\",\"retry\":0},{\"channel\":\"b\",\"data\":\"\"}]")),
+          "a>retry: 0\nb>data: \n");
+    check(SENT(FORM, "c", BODY("retry=7"), "type", NULL, 9), "c>retry: 7\n");
+    check(SENT(STREAM, "c", BODY("retry: 8\n\ndata: x\n\n"), "type"),
+          "c>retry: 8\nc>event: type\ndata: x\n");
 }
 
 Test(publish_body, content_types)
@@ -179,6 +192,8 @@ Test(publish_body, json_refused)
     check_refused(SENT(JSON, "c", BODY("[{\"data\":\"x\"}, 5]")), 400,
                   "event 2: it is not an object");
     check_refused(SENT(JSON, "c", BODY("{}")), 400, "data is missing");
+    check_refused(SENT(JSON, "c", BODY("{\"retry\":5,\"id\":\"1\"}")), 400, "data is missing");
+    check_refused(SENT(JSON, "c", BODY("{}"), NULL, NULL, 5), 400, "data is missing");
     check_refused(SENT(JSON, "c", BODY("[{\"data\":\"x\"},{\"id\":\"1\"}]")), 400,
                   "event 2: data is missing");
     check_refused(SENT(JSON, "c", BODY("{\"data\":1}")), 400,
