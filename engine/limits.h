@@ -41,6 +41,12 @@
 /* A gap notice: each of those channels, with its name and the resume point escaped. */
 #define GAP_NOTICE_BYTES_MAX (64u << 10)
 
+/* --- access -------------------------------------------------------------------------------- */
+
+/* Patterns in one list; each check of a channel may look at all of them. What a Mercure hub allows,
+ * too. More: the token is refused (401), counted as rights. */
+#define PATTERNS_MAX 1000u
+
 /* --- the hub ------------------------------------------------------------------------------- */
 
 /* One slot per event that a worker has not taken yet: 512 KiB a worker. Full: publishers wait. */
