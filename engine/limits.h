@@ -43,9 +43,24 @@
 
 /* --- access -------------------------------------------------------------------------------- */
 
+/* A presented token: twice what a cookie may hold, half of a request's head. Its reading costs an
+ * acceptor some 10 ns a byte. Longer: refused (401), counted as too_long. */
+#define TOKEN_BYTES_MAX 8192u
 /* Patterns in one list; each check of a channel may look at all of them. What a Mercure hub allows,
  * too. More: the token is refused (401), counted as rights. */
 #define PATTERNS_MAX 1000u
+/* Keys that tokens may be signed with; a token that names none is tried with each. A provider's set
+ * has two to six, picked by hand. More: refused at the start. */
+#define KEYS_MAX 32
+/* RFC 7518 section 3.3 wants 2,048 bits at least; checking costs with the square of the bits, 0.2
+ * ms at the most here. Others: refused at the start. */
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MAX 8192
+/* Tokens in a file; each request is compared with all of them, some 20 us with so many. More:
+ * refused at the start. */
+#define TOKEN_LIST_MAX 1024
+/* A file of keys or tokens: a thousand tokens of 256 bytes. Longer: refused at the start. */
+#define SECRET_FILE_BYTES_MAX (256u << 10)
 
 /* --- the hub ------------------------------------------------------------------------------- */
 

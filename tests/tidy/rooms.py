@@ -24,7 +24,8 @@ EDGES = {
     "include": set(),
     "examples": {"include"},
     # net/handlers: the parts it gives the server, until lib does.
-    "cmd": {"include", "net", "net/handlers", "engine/hub", "engine", "engine/base"},
+    # net/access: it makes and explains tokens.
+    "cmd": {"include", "net", "net/handlers", "net/access", "engine/hub", "engine", "engine/base"},
     "lib": {"include", "net", "net/handlers", "net/access", "engine/hub", "engine", "engine/base"},
     "net/handlers": HTTP_ROOMS,
     "net/mercure": HTTP_ROOMS,
@@ -52,8 +53,8 @@ LEAVES = {
 FOREIGN = {
     "curl/": {"cmd"},
     "hiredis": {"net/cluster"},
-    # cmd reads what a server answered; handlers read bodies and write /stats.
-    "jansson.h": {"cmd", "net/handlers"},
+    # cmd reads what a server answered; handlers read bodies and write /stats; tokens are JSON.
+    "jansson.h": {"cmd", "net/handlers", "net/access"},
     "liburing": {"engine/io"},
     "llhttp.h": {"net/http"},
     "openssl/": {"net/access"},
