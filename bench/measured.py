@@ -4,7 +4,8 @@ import statistics
 
 # Fanfare first, then what it is held against, then peers by name.
 SERVERS = {
-    "fanfare-uring": "Fanfare, io_uring", "fanfare-epoll": "Fanfare, epoll",
+    "fanfare-uring": "Fanfare, io_uring", "fanfare-compat": "Fanfare, io_uring (compat)",
+    "fanfare-epoll": "Fanfare, epoll",
     "floor-each-send": "floor (a), send", "floor-each-uring": "floor (a), io_uring",
     "floor-all-send": "floor (b), send", "floor-all-uring": "floor (b), io_uring",
     "fanfare-feed": "Fanfare, over the feed", "fanfare-http": "Fanfare, over HTTP",

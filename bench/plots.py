@@ -14,7 +14,7 @@ from html import escape
 from measured import OURS, median, role, runs_of, server_name, servers_of, values
 from wording import exact_size, number
 
-COLOURS = {"fanfare-uring": "#0072B2", "fanfare-epoll": "#56B4E9",
+COLOURS = {"fanfare-uring": "#0072B2", "fanfare-epoll": "#56B4E9", "fanfare-compat": "#004166",
            "floor-each-send": "#555555", "floor-each-uring": "#999999",
            "floor-all-send": "#222222", "floor-all-uring": "#777777"}
 PEER_COLOURS = ["#D55E00", "#009E73", "#CC79A7", "#E69F00", "#B8A800"]

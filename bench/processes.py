@@ -174,6 +174,10 @@ class Stopped:
         self.stop()
 
 
+# A variant's name where --io has another.
+IO_KINDS = {"compat": "uring-compat"}
+
+
 class Fanfare(Stopped):
     """`fanfare serve`, one worker per core it is given."""
 
@@ -182,7 +186,8 @@ class Fanfare(Stopped):
         self.name = "fanfare-" + io
         count = workers or len(cores)
         command = [ROOT / "build-bench/fanfare", "serve", "--listen", "127.0.0.1:0",
-                   "--feed", self.feed, "--io", io, "--workers", count, "--acceptors", 1,
+                   "--feed", self.feed, "--io", IO_KINDS.get(io, io), "--workers", count,
+                   "--acceptors", 1,
                    # On epoll the rest of the descriptors is for subscribers.
                    "--connections-max", 1000]
         self.program = Program(command + list(options), cores)

@@ -11,10 +11,10 @@ Prose is written by hand. What stands between the lines
     <!-- end -->
 
 is replaced, NAME being one of: machine, targets, s1 to s9, accept, publish, peers, micro, million,
-plots; in README.md: headline. A name without a place in the file is left out. A place for which the
-results hold nothing keeps its text, which says its commit. bench/million is run on its own; its
-files are taken from the folder of RESULTS.json. If anything is wrong with the results or the marks,
-nothing is written.
+plots, and of bench/run --variants: variants, variants-targets; in README.md: headline. A name
+without a place in the file is left out. A place for which the results hold nothing keeps its text,
+which says its commit. bench/million is run on its own; its files are taken from the folder of
+RESULTS.json. If anything is wrong with the results or the marks, nothing is written.
 """
 import argparse
 import json
@@ -26,12 +26,14 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 import plots  # noqa: E402
 import tables  # noqa: E402
+import variants  # noqa: E402
 
 FORMAT = 1
 BEGIN = re.compile(r"<!--\s*generated:\s*(.*?)\s*-->\s*")
 END = re.compile(r"<!--\s*end\s*-->\s*")
 SCENARIOS = tables.SCENARIOS + ["accept", "publish"]
-NAMES = ["machine", "targets", *SCENARIOS, "peers", "micro", "million", "plots"]
+VARIANTS = ["variants", "variants-targets"]
+NAMES = ["machine", "targets", *SCENARIOS, "peers", "micro", "million", "plots", *VARIANTS]
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -73,6 +75,8 @@ def replace(text, parts, allowed, where):
 
 
 def parts_of(results):
+    if results.get("kind") == variants.KIND:
+        return {"variants": variants.table(results), "variants-targets": tables.targets(results)}
     parts = {name: tables.scenario(results, name) for name in SCENARIOS}
     for name in ("machine", "targets", "peers", "micro", "million"):
         parts[name] = getattr(tables, name)(results)
@@ -132,12 +136,13 @@ def report(results, page, folder, readme, say=print):
     before = read_page(page)
     replace(before, parts, NAMES, page)  # before gnuplot: for its faults only
     front = None
-    if readme.exists():
+    whole = results.get("kind") is None
+    if readme.exists() and whole:
         link = Path(os.path.relpath(page, readme.parent)).as_posix()
         line = tables.headline(results, link)
         front, changed, _ = replace(read_page(readme), {"headline": line}, ["headline"], readme)
-    note = plots.missing()
-    written, faults = ({}, []) if note else plots.write(results, folder)
+    note = plots.missing() if whole else None
+    written, faults = plots.write(results, folder) if whole and not note else ({}, [])
     parts["plots"] = spaced(images(written, folder, page))
     after, done, left = replace(before, parts, NAMES, page)
     write_page(page, after)

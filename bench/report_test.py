@@ -13,6 +13,7 @@ from pathlib import Path
 import plots
 import report
 import tables
+import variants
 import wording
 
 
@@ -161,6 +162,52 @@ def table_faults(results):
         yield f"README's line reads\n  {line}\ninstead of\n  {expected}"
 
 
+def variants_sample():
+    """Of each server two runs; compat costs 1.1 times as much as io_uring, and half of epoll."""
+    runs = []
+    for repeat in range(2):
+        for server, cpu in (("fanfare-uring", 5.0), ("fanfare-compat", 5.5), ("fanfare-epoll", 11)):
+            runs += [run("s1", server, repeat, cpu),
+                     run("join", server, repeat, join_cpu_us=2 * cpu, leave_cpu_us=cpu)]
+    runs.append(run("s4", "fanfare-compat", rss_bytes_per_subscriber=88.4))
+    return {"format": 1, "kind": "variants", "date": "2026-01-02", "commit": "abc1234",
+            "runs": runs, "targets": variants.judge(runs)}
+
+
+VARIANT_LINES = [
+    ("variants", "|  | Fanfare, io_uring | Fanfare, io_uring (compat) | Fanfare, epoll |"),
+    ("variants", "| S1: CPU per delivery, µs | 5.00 | 5.50 | 11.0 |"),
+    ("variants", "| CPU of a join, µs | 10.0 | 11.0 | 22.0 |"),
+    ("variants", "| memory of an idle subscriber | – | 88.4 B | – |"),
+    ("variants-targets", "| S1 fanfare-compat | CPU per delivery, to fanfare-uring | "
+     "at most 1.05 | 1.10 [1.10 to 1.10] | 2 | **no** | `bench/run --variants --only s1` |"),
+    ("variants-targets", "| S1 fanfare-compat | CPU per delivery, to fanfare-epoll | "
+     "at most 0.90 | 0.500 [0.500 to 0.500] | 2 | yes | `bench/run --variants --only s1` |"),
+    ("variants-targets", "| join fanfare-compat | CPU of a leave, to fanfare-epoll | – | "
+     "0.500 [0.500 to 0.500] | 2 | – | `bench/run --variants --only join` |"),
+]
+
+
+def variants_faults(folder):
+    """They have parts of their own, and change no other, README's line included."""
+    results = variants_sample()
+    parts = report.parts_of(results)
+    for name, line in VARIANT_LINES:
+        if line not in (parts[name] or "").split("\n"):
+            yield f"{name} does not have the line\n  {line}\nbut\n{parts[name]}"
+    if report.parts_of(sample()).get("variants"):
+        yield "a run without variants has a table of them"
+    page, readme = folder / "variants.md", folder / "variants-readme.md"
+    page.write_text(PAGE + "<!-- generated: variants -->\n<!-- end -->\n", encoding="utf-8")
+    readme.write_text("<!-- generated: headline -->\nkept\n<!-- end -->\n", encoding="utf-8")
+    report.report(results, page, folder / "plots", readme, lambda line: None)
+    text = page.read_text(encoding="utf-8")
+    if not text.startswith(PAGE) or parts["variants"] not in text:
+        yield f"a report of the variants reads:\n{text}"
+    if "kept" not in readme.read_text(encoding="utf-8"):
+        yield "a report of the variants changed README's line"
+
+
 def page_faults(results, folder):
     page, readme = folder / "docs/page.md", folder / "README.md"
     page.parent.mkdir()
@@ -240,3 +287,4 @@ def faults():
     with tempfile.TemporaryDirectory() as folder:
         yield from page_faults(results, Path(folder))
         yield from file_faults(Path(folder))
+        yield from variants_faults(Path(folder))

@@ -19,7 +19,7 @@ from processes import BenchError, Fanfare, Feed, Floor, Swarm, cpu_of, memory_of
 # Of /stats, kept with each run.
 COUNTERS = ("sends", "sends_short", "sweeps", "wakes", "publish_busy", "closed_slow", "became_slow",
             "gaps_told")
-URING, EPOLL = "fanfare-uring", "fanfare-epoll"
+URING, COMPAT, EPOLL = "fanfare-uring", "fanfare-compat", "fanfare-epoll"
 EACH_SEND, EACH_URING = "floor-each-send", "floor-each-uring"
 ALL_SEND, ALL_URING = "floor-all-send", "floor-all-uring"
 
@@ -36,6 +36,11 @@ class Scenario:
         self.parameters = dict({"subscribers": seats, "payload_bytes": load[bytes_at]},
                                **(parameters or {}))
         self.batched = batched  # the floor's batch is the engine's bytes per send
+
+    def among(self, servers):
+        """The same of these servers alone, none of which takes a batch from another."""
+        self.servers, self.batched, self.peers, self.both_cores = servers, False, False, False
+        return self
 
 
 def spread_of(channel):

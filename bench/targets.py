@@ -86,9 +86,9 @@ def batched(runs):
                              "bench/run --only " + scenario)
 
 
-def whole(runs):
+def whole(runs, servers=(URING, EPOLL), command="bench/run"):
     """Nothing lost, doubled or out of order, and nobody dropped who reads."""
-    for server in (URING, EPOLL):
+    for server in servers:
         chosen = [run for run in runs if run["server"] == server and "missing" in run]
         if chosen:
             names = ("missing", "duplicates", "reordered", "dropped", "short_streams", "gaps",
@@ -96,7 +96,7 @@ def whole(runs):
             faults = [sum(run.get(name) or 0 for name in names) for run in chosen]
             yield target("all scenarios %s" % server,
                          "events lost, doubled or reordered, readers dropped, gaps, in all runs", 0,
-                         "at most", [float(sum(faults))], "bench/run")
+                         "at most", [float(sum(faults))], command)
 
 
 def memory(runs):
