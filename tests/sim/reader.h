@@ -40,8 +40,8 @@ enum reader_part {
 struct reader {
     bool plain;
     bool bare; /* its goodbye is a `retry:` that no blank line follows */
-    bool
-        greeted; /* a `retry:` line with nothing before it is a block, even if a blank one follows */
+    /* A `retry:` line with nothing before it is a block, even if a blank one follows. */
+    bool greeted;
     bool may_be_blank;
     enum reader_part part;
     uint64_t offset; /* bytes read */
