@@ -70,6 +70,7 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
     settings->hub.descriptors_kept = settings->server.connections_max + CONNECTIONS_RESERVED;
     hosts_choose(settings, parse);
     settings->server.peer_timeout_ms = settings->hub.write_timeout_ms;
+    settings->server.retry_ms = settings->hub.retry_ms;
     uint32_t workers = settings->hub.workers;
     settings->hub.worker_subscribers = (settings->server.subscribers_max + workers - 1) / workers;
     if (settings->server.target_bytes_max > settings->server.head_bytes_max)

@@ -42,6 +42,7 @@ struct sub_run {
     uint32_t seen;    /* events printed, of --limit */
     unsigned in_vain; /* attempts since the last event stream */
     int reader_fault;
+    char refused[32]; /* why there is no stream now, of a server that has us come back */
     bool streaming, ever, interrupted;
 };
 
@@ -77,6 +78,21 @@ static void stream_begins(struct sub_run *run)
         run->ever = true;
         run->in_vain = 0;
     }
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *context)
+{
+    static const char name[] = "Fanfare-Refused:";
+    struct sub_run *run = context;
+    size_t len = size * count, at = sizeof(name) - 1, to = 0;
+    if (len <= at || strncasecmp(bytes, name, at) != 0)
+        return len;
+    while (at < len && bytes[at] == ' ')
+        at++;
+    while (at < len && to < sizeof(run->refused) - 1 && bytes[at] > ' ' && bytes[at] < 0x7f)
+        run->refused[to++] = bytes[at++];
+    run->refused[to] = '\0';
+    return len;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
@@ -190,6 +206,7 @@ static long stream_read(struct sub_run *run, char error[FAULT_BYTES])
     char *url = url_make(run);
     struct curl_slist *headers = headers_make(run);
     run->streaming = false;
+    run->refused[0] = '\0';
     run->answer.len = 0;
     run->reader_fault = 0;
     error[0] = '\0';
@@ -280,8 +297,11 @@ static int run_streams(struct sub_run *run)
         int ms = wait_ms(run);
         if (!run->streaming && status > 0)
             refusal_print(run, status, error);
+        if (run->refused[0])
+            log_complain(NAME, "refused for now: %s", run->refused);
         log_complain(NAME, "%s; trying again in %d.%d s",
-                     run->streaming ? "the stream ended" : "no stream", ms / 1000, ms % 1000 / 100);
+                     run->streaming && !run->refused[0] ? "the stream ended" : "no stream",
+                     ms / 1000, ms % 1000 / 100);
         struct pollfd signals = {.fd = run->signal_fd, .events = POLLIN};
         if (poll(&signals, 1, ms) != 0)
             return EXIT_DONE;
@@ -322,6 +342,8 @@ int sub_run(const struct parse *parse, const struct sub_settings *settings)
         curl_easy_setopt(run.curl, CURLOPT_FOLLOWLOCATION, 1L); /* as EventSource does */
         curl_easy_setopt(run.curl, CURLOPT_WRITEFUNCTION, on_body);
         curl_easy_setopt(run.curl, CURLOPT_WRITEDATA, &run);
+        curl_easy_setopt(run.curl, CURLOPT_HEADERFUNCTION, on_header);
+        curl_easy_setopt(run.curl, CURLOPT_HEADERDATA, &run);
         status = run_streams(&run);
     }
     curl_easy_cleanup(run.curl);

@@ -209,15 +209,52 @@ struct frame *form_goodbye(enum form form, uint32_t retry_ms, bool bare)
     return small_piece(form, FRAME_LAST, builder_text(&text), end_of(form));
 }
 
-size_t form_refusal(char out[FORM_REFUSAL_BYTES_MAX], struct text sentence)
+/* A stream that ends at once, after it has said when to come back, and from where. */
+static void put_off(struct builder *builder, enum form form, const struct form_refusal *refusal)
+{
+    char bytes[PREFACE_BYTES_MAX];
+    struct builder text = builder_of(bytes, sizeof(bytes));
+    builder_put(&text, TEXT("retry: "));
+    builder_put_decimal(&text, refusal->retry_ms);
+    if (refusal->point.at && !refusal->bare) {
+        builder_put(&text, TEXT("\nid: "));
+        builder_put(&text, refusal->point);
+    }
+    builder_put(&text, refusal->bare ? TEXT("\n") : TEXT("\n\n"));
+    builder_put(builder, TEXT(HEAD));
+    if (form == FORM_CHUNKED)
+        builder_put(builder, TEXT("Transfer-Encoding: chunked\r\n"));
+    builder_put(builder, TEXT("Fanfare-Refused: "));
+    builder_put(builder, refusal->reason);
+    builder_put(builder, CRLF);
+    builder_put(builder, refusal->lines.len > FORM_REFUSAL_LINES_MAX ? TEXT("") : refusal->lines);
+    builder_put(builder, CRLF);
+    put_piece(form, builder, builder_text(&text));
+    builder_put(builder, end_of(form));
+}
+
+static void put_503(struct builder *builder, const struct form_refusal *refusal)
+{
+    builder_put(builder, TEXT("HTTP/1.1 503 Service Unavailable\r\n"
+                              "Content-Type: text/plain; charset=utf-8\r\n"
+                              "Content-Length: "));
+    builder_put_decimal(builder, refusal->sentence.len + 1);
+    builder_put(builder, TEXT("\r\nRetry-After: "));
+    builder_put_decimal(builder, (refusal->retry_ms + 999) / 1000);
+    builder_put(builder, TEXT("\r\nConnection: close\r\n"));
+    builder_put(builder, refusal->lines.len > FORM_REFUSAL_LINES_MAX ? TEXT("") : refusal->lines);
+    builder_put(builder, CRLF);
+    builder_put(builder, refusal->sentence);
+    builder_put(builder, TEXT("\n"));
+}
+
+size_t form_refusal(enum form form, const struct form_refusal *refusal,
+                    char out[FORM_REFUSAL_BYTES_MAX])
 {
     struct builder builder = builder_of(out, FORM_REFUSAL_BYTES_MAX);
-    builder_put(&builder, TEXT("HTTP/1.1 503 Service Unavailable\r\n"
-                               "Content-Type: text/plain; charset=utf-8\r\n"
-                               "Content-Length: "));
-    builder_put_decimal(&builder, sentence.len + 1);
-    builder_put(&builder, TEXT("\r\nRetry-After: 2\r\nConnection: close\r\n\r\n"));
-    builder_put(&builder, sentence);
-    builder_put(&builder, TEXT("\n"));
+    if (refusal->puts_off)
+        put_off(&builder, form, refusal);
+    else
+        put_503(&builder, refusal);
     return builder_text(&builder).len;
 }

@@ -71,6 +71,18 @@ MUST_USE struct frame *form_end(enum form form);
  * without a blank line. */
 MUST_USE struct frame *form_goodbye(enum form form, uint32_t retry_ms, bool bare);
 
-/* The answer in place of a response, for a client that may come back soon: how many bytes. */
-#define FORM_REFUSAL_BYTES_MAX 512
-size_t form_refusal(char out[FORM_REFUSAL_BYTES_MAX], struct text sentence);
+/* The answer in place of a response, for a client that may come back soon. */
+struct form_refusal {
+    struct text reason;   /* one word */
+    struct text sentence; /* of a 503 */
+    struct text lines;    /* head lines of the caller's; left out if they are too long */
+    bool puts_off;        /* 200 and when to come back, since EventSource never does after a 503 */
+    bool bare;            /* then: without a blank line, and so without `point` */
+    uint32_t retry_ms;
+    struct text point; /* the id it is to come back with; NULL: none */
+};
+#define FORM_REFUSAL_LINES_MAX 4096
+#define FORM_REFUSAL_BYTES_MAX (FORM_REFUSAL_LINES_MAX + 1024)
+/* How many bytes. */
+size_t form_refusal(enum form form, const struct form_refusal *refusal,
+                    char out[FORM_REFUSAL_BYTES_MAX]);

@@ -26,6 +26,7 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
                                 .has_resume = request->has_resume,
                                 .plain = request->plain,
                                 .bare = request->bare,
+                                .puts_off = request->puts_off,
                                 .limit = request->limit,
                                 .last = request->last,
                                 .ends_ns = request->ends_ns,

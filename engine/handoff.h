@@ -28,6 +28,7 @@ struct subscribe_request {
     bool bare;          /* no block without data: see form_open */
     int64_t ends_ns;    /* on the clock (engine/base/clock.h): ended in order then, whatever it
                            lacks; 0: never */
+    bool puts_off;      /* if it cannot be had: see form_refusal */
     struct text head;   /* response head lines of the caller's, each ended by CRLF */
 };
 
@@ -36,7 +37,7 @@ struct handoff {
     struct handoff *next; /* waiting for the worker's position */
     int fd;
     uint64_t before;
-    bool has_resume, plain, bare;
+    bool has_resume, plain, bare, puts_off;
     uint32_t limit, last;
     int64_t ends_ns;
     unsigned channel_count;

@@ -207,6 +207,10 @@
 /* Refused connections an acceptor keeps open until they have read their 503. More: closed at once.
  */
 #define REFUSALS_MAX 64u
+/* Without a free descriptor: how long an acceptor waits for the request of a connection that it
+ * refuses, and how often before it rests for REST_MS. More: answered 503, whatever it asks. */
+#define REFUSAL_WAIT_MS   1
+#define REFUSAL_WAITS_MAX 4
 /* Bytes of bodies that an acceptor decodes in one round of its loop, but one body of any size: 1
  * MiB takes up to some 50 ms. More: the request has its turn in a later round, behind everybody's
  * small ones. */
@@ -224,6 +228,15 @@
 #define STOP_ANSWER_MS 3000
 /* What a refused client is told to wait before it tries again. */
 #define RETRY_AFTER_S 1
+/* What a stream that cannot be had now is told to wait at least, whatever --retry says: without it
+ * a crowd would be back at once. */
+#define SLOTS_LEAST_MS 1000u
+/* Refused clients that come back a second, for each thread that refuses: what any machine takes,
+ * and what none of ours took by half. */
+#define SLOTS_RATE_MIN 100u
+#define SLOTS_RATE_MAX 100000u
+/* Over how long they are spread at most: nobody waits longer for a place that may be free soon. */
+#define SLOTS_SPREAD_MS_MAX 60000
 
 static_assert((INBOX_SLOTS & (INBOX_SLOTS - 1)) == 0, "slots are found by mask");
 static_assert((FLOW_CELLS & (FLOW_CELLS - 1)) == 0, "cells are found by mask");

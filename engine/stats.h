@@ -52,6 +52,7 @@
     X(refused_full, counter, "Subscribers refused: no worker had room")                            \
     X(refused_memory, counter, "Subscribers refused: out of memory")                               \
     X(refused_channels, counter, "Subscribers refused: too many channels are subscribed to")       \
+    X(refused_put_off, counter, "Of these, those that were told when to come back")                \
     X(deliveries, counter, "Events written to subscribers, one per event and subscriber")          \
     X(delivered_bytes, counter, "Bytes written to subscribers")                                    \
     X(sends, counter, "Send operations")                                                           \

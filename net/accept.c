@@ -3,6 +3,7 @@
 #include "net/accept.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,30 +64,38 @@ static const struct connection_operations refused_operations = {
     .free = refused_free,
 };
 
+static const struct connection_kind *kind_of(const struct accept *accept,
+                                             const struct listener *listener)
+{
+    return accept->service->server->parts->kinds[listener->kind];
+}
+
 /* Answers and closes in one step, keeping nothing. What has arrived is read, for a socket closed
  * with unread input is reset, and the reset overtakes the answer. */
-static void refuse_at_once(struct accept *accept, const struct connection_kind *kind, int fd,
-                           const char *sentence)
+static void refuse_at_once(struct accept *accept, const struct listener *listener, int fd,
+                           const struct refusal *refusal)
 {
     struct loop *loop = &accept->service->loop;
     char text[REFUSAL_BYTES_MAX];
-    size_t len = kind->refusal(sentence, text, sizeof(text));
+    size_t len = kind_of(accept, listener)
+                     ->refusal(accept->service, listener, fd, refusal, text, sizeof(text));
     (void)!send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)shutdown(fd, SHUT_WR);
     (void)!recv(fd, loop->input, sizeof(loop->input), MSG_DONTWAIT);
     close(fd);
 }
 
-static void refuse(struct accept *accept, const struct connection_kind *kind, int fd,
-                   const char *sentence)
+static void refuse(struct accept *accept, const struct listener *listener, int fd,
+                   const struct refusal *refusal)
 {
     struct refused *refused = accept->refusals < REFUSALS_MAX ? calloc(1, sizeof(*refused)) : NULL;
     if (!refused) {
-        refuse_at_once(accept, kind, fd, sentence);
+        refuse_at_once(accept, listener, fd, refusal);
         return;
     }
     char text[REFUSAL_BYTES_MAX];
-    size_t len = kind->refusal(sentence, text, sizeof(text));
+    size_t len = kind_of(accept, listener)
+                     ->refusal(accept->service, listener, fd, refusal, text, sizeof(text));
     refused->accept = accept;
     accept->refusals++;
     connection_init(&refused->connection, &accept->service->loop, &refused_operations, fd);
@@ -101,12 +110,6 @@ static void refuse(struct accept *accept, const struct connection_kind *kind, in
 static bool is_exhausted(int r)
 {
     return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM;
-}
-
-static const struct connection_kind *kind_of(const struct accept *accept,
-                                             const struct listener *listener)
-{
-    return accept->service->server->parts->kinds[listener->kind];
 }
 
 static int accept_next(const struct accept *accept, const struct listener *listener)
@@ -137,21 +140,22 @@ static void take(struct accept *accept, const struct listener *listener, int fd)
     enum place place = find_place(service, kind);
     if (place == PLACE_NONE) {
         net_count(&stats->connections_refused_limit);
-        refuse(accept, kind, fd, SERVICE_FULL);
+        refuse(accept, listener, fd, &(struct refusal){503, "full", SERVICE_FULL});
         return;
     }
     const char *sentence = kind->check ? kind->check(service, fd) : NULL;
     if (sentence) {
         net_count(&stats->feeds_refused_peer);
         service_leave(service);
-        refuse(accept, kind, fd, sentence);
+        refuse(accept, listener, fd, &(struct refusal){503, "full", sentence});
         return;
     }
     struct connection *connection = kind->new (service, listener, fd);
     if (!connection) {
         net_count(&stats->connections_refused_memory);
         service_leave(service);
-        refuse_at_once(accept, kind, fd, "out of memory");
+        refuse_at_once(accept, listener, fd,
+                       &(struct refusal){503, "memory", "the server is out of memory"});
         return;
     }
     if (place == PLACE_LATE)
@@ -159,6 +163,18 @@ static void take(struct accept *accept, const struct listener *listener, int fd)
     else
         kind->start(connection);
     connection_settle(connection);
+}
+
+/* Where nothing has come yet: who is answered before its request cannot be told what it asked for,
+ * and it mostly comes right behind the connection. So many times in a round, which is followed by a
+ * rest that is far longer. */
+static void await_request(struct accept *accept, int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    if (accept->waits < REFUSAL_WAITS_MAX && poll(&ready, 1, 0) == 0) {
+        accept->waits++;
+        (void)poll(&ready, 1, REFUSAL_WAIT_MS);
+    }
 }
 
 /* What became of a call without a free descriptor, which fails whether somebody waits or not. */
@@ -178,7 +194,9 @@ static enum exhausted accept_exhausted(struct accept *accept, const struct liste
     if (fd >= 0 && !displaced) {
         net_count(&loop->stats.connections_accepted);
         net_count(&loop->stats.connections_refused_descriptors);
-        refuse_at_once(accept, kind_of(accept, listener), fd, "the server has no free descriptors");
+        await_request(accept, fd);
+        refuse_at_once(accept, listener, fd,
+                       &(struct refusal){503, "full", "the server has no free descriptors"});
     }
     open_reserve(accept);
     if (displaced)
@@ -204,6 +222,7 @@ static void accept_some(struct accept *accept, struct listening *listening, unsi
 {
     struct net_stats *stats = &accept->service->loop.stats;
     bool exhausted = false;
+    accept->waits = 0;
     for (unsigned i = 0; i < most; i++) {
         int fd = accept_next(accept, listening->listener);
         if (fd >= 0) {

@@ -37,6 +37,7 @@ struct accept {
     struct listening listenings[LISTENERS_MAX];
     int reserve_fd; /* closed to accept and refuse when no descriptor is left; -1: there is none */
     bool resting;   /* a listener rests */
+    unsigned waits; /* of this round, for requests of connections that are refused */
     unsigned refusals; /* refused connections that are kept until they have read why */
 };
 

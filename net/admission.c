@@ -3,6 +3,7 @@
 #include "net/admission.h"
 
 #include "net/answer.h"
+#include "net/refusal.h"
 
 static struct provenance provenance_of(const struct client *client)
 {
@@ -61,7 +62,11 @@ static void answer(struct client *client, const struct verdict *verdict)
         net_count(verdict->counter);
     client->close_after |= client->parser.request.has_body;
     client->request_done = true;
-    answer_challenge(client, verdict->status, verdict->sentence, verdict->challenge);
+    if (verdict->reason)
+        refusal_answer(client,
+                       &(struct refusal){verdict->status, verdict->reason, verdict->sentence});
+    else
+        answer_challenge(client, verdict->status, verdict->sentence, verdict->challenge);
 }
 
 enum admission admission_ask(struct client *client)

@@ -73,7 +73,7 @@ struct text answer_stream_lines(const struct client *client, char *room, size_t 
     lines.len = date.len < size ? date.len : 0;
     memcpy(room, date.at, lines.len);
     if (add_origin(&lines, client))
-        add_line(&lines, "Access-Control-Expose-Headers: Fanfare-Resume\r\n");
+        add_line(&lines, "Access-Control-Expose-Headers: Fanfare-Resume, Fanfare-Refused\r\n");
     return (struct text){room, lines.len};
 }
 
@@ -84,7 +84,7 @@ static void add_lines(struct lines *lines, const struct client *client, const st
         add_line(lines, "Allow: %s\r\n", answer->allow);
     if (answer->challenge)
         add_line(lines, "WWW-Authenticate: %s\r\n", answer->challenge);
-    if (answer->status == 503)
+    if (answer->status == 503 || answer->status == 429)
         add_line(lines, "Retry-After: %d\r\n", RETRY_AFTER_S);
     if (answer->preflight && shown)
         add_preflight(lines, client, answer->allow ? answer->allow : "");

@@ -13,6 +13,7 @@
 #include "net/admission.h"
 #include "net/answer.h"
 #include "net/client.h"
+#include "net/refusal.h"
 
 static const struct connection_operations operations;
 
@@ -79,7 +80,7 @@ const struct connection_kind exchange_kind = {
     .new = on_new,
     .start = on_start,
     .start_late = on_start_late,
-    .refusal = answer_refusal,
+    .refusal = refusal_at_once,
 };
 
 /* --- after an answer ----------------------------------------------------------------------- */
@@ -154,12 +155,20 @@ static void refuse(struct client *client, int status, const char *sentence)
     go_on(client, answer_error(client, status, sentence));
 }
 
+/* Likewise of what may be had later. */
+static void turn_away(struct client *client, const char *reason, const char *sentence)
+{
+    client->request_done = true;
+    go_on(client, refusal_answer(client, &(struct refusal){503, reason, sentence}));
+}
+
 /* There was no room for the request: what client_read, client_expect or client_keep said. */
 static void refuse_large(struct client *client, int r)
 {
     if (r == HUB_NO_MEMORY)
         net_count(&client->connection.loop->stats.requests_refused_memory);
-    refuse(client, 503, r == HUB_NO_MEMORY ? CLIENT_NO_MEMORY : "the server is out of memory");
+    turn_away(client, "memory",
+              r == HUB_NO_MEMORY ? CLIENT_NO_MEMORY : "the server is out of memory");
 }
 
 /* --- requests ------------------------------------------------------------------------------ */
@@ -196,7 +205,7 @@ static bool has_place(struct client *client)
     if (!client->late || (always && !client->parser.request.has_body))
         return true;
     net_count(&client->connection.loop->stats.connections_refused_limit);
-    refuse(client, 503, SERVICE_FULL);
+    turn_away(client, "full", SERVICE_FULL);
     return false;
 }
 
@@ -430,11 +439,11 @@ static void on_stop(struct connection *connection)
     }
     if (waits) {
         client_unwait(client);
-        refuse(client, 503, CLIENT_STOPPING);
+        turn_away(client, "drain", CLIENT_STOPPING);
     } else if (client->answering) {
         connection_finish(connection);
     } else if (client->head_done || http_parser_begun(&client->parser)) {
-        refuse(client, 503, CLIENT_STOPPING);
+        turn_away(client, "drain", CLIENT_STOPPING);
     } else {
         connection_close(connection);
     }

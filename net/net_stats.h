@@ -31,6 +31,8 @@
     X(handed_off, counter, "Subscribers handed to a worker")                                       \
     X(subscribers_refused, counter, "Subscribe requests refused: as many as allowed are there")    \
     X(subscribers_refused_memory, counter, "Subscribe requests refused: memory-max is reached")    \
+    X(subscribers_put_off, counter,                                                                \
+      "Subscribe requests answered 200 with the time to come back: no stream could be had")        \
     X(requests_refused_memory, counter,                                                            \
       "Requests refused: a large body, and memory-max is reached")                                 \
     X(requests_refused_host, counter, "Requests refused: a Host that is not served")               \

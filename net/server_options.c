@@ -31,6 +31,8 @@ void server_options_default(struct server_options *options)
         .publish_wait_ms = 1000,
         .peer_timeout_ms = 300000,
         .send_buffer = SEND_BUFFER_DEFAULT,
+        .retry_ms = 2000,
+        .refuse = REFUSE_RETRY,
         .preface = true,
     };
 }
@@ -112,6 +114,8 @@ void server_options_change(struct server_options *options, const struct server_o
     options->publish_wait_ms = other->publish_wait_ms;
     options->peer_timeout_ms = other->peer_timeout_ms;
     options->send_buffer = other->send_buffer;
+    options->retry_ms = other->retry_ms;
+    options->refuse = other->refuse;
     options->preface = other->preface;
     memcpy(options->allow_origin, other->allow_origin, sizeof(options->allow_origin));
     options->allow_origin_count = other->allow_origin_count;

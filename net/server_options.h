@@ -14,6 +14,9 @@
 
 #define LISTEN_MAX 16 /* addresses of one server; picked by hand */
 
+/* How a stream that cannot be had now is refused: see net/refusal.h. */
+enum refuse_policy { REFUSE_RETRY, REFUSE_503 };
+
 struct server_options {
     const char *listen[LISTEN_MAX]; /* "ADDR:PORT", "[V6]:PORT" or "unix:PATH", with
                                        options as in net/listen_spec.h; borrowed */
@@ -39,7 +42,9 @@ struct server_options {
     uint32_t peer_timeout_ms; /* a TCP client that acknowledges nothing for so long is gone; 0: when
                                  the kernel says so */
     uint32_t send_buffer;     /* SO_SNDBUF of a connection; 0: the kernel's own */
-    bool preface;             /* streams begin with `retry:` and an id, unless they ask otherwise */
+    uint32_t retry_ms;        /* as hub_options has it: for streams that cannot be had */
+    enum refuse_policy refuse;
+    bool preface; /* streams begin with `retry:` and an id, unless they ask otherwise */
     /* Whose pages may read and publish, and which Host is served; borrowed; see access/policy.h. */
     const char *allow_origin[POLICY_ENTRIES_MAX]; /* "https://app.example", or "*" */
     unsigned allow_origin_count;

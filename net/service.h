@@ -12,6 +12,7 @@
 #pragma once
 
 #include "engine/base/mailbox.h"
+#include "engine/slots.h"
 #include "net/connection.h"
 #include "net/http/route.h"
 #include "net/pending.h"
@@ -45,9 +46,17 @@ struct service {
     uint64_t subscribers_known; /* of the hub, at subscribers_known_ns */
     uint64_t subscribers_since; /* handed off since */
     int64_t subscribers_known_ns;
+    struct slots slots; /* of streams that cannot be had */
     /* For the length of one turn. */
     struct route route;
     struct frame *frames[PUBLISH_EVENTS_MAX];
+};
+
+/* Why somebody cannot be had now. */
+struct refusal {
+    int status;         /* 503, or 429 */
+    const char *reason; /* one word, for a stream's Fanfare-Refused: full, memory, drain, ... */
+    const char *sentence;
 };
 
 /* What a kind of connection is when it comes: how a listener's sockets become connections. */
@@ -63,8 +72,9 @@ struct connection_kind {
     uint32_t reserved;
     /* NULL: the peer may come; else why not, in one sentence. Not given: anybody may. */
     const char *(*check)(const struct service *service, int fd);
-    /* How a connection is refused, in bytes: their number. */
-    size_t (*refusal)(const char *sentence, char *out, size_t size);
+    /* How a connection is refused that nobody will read from, in bytes: their number. */
+    size_t (*refusal)(struct service *service, const struct listener *listener, int fd,
+                      const struct refusal *refusal, char *out, size_t size);
 };
 
 /* What a server is made of beside itself: immutable, given to server_new. */
@@ -75,7 +85,7 @@ struct server_parts {
 
 #define SERVICE_FULL "the server has as many connections as it may"
 
-#define REFUSAL_BYTES_MAX 1024 /* bytes of any kind's refusal; checked where they are made */
+#define REFUSAL_BYTES_MAX 8192 /* bytes of any kind's refusal; checked where they are made */
 
 /* 0, or a negative errno. */
 MUST_USE int service_init(struct service *service, struct server_state *server);

@@ -154,22 +154,36 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
 
 /* --- adopting ------------------------------------------------------------------------------ */
 
-/* No room in here, or no time left: the client gets an answer it can act on. */
-static void refuse(struct worker *worker, int fd, const char *sentence)
+/* No room in here, or no time left: the client gets an answer it can act on. Who has no position of
+ * its own yet comes back with that of its request, and has missed nothing. */
+static void refuse(struct worker *worker, const struct handoff *handoff, const char *reason,
+                   const char *sentence)
 {
-    char answer[FORM_REFUSAL_BYTES_MAX];
-    size_t len = form_refusal(answer, text_of(sentence));
-    ssize_t sent = send(fd, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    char answer[FORM_REFUSAL_BYTES_MAX], id[ID_LEN];
+    bool from_here = !handoff->has_resume && !handoff->last;
+    id_format(id, worker->options->epoch, handoff->before - 1);
+    struct form_refusal refusal = {
+        .reason = text_of(reason),
+        .sentence = text_of(sentence),
+        .lines = handoff->head,
+        .puts_off = handoff->puts_off,
+        .bare = handoff->bare,
+        .retry_ms = slots_take(&worker->arrivals.slots, worker->now_ns, worker->limits.retry_ms),
+        .point = {from_here ? id : NULL, sizeof(id)},
+    };
+    size_t len = form_refusal(handoff->plain ? FORM_PLAIN : FORM_CHUNKED, &refusal, answer);
+    ssize_t sent = send(handoff->fd, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)sent; /* best effort: the connection is closed either way */
-    io_discard_input(fd);
-    close(fd);
+    io_discard_input(handoff->fd);
+    close(handoff->fd);
+    COUNT(worker, refused_put_off, handoff->puts_off);
     atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
 }
 
-static void refuse_for_memory(struct worker *worker, int fd)
+static void refuse_for_memory(struct worker *worker, const struct handoff *handoff)
 {
     COUNT(worker, refused_memory, 1);
-    refuse(worker, fd, "the server is out of memory");
+    refuse(worker, handoff, "memory", "the server is out of memory");
 }
 
 /* A subscriber's records stay as long as it does: with too many of them an event's channel might
@@ -215,12 +229,13 @@ static void adopt(struct worker *worker, struct handoff *handoff)
 {
     struct channel *channels[SUBSCRIBER_CHANNELS_MAX];
     if (flow_memory_is_full(worker->flow)) { /* by those who came between the request and now */
-        refuse_for_memory(worker, handoff->fd);
+        refuse_for_memory(worker, handoff);
         return;
     }
     if (!may_listen(worker, handoff)) {
         COUNT(worker, refused_channels, 1);
-        refuse(worker, handoff->fd, "the server has as many channels with subscribers as it may");
+        refuse(worker, handoff, "full",
+               "the server has as many channels with subscribers as it may");
         return;
     }
     struct subscriber *subscriber = subscriber_new(worker);
@@ -228,7 +243,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
         subscriber_join(worker, subscriber, channels, handoff->channel_count) < 0) {
         if (subscriber)
             subscriber_release(worker, subscriber);
-        refuse_for_memory(worker, handoff->fd);
+        refuse_for_memory(worker, handoff);
         return;
     }
     enum form form = handoff->plain ? FORM_PLAIN : FORM_CHUNKED;
@@ -246,7 +261,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
                                         subscriber_index(worker, subscriber));
     if (r < 0) {
         subscriber_abandon(worker, subscriber);
-        refuse_for_memory(worker, handoff->fd);
+        refuse_for_memory(worker, handoff);
         return;
     }
     subscriber->handle = r;
@@ -254,6 +269,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     worker->memory.subscriber_bytes += SUBSCRIBER_MEMORY;
     COUNT(worker, subscribers, 1);
     COUNT(worker, joined, 1);
+    slots_accept(&worker->arrivals.slots, worker->now_ns);
     COUNT(worker, resumed, handoff->has_resume);
     subscriber_queue(worker, subscriber);
 }
@@ -336,10 +352,10 @@ void join_refuse_waiting(struct worker *worker)
         worker->arrivals.first = handoff->next;
         if (worker_has_failed(worker)) {
             COUNT(worker, refused_full, 1);
-            refuse(worker, handoff->fd, "this part of the server has failed");
+            refuse(worker, handoff, "full", "this part of the server has failed");
         } else {
             COUNT(worker, closed_cut, 1);
-            refuse(worker, handoff->fd, "the server is stopping");
+            refuse(worker, handoff, "drain", "the server is stopping");
         }
         forget(worker, handoff);
     }

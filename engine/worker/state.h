@@ -25,6 +25,7 @@
 #include "engine/inbox.h"
 #include "engine/io/io.h"
 #include "engine/options.h"
+#include "engine/slots.h"
 #include "engine/stats.h"
 
 struct batch_send; /* batch.h */
@@ -154,6 +155,7 @@ struct visits {
 /* join.c: hand-offs ahead of `position`. */
 struct arrivals {
     struct handoff *first, *last;
+    struct slots slots; /* of those that cannot be had */
 };
 
 /* For memory_max: what makes and frees counts, release.c tells flow, evict.c keeps it. */

@@ -34,9 +34,11 @@ static const char *feed_check(const struct service *service, int fd)
     return NULL;
 }
 
-static size_t feed_refusal(const char *sentence, char *out, size_t size)
+static size_t feed_refusal(struct service *service, const struct listener *listener, int fd,
+                           const struct refusal *refusal, char *out, size_t size)
 {
-    int len = snprintf(out, size, "error: %s\n\n", sentence);
+    (void)service, (void)listener, (void)fd;
+    int len = snprintf(out, size, "error: %s\n\n", refusal->sentence);
     CHECK(len > 0 && (size_t)len < size);
     return (size_t)len;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "net/answer.h"
+#include "net/refusal.h"
 
 /* The hub did not take it, for this reason. */
 static enum handler_result refuse(struct client *client, int r)
@@ -12,11 +13,14 @@ static enum handler_result refuse(struct client *client, int r)
     struct net_stats *stats = &client->connection.loop->stats;
     net_count(r == HUB_NO_MEMORY ? &stats->subscribers_refused_memory
                                  : &stats->subscribers_refused);
-    return answer_error(client, 503,
-                        r == HUB_FULL        ? "no worker has room for a subscriber"
-                        : r == HUB_NO_MEMORY ? CLIENT_NO_MEMORY
-                        : r == -ESHUTDOWN    ? CLIENT_STOPPING
-                                             : "the server is out of memory");
+    struct refusal refusal = {503, "memory", "the server is out of memory"};
+    if (r == HUB_FULL)
+        refusal = (struct refusal){503, "full", "no worker has room for a subscriber"};
+    else if (r == HUB_NO_MEMORY)
+        refusal.sentence = CLIENT_NO_MEMORY;
+    else if (r == -ESHUTDOWN)
+        refusal = (struct refusal){503, "drain", CLIENT_STOPPING};
+    return refusal_answer(client, &refusal);
 }
 
 static enum handler_result on_head(struct client *client)
@@ -28,7 +32,8 @@ static enum handler_result on_head(struct client *client)
     uint64_t before = hub_next_sequence(service->hub);
     if (!service_may_subscribe(service)) {
         net_count(&service->loop.stats.subscribers_refused);
-        return answer_error(client, 503, "the server has as many subscribers as it may");
+        return refusal_answer(
+            client, &(struct refusal){503, "full", "the server has as many subscribers as it may"});
     }
     char room[STREAM_LINES_ROOM];
     struct text given = client_text(client, request->last_event_id);
@@ -44,8 +49,8 @@ static enum handler_result on_head(struct client *client)
         .limit = route->limit,
         .last = route->last,
         .plain = request->minor == 0,
-        .bare = route->preface == CHOICE_NONE ? !service->limits.options.preface
-                                              : route->preface == CHOICE_NO,
+        .bare = route_is_bare(route, service->limits.options.preface),
+        .puts_off = refusal_puts_off(client),
         .head = answer_stream_lines(client, room, sizeof(room)),
     };
     connection_want(connection, 0);
@@ -54,6 +59,7 @@ static enum handler_result on_head(struct client *client)
     int r = hub_subscribe(service->hub, &subscribe);
     if (r)
         return refuse(client, r);
+    slots_accept(&service->slots, service->loop.now_ns);
     net_count(&service->loop.stats.handed_off);
     return HANDED_OFF;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Content-Type values: see media_type.h. */
+/* Content-Type and Accept values: see media_type.h. */
 #include "net/http/media_type.h"
 
 #include "net/http/bytes.h"
@@ -22,6 +22,35 @@ struct text media_type_next(struct text *rest)
     while (part.len && (part.at[part.len - 1] == ' ' || part.at[part.len - 1] == '\t'))
         part.len--;
     return part;
+}
+
+/* A weight of 0 says that it is not wanted. */
+static bool is_wanted(struct text parameters)
+{
+    while (parameters.len > 0) {
+        struct text part = media_type_next(&parameters);
+        if (part.len < 3 || (part.at[0] != 'q' && part.at[0] != 'Q') || part.at[1] != '=')
+            continue;
+        for (size_t i = 2; i < part.len; i++)
+            if (part.at[i] >= '1' && part.at[i] <= '9')
+                return true;
+        return false;
+    }
+    return true;
+}
+
+bool media_type_is_asked_for(struct text accept, const char *type)
+{
+    while (accept.len > 0) {
+        const char *comma = memchr(accept.at, ',', accept.len);
+        struct text range = {accept.at, comma ? (size_t)(comma - accept.at) : accept.len};
+        size_t used = range.len + (comma != NULL);
+        accept = (struct text){accept.at + used, accept.len - used};
+        struct text name = media_type_next(&range);
+        if (http_equals_nocase(name, type) && is_wanted(range))
+            return true;
+    }
+    return false;
 }
 
 static bool is_ours(struct text label)

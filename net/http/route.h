@@ -135,6 +135,12 @@ struct route {
 void route_match(const struct route_table *table, const struct route_rules *rules,
                  enum http_method method, struct text target, struct route *ret_route);
 
+/* Whether its stream is to have no block without data; `preface` is what is usual. */
+static inline bool route_is_bare(const struct route *route, bool preface)
+{
+    return route->preface == CHOICE_NONE ? !preface : route->preface == CHOICE_NO;
+}
+
 /* A copy of a route, no larger than it needs to be, to be given to free(); NULL: out of memory. */
 MUST_USE struct route *route_copy(const struct route *route);
 /* Bytes of such a copy. */

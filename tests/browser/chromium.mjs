@@ -191,6 +191,28 @@ async function gaplessFromTheFirstByte() {
   throw new Error('the browser never came back with the id of the preface');
 }
 
+// A stream that is refused, since the server is full, comes back by itself, and has what was
+// published since it first asked.
+async function refusedOnce() {
+  const full = await startServer('--retry', '20', '--subscribers-max', '1');
+  const occupant = new AbortController();
+  await fetch(full.url + '/events/other', { signal: occupant.signal });
+  const { page, seen } = await rawSource(full.url, '/events/full');
+  const putOff = async (times) => (await full.stats()).subscribers_put_off >= times;
+  await until('the refusal', () => putOff(1));
+  const wanted = [['meanwhile', await full.publish('full', 'meanwhile')]];
+  await until('another one', () => putOff(2));
+  expectEqual('state', await page.evaluate(() => source.readyState !== EventSource.CLOSED), true);
+  occupant.abort();
+  await until('its place', async () => (await full.stats()).subscribers === 1
+    && (await full.stats()).joined === 2);
+  wanted.push(['live', await full.publish('full', 'live')]);
+  await until('both events', async () => (await seen()).length >= 2);
+  expectEqual('events', await seen(), wanted);
+  await page.close();
+  await full.stop();
+}
+
 async function exactlyOnce() {
   const total = 200;
   const proxy = await startProxy(server.port, (number, sent) =>
@@ -212,7 +234,7 @@ async function exactlyOnce() {
 }
 
 const failed = await runCases({ livePage, livePageBelowAPath, publishingHasATimeOut,
-  gaplessFromTheFirstByte, exactlyOnce });
+  gaplessFromTheFirstByte, refusedOnce, exactlyOnce });
 await browser.close();
 rmSync(profile, { recursive: true, force: true });
 await server.stop();

@@ -345,6 +345,39 @@ static void case_no_descriptors(void)
     server_stop(&server);
 }
 
+/* Likewise for streams: unfinished requests have all descriptors, and who asks as an EventSource
+ * does is told to come back. */
+static void case_no_descriptors_for_streams(void)
+{
+    struct client holders[40], client;
+    struct answer answer;
+    unsigned put_off = 0;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--acceptors", "1"));
+    struct rlimit limit = {.rlim_cur = descriptors_limit(8), .rlim_max = 20000};
+    REQUIRE(prlimit(server.pid, RLIMIT_NOFILE, &limit, NULL) == 0, "prlimit failed");
+    for (int i = 0; i < 40; i++) {
+        client_open(&holders[i], &server);
+        client_say(&holders[i],
+                   "POST /publish/x HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nab");
+    }
+    for (int i = 0; i < 20; i++) {
+        client_open(&client, &server);
+        client_say(&client,
+                   "GET /events/x HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n");
+        REQUIRE(client_answer(&client, true, &answer), "stream %d: no answer", i);
+        EXPECT(answer.status == 200, "stream %d: %s", i, answer.head);
+        const char *reason = answer_field(&answer, "fanfare-refused");
+        put_off += reason && strcmp(reason, "full") == 0;
+        answer_free(&answer);
+        client_close(&client);
+    }
+    EXPECT(put_off >= 10, "%u told to come back", put_off);
+    for (int i = 0; i < 40; i++)
+        client_close(&holders[i]);
+    server_stop(&server);
+}
+
 /* Fills the channel until the server says so; a reading subscriber (nobody is slow in an hour) that
  * does not read holds it. Gives how many events were accepted. */
 static unsigned fill(struct client *client, const char *body, size_t len)
@@ -448,6 +481,7 @@ int main(int argc, char **argv)
     check_case("pipelined", case_pipelined);
     check_case("subscribers_max", case_subscribers_max);
     check_case("no_descriptors", case_no_descriptors);
+    check_case("no_descriptors_for_streams", case_no_descriptors_for_streams);
     check_case("descriptors_kept", case_descriptors_kept);
     check_case("full_channel", case_full_channel);
     return check_end();

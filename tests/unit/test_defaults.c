@@ -52,6 +52,8 @@ Test(defaults, server, .init = read_both)
     EXPECT_SAME(server, connections_max);
     EXPECT_SAME(server, subscribers_max);
     EXPECT_SAME(server, preface);
+    EXPECT_SAME(server, refuse);
+    EXPECT_SAME(server, retry_ms);
     EXPECT_SAME(server, body_max);
     EXPECT_SAME(server, head_bytes_max);
     EXPECT_SAME(server, target_bytes_max);

@@ -133,10 +133,39 @@ Test(form, the_longest_notice)
 Test(form, refusals)
 {
     char answer[FORM_REFUSAL_BYTES_MAX];
-    size_t len = form_refusal(answer, TEXT("the server is stopping"));
+    struct form_refusal refusal = {.reason = TEXT("drain"),
+                                   .sentence = TEXT("the server is stopping"),
+                                   .retry_ms = 1001,
+                                   .point = TEXT("a")};
+    size_t len = form_refusal(FORM_CHUNKED, &refusal, answer);
     cr_assert(text_equals((struct text){answer, len},
                           TEXT("HTTP/1.1 503 Service Unavailable\r\n"
                                "Content-Type: text/plain; charset=utf-8\r\n"
                                "Content-Length: 23\r\nRetry-After: 2\r\nConnection: close\r\n\r\n"
                                "the server is stopping\n")));
+    /* Who asks for a stream gets one that ends, and comes back. */
+    refusal.puts_off = true;
+    refusal.lines = TEXT("Vary: Origin\r\n");
+    len = form_refusal(FORM_CHUNKED, &refusal, answer);
+    cr_assert(text_equals((struct text){answer, len},
+                          TEXT(HEAD "Transfer-Encoding: chunked\r\nFanfare-Refused: drain\r\n"
+                                    "Vary: Origin\r\n\r\n"
+                                    "13\r\nretry: 1001\nid: a\n\n\r\n0\r\n\r\n")),
+              "%.*s", (int)len, answer);
+    refusal.bare = true;
+    len = form_refusal(FORM_PLAIN, &refusal, answer);
+    cr_assert(text_equals((struct text){answer, len},
+                          TEXT(HEAD "Fanfare-Refused: drain\r\nVary: Origin\r\n\r\n"
+                                    "retry: 1001\n")),
+              "%.*s", (int)len, answer);
+    /* The longest of everything has its room; longer lines are left out. */
+    static char lines[FORM_REFUSAL_LINES_MAX + 1], id[EVENT_ID_BYTES_MAX];
+    refusal = (struct form_refusal){.reason = TEXT("channel"),
+                                    .lines = {lines, FORM_REFUSAL_LINES_MAX},
+                                    .puts_off = true,
+                                    .retry_ms = UINT32_MAX,
+                                    .point = {id, sizeof(id)}};
+    cr_assert_gt(form_refusal(FORM_CHUNKED, &refusal, answer), FORM_REFUSAL_LINES_MAX);
+    refusal.lines.len++;
+    cr_assert_lt(form_refusal(FORM_CHUNKED, &refusal, answer), 1024);
 }

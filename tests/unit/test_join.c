@@ -73,3 +73,45 @@ Test(join, a_turn_has_a_time_for_it)
     for (unsigned i = 0; i < HANDOFFS; i++)
         close(peers[i]);
 }
+
+/* A hub that stops before a hand-off's time has come: who would come back after a 200 alone gets
+ * one, with its place in the order. */
+Test(join, who_cannot_be_had_is_told_when_to_come_back)
+{
+    struct hub_options options;
+    struct hub *hub;
+    int fds[2][2];
+    char bytes[2][2048] = {{0}};
+    struct text channel = TEXT("c");
+    hub_options_default(&options);
+    options.workers = 1;
+    options.worker_subscribers = HANDOFFS;
+    options.drain_timeout_ms = 0;
+    options.retry_ms = 3000;
+    cr_assert_eq(hub_new(&options, &hub), 0);
+    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds[i]), 0);
+        struct subscribe_request request = {.fd = fds[i][0],
+                                            .before = 16,
+                                            .channels = &channel,
+                                            .channel_count = 1,
+                                            .head = TEXT("X: y\r\n"),
+                                            .puts_off = i == 0};
+        cr_assert_eq(hub_subscribe(hub, &request), 0);
+    }
+    worker_turn(hub_worker(hub, 0));
+    step_ns = 1000000;
+    threadless_end(hub);
+    for (unsigned i = 0; i < 2; i++) {
+        cr_assert_gt(recv(fds[i][1], bytes[i], sizeof(bytes[i]) - 1, 0), 0);
+        cr_assert_not_null(strstr(bytes[i], "\r\nX: y\r\n"), "%s", bytes[i]);
+        close(fds[i][1]);
+    }
+    cr_assert_eq(strncmp(bytes[0], "HTTP/1.1 200 ", 13), 0, "%s", bytes[0]);
+    cr_assert_not_null(strstr(bytes[0], "\r\nFanfare-Refused: drain\r\n"), "%s", bytes[0]);
+    cr_assert_not_null(strstr(bytes[0], "retry: 3000\nid: "), "%s", bytes[0]);
+    cr_assert_not_null(strstr(bytes[0], "-000000000000000f\n\n\r\n0\r\n\r\n"), "%s", bytes[0]);
+    cr_assert_eq(strncmp(bytes[1], "HTTP/1.1 503 ", 13), 0, "%s", bytes[1]);
+    cr_assert_not_null(strstr(bytes[1], "\r\nRetry-After: 4\r\n"), "%s", bytes[1]);
+}
