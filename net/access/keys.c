@@ -69,9 +69,10 @@ int keys_add_key(struct keys *keys, enum algorithm algorithm, struct text text, 
 
 int keys_add_all(struct keys *keys, const struct keys *others)
 {
-    if (others->count > KEYS_MAX - keys->count)
+    unsigned count = others->count; /* it may be the same set */
+    if (count > KEYS_MAX - keys->count)
         return -E2BIG;
-    for (unsigned i = 0; i < others->count; i++)
+    for (unsigned i = 0; i < count; i++)
         keys->items[keys->count++] = key_ref(others->items[i]);
     return 0;
 }
