@@ -25,7 +25,7 @@ static const struct option serve_options[] = {
      .usual = "127.0.0.1:8080",
      .help = "Serve HTTP here; may be repeated. Port 0 takes a free one. Also [V6ADDR]:PORT and "
              "unix:PATH. Options of this one alone stand behind it: 'ADDR:PORT "
-             "routes=subscribe,health', mode=MODE",
+             "routes=subscribe,health proxy-protocol=1', mode=MODE",
      .from = FROM_ANY,
      .restart = true,
      SERVE(server.listen),
@@ -48,6 +48,25 @@ static const struct option serve_options[] = {
              "404",
      .from = FROM_ANY,
      SERVE(server.routes)},
+    {.name = "trusted-proxy",
+     .type = VALUE_TEXT,
+     .shown = "ADDRESS[/BITS]",
+     .usual_said = "none",
+     .help = "Believe this proxy, or those of this network, about whose requests they bring "
+             "(X-Forwarded-For, Forwarded, PROXY protocol); unix: over socket files; may be "
+             "repeated",
+     .from = FROM_ANY,
+     SERVE(server.trusted_proxy),
+     .list_max = ADDRESS_RANGES_MAX,
+     .count_offset = offsetof(struct serve_settings, server.trusted_proxy_count)},
+    {.name = "proxy-protocol",
+     .type = VALUE_FLAG,
+     .usual = "no",
+     .help = "Connections begin with a header of the PROXY protocol, version 1 or 2, written by "
+             "the proxy; with --trusted-proxy by those alone",
+     .from = FROM_ANY,
+     .restart = true,
+     SERVE(server.proxy_protocol)},
     {.name = "query-channels",
      .type = VALUE_FLAG,
      .usual = "yes",

@@ -156,6 +156,9 @@
 /* RFC 9112 section 3 recommends at least 8,000 octets for a request line. Longer: 414 and 431. */
 #define TARGET_BYTES_MAX 8192u
 #define HEAD_BYTES_MAX   16384u
+/* A PROXY protocol header: 52 bytes say whose connection it is; what proxies add of TLS and of
+ * their own is some hundred. Longer: the connection is refused (400). */
+#define PROXY_HEADER_BYTES_MAX 2048u
 /* Connections that are not subscribers, feeds included: half a KiB each while idle. More:
  * who waits longest without a request, or has its answer and stays, is closed; else 503. */
 #define CONNECTIONS_DEFAULT 10000

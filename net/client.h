@@ -18,6 +18,7 @@
  */
 #pragma once
 
+#include "net/access/address.h"
 #include "net/handler.h"
 #include "net/http/parser.h"
 #include "net/http/route.h"
@@ -30,6 +31,9 @@ struct client {
     struct connection connection;    /* first: see struct source */
     const struct listener *listener; /* it came over */
     struct http_parser parser;
+    struct address peer; /* peer.h */
+    bool peer_known;
+    bool announced;      /* the PROXY header in front was read, or none is wanted */
     bool head_done;      /* the head of the current request was seen */
     bool complete;       /* all of the request was read, and it waits for a round to be acted on */
     bool request_done;   /* all of it was read, or the rest of it does not matter */

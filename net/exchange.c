@@ -13,6 +13,7 @@
 #include "net/admission.h"
 #include "net/answer.h"
 #include "net/client.h"
+#include "net/peer.h"
 #include "net/refusal.h"
 
 static const struct connection_operations operations;
@@ -26,6 +27,7 @@ static struct connection *on_new(struct service *service, const struct listener 
         return NULL;
     connection_init(&client->connection, &service->loop, &operations, fd);
     client->listener = listener;
+    client->announced = !listener->proxied;
     return &client->connection;
 }
 
@@ -340,15 +342,39 @@ static void end_turn(struct client *client)
         client_drop(client);
 }
 
+/* What stands in front of the first request. False: there is nothing else to do yet, or at all. */
+static bool read_announcement(struct client *client)
+{
+    int status;
+    const char *sentence;
+    if (client->announced)
+        return true;
+    if (client->len == 0) /* and nothing to be refused for */
+        return client->connection.ended;
+    switch (peer_read_header(client, &status, &sentence)) {
+    case PEER_ANNOUNCED:
+        return true;
+    case PEER_MORE:
+        return false;
+    case PEER_REFUSED:
+        break;
+    }
+    refuse(client, status, sentence);
+    return false;
+}
+
 static void turn(struct client *client)
 {
     struct connection *connection = &client->connection;
-    int r = client->at == client->len && !client->complete ? client_read(client) : 0;
+    bool wants = !client->announced || (client->at == client->len && !client->complete);
+    int r = wants ? client_read(client) : 0;
     if (r) {
         refuse_large(client, r);
         return;
     }
-    if (client->complete)
+    if (!read_announcement(client))
+        ;
+    else if (client->complete)
         act(client);
     else if (client->at < client->len)
         parse(client);

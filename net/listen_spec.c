@@ -14,6 +14,17 @@ static int take_routes(struct listen_spec *spec, const char *value, char *error,
     return route_names_read(value ? value : "", &spec->routes, error, error_size);
 }
 
+static int take_proxy_protocol(struct listen_spec *spec, const char *value, char *error,
+                               size_t error_size)
+{
+    spec->has_proxy_protocol = true;
+    spec->proxy_protocol = !value || strcmp(value, "1") == 0;
+    if (spec->proxy_protocol || strcmp(value, "0") == 0)
+        return 0;
+    snprintf(error, error_size, "proxy-protocol stands alone, or is 1 or 0");
+    return -EINVAL;
+}
+
 static int take_mode(struct listen_spec *spec, const char *value, char *error, size_t error_size)
 {
     size_t len = value ? strlen(value) : 0;
@@ -31,7 +42,8 @@ static int take_mode(struct listen_spec *spec, const char *value, char *error, s
 static const struct {
     const char *name;
     int (*take)(struct listen_spec *spec, const char *value, char *error, size_t error_size);
-} options[] = {{"routes", take_routes}, {"mode", take_mode}};
+} options[] = {
+    {"routes", take_routes}, {"proxy-protocol", take_proxy_protocol}, {"mode", take_mode}};
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
@@ -53,7 +65,8 @@ static int take_option(struct listen_spec *spec, char *word, unsigned *seen, cha
         *seen |= 1u << i;
         return options[i].take(spec, value, error, error_size);
     }
-    snprintf(error, error_size, "behind the address stand routes=LIST or mode=MODE, not \"%s\"",
+    snprintf(error, error_size,
+             "behind the address stand routes=LIST, proxy-protocol=1 or mode=MODE, not \"%s\"",
              shown);
     return -EINVAL;
 }

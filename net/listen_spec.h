@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What one --listen says: an address, and behind it, with spaces between, what holds for this
- * listener alone: `ADDR:PORT routes=subscribe,health`.
+ * listener alone: `ADDR:PORT routes=subscribe,health proxy-protocol=1`.
  *
- *   routes=LIST   instead of --routes
- *   mode=MODE     of unix:PATH, instead of --listen-mode
+ *   routes=LIST          instead of --routes
+ *   proxy-protocol[=1]   instead of --proxy-protocol; 0: not here
+ *   mode=MODE            of unix:PATH, instead of --listen-mode
  *
  * The address itself is looked at by listener_open. Pure; any thread.
  */
@@ -20,6 +21,7 @@
 struct listen_spec {
     char address[LISTEN_ADDRESS_ROOM];
     unsigned routes; /* bits of enum route_name; 0: not said */
+    bool has_proxy_protocol, proxy_protocol;
     bool has_mode;
     mode_t mode;
 };

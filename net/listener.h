@@ -25,6 +25,7 @@ struct listener {
     enum listener_kind kind;
     int fd;
     bool is_unix;
+    bool proxied;    /* each connection begins with a PROXY header */
     unsigned routes; /* bits of enum route_name that are answered here; 0: the server's */
     char path[108];  /* unix: the file; sun_path has no more room */
     dev_t device;    /* of the file that was made, to recognise it on leaving */

@@ -19,6 +19,12 @@
     X(connections_refused_limit, counter, "Connections refused: as many as allowed are open")      \
     X(connections_refused_descriptors, counter, "Connections refused: no descriptor was free")     \
     X(connections_refused_memory, counter, "Connections refused: out of memory")                   \
+    X(connections_refused_proxy, counter,                                                          \
+      "Connections refused: no whole PROXY header in front of them")                               \
+    X(connections_refused_untrusted, counter,                                                      \
+      "Connections refused: a listener for trusted proxies alone, and not one of them")            \
+    X(forwarded_broken, counter,                                                                   \
+      "Requests of trusted proxies whose X-Forwarded-For or Forwarded names no client")            \
     X(descriptors_exhausted, counter, "Times accepting found no free descriptor or memory")        \
     X(listeners_rested, counter, "Times a listener rested because nothing could be accepted")      \
     X(accept_errors, counter, "Connections that were gone before they were accepted")              \

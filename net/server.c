@@ -27,6 +27,14 @@ struct server {
 
 /* --- new and free -------------------------------------------------------------------------- */
 
+/* What holds for this one alone, else for all. */
+static void set_up(struct listener *listener, const struct listen_spec *spec,
+                   const struct server_options *options)
+{
+    listener->routes = spec->routes;
+    listener->proxied = spec->has_proxy_protocol ? spec->proxy_protocol : options->proxy_protocol;
+}
+
 static int open_listeners(struct server *server, char *error, size_t error_size)
 {
     const struct server_options *options = &server->options;
@@ -43,7 +51,7 @@ static int open_listeners(struct server *server, char *error, size_t error_size)
         if (r)
             return r;
         for (unsigned j = 0; j < count; j++)
-            first[j].routes = spec.routes;
+            set_up(&first[j], &spec, options);
         state->listener_count += count;
     }
     server->address_count = state->listener_count;

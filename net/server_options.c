@@ -62,6 +62,15 @@ static int check_texts(const struct server_options *options, char *error, size_t
     int r = options->routes ? route_names_read(options->routes, &routes, fault, sizeof(fault)) : 0;
     if (r)
         snprintf(error, error_size, "routes: %s", fault);
+    for (unsigned i = 0; i < options->trusted_proxy_count && !r; i++) {
+        struct address_range range;
+        const char *wrong = address_range_read(options->trusted_proxy[i], &range);
+        if (wrong) {
+            snprintf(error, error_size, "trusted-proxy: \"%.100s\" %s", options->trusted_proxy[i],
+                     wrong);
+            r = -EINVAL;
+        }
+    }
     for (unsigned i = 0; i < options->listen_count && !r; i++) {
         struct listen_spec spec;
         r = listen_spec_read(options->listen[i], &spec, error, error_size);
@@ -97,12 +106,21 @@ int server_options_check(const struct server_options *options, struct policy **r
     return r;
 }
 
+void server_options_trusted(const struct server_options *options, struct address_ranges *ret_ranges)
+{
+    ret_ranges->count = options->trusted_proxy_count;
+    for (unsigned i = 0; i < ret_ranges->count; i++)
+        CHECK(!address_range_read(options->trusted_proxy[i], &ret_ranges->items[i]));
+}
+
 void server_options_change(struct server_options *options, const struct server_options *other)
 {
     options->feed_uid = other->feed_uid;
     options->feed_gid = other->feed_gid;
     options->routes = other->routes;
     options->query_channels = other->query_channels;
+    memcpy(options->trusted_proxy, other->trusted_proxy, sizeof(options->trusted_proxy));
+    options->trusted_proxy_count = other->trusted_proxy_count;
     options->connections_max = other->connections_max;
     options->subscribers_max = other->subscribers_max;
     options->body_max = other->body_max;

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "engine/limits.h"
+#include "net/access/address.h"
 #include "net/access/policy.h"
 
 #define LISTEN_MAX 16 /* addresses of one server; picked by hand */
@@ -23,6 +24,10 @@ struct server_options {
     unsigned listen_count;
     mode_t listen_mode;  /* of unix listeners: 0666, so that the directory decides */
     const char *routes;  /* words of net/http/route_names.h; NULL: all; borrowed */
+    bool proxy_protocol; /* connections begin with a PROXY header, where a listener says nothing */
+    /* Whom PROXY, X-Forwarded-For and Forwarded are believed from: access/address.h; borrowed */
+    const char *trusted_proxy[ADDRESS_RANGES_MAX];
+    unsigned trusted_proxy_count;
     bool query_channels; /* channels may be named by the query, or a body, too */
     const char *feed;    /* path of the feed socket; NULL: no feed; borrowed */
     mode_t feed_mode;    /* 0660 */
@@ -59,5 +64,8 @@ void server_options_default(struct server_options *options);
  * options say about pages and hosts; NULL: nobody wants to have it. */
 MUST_USE int server_options_check(const struct server_options *options, struct policy **ret_policy,
                                   char *error, size_t error_size);
+/* The proxies that they trust, of options that were checked. */
+void server_options_trusted(const struct server_options *options,
+                            struct address_ranges *ret_ranges);
 /* Takes over what may change while a server runs. */
 void server_options_change(struct server_options *options, const struct server_options *other);

@@ -47,6 +47,7 @@ void server_state_limit(struct server_state *state, const struct server_options 
         limits->deadline_ns[i] = ms[i] * 1000000;
     limits->options = *options;
     limits->routes = routes;
+    server_options_trusted(options, &limits->trusted);
     policy_unref(limits->policy);
     limits->policy = policy;
     pthread_mutex_unlock(&state->lock);

@@ -33,8 +33,9 @@ enum server_phase {
 struct server_limits {
     struct server_options options; /* whose texts may be gone: what is made of them follows */
     int64_t deadline_ns[DEADLINE_KINDS];
-    struct route_rules routes; /* of listeners that say nothing else */
-    struct policy *policy;     /* a reference of ours */
+    struct route_rules routes;     /* of listeners that say nothing else */
+    struct address_ranges trusted; /* proxies */
+    struct policy *policy;         /* a reference of ours */
 };
 
 struct server_state {

@@ -309,6 +309,7 @@ static enum http_result end_head(struct http_parser *parser, const char *buffer,
         return refuse(parser, 400, "the Host field is not a host");
 
     request->keep_alive = fields.keep_alive;
+    request->fields = span;
     request->host = fields.value[FIELD_HOST];
     request->content_type = fields.value[FIELD_CONTENT_TYPE];
     request->content_encoding = fields.value[FIELD_CONTENT_ENCODING];

@@ -28,6 +28,7 @@ struct http_request {
     bool expect_continue;    /* HTTP/1.1 only */
     uint64_t content_length; /* 0 when chunked */
     struct http_span method_name;
+    struct http_span fields; /* all field lines, with the empty one */
     struct http_span target;
     struct http_span host;
     struct http_span content_type;
