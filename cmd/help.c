@@ -89,7 +89,7 @@ void help_command(FILE *out, const struct command *command)
                 "(slow-after = 1). A flag beats the environment, that beats the file.\n");
     else if (command == &command_pub)
         fprintf(out, "\nThe feed may also be named by FANFARE_FEED.\n");
-    else
+    else if (command == &command_sub)
         fprintf(out, "\nThe server may also be named by FANFARE_URL.\n");
     fprintf(out, "\nExamples:\n%s", command->examples);
 }

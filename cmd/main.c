@@ -25,8 +25,8 @@ static int help_print(const char *name)
 {
     const struct command *command = name ? command_find(name) : NULL;
     if (name && !command) {
-        log_complain("", "there is no command \"%.100s\"; the commands are serve, pub and sub",
-                     name);
+        log_complain(
+            "", "there is no command \"%.100s\"; the commands are serve, pub, sub and token", name);
         return EXIT_USAGE;
     }
     if (command)
@@ -41,21 +41,48 @@ static void warn(void *command, const char *sentence)
     log_complain(command, "%s", sentence);
 }
 
+union settings {
+    struct serve_settings serve;
+    struct pub_settings pub;
+    struct sub_settings sub;
+    struct token_settings token;
+};
+
+static int settings_finish(const struct command *command, union settings *settings,
+                           struct parse *parse)
+{
+    if (command == &command_serve)
+        return serve_settings_finish(&settings->serve, parse);
+    if (command == &command_pub)
+        return pub_settings_finish(&settings->pub, parse);
+    if (command == &command_sub)
+        return sub_settings_finish(&settings->sub, parse);
+    return token_settings_finish(&settings->token, parse);
+}
+
+static int command_start(const struct command *command, union settings *settings,
+                         const struct parse *parse)
+{
+    if (command == &command_serve)
+        return serve_run(parse, &settings->serve);
+    if (command == &command_pub)
+        return pub_run(parse, &settings->pub);
+    if (command == &command_sub)
+        return sub_run(parse, &settings->sub);
+    return token_run(parse, &settings->token);
+}
+
 /* Reads the options of one command into its settings and calls it. */
 static int command_run(const struct command *command, int count, char **arguments)
 {
-    struct serve_settings serve = {0};
-    struct pub_settings pub = {.retry_ms = -1};
-    struct sub_settings sub = {0};
+    union settings settings;
     struct parse parse;
-    void *target = command == &command_serve ? (void *)&serve
-                   : command == &command_pub ? (void *)&pub
-                                             : (void *)&sub;
-    int r = parse_run(&parse, command, count, arguments, target);
+    memset(&settings, 0, sizeof(settings)); /* all of it, not its first member alone */
+    if (command == &command_pub)
+        settings.pub.retry_ms = -1;
+    int r = parse_run(&parse, command, count, arguments, &settings);
     if (r == 0)
-        r = command == &command_serve ? serve_settings_finish(&serve, &parse)
-            : command == &command_pub ? pub_settings_finish(&pub, &parse)
-                                      : sub_settings_finish(&sub, &parse);
+        r = settings_finish(command, &settings, &parse);
     if (r != PARSE_HELP)
         environment_check(environ, warn, (void *)(uintptr_t)command->name);
     int status = EXIT_USAGE;
@@ -64,12 +91,8 @@ static int command_run(const struct command *command, int count, char **argument
         status = EXIT_DONE;
     } else if (r != 0) {
         log_complain(command->name, "%s", parse.error);
-    } else if (command == &command_serve) {
-        status = serve_run(&parse, &serve);
-    } else if (command == &command_pub) {
-        status = pub_run(&parse, &pub);
     } else {
-        status = sub_run(&parse, &sub);
+        status = command_start(command, &settings, &parse);
     }
     parse_free(&parse);
     return status;
@@ -102,7 +125,8 @@ int main(int count, char **arguments)
         return help_print(count > 2 ? arguments[2] : NULL);
     const struct command *command = command_find(first);
     if (!command) {
-        log_complain("", "there is no command \"%.100s\"; the commands are serve, pub and sub",
+        log_complain("",
+                     "there is no command \"%.100s\"; the commands are serve, pub, sub and token",
                      first);
         return EXIT_USAGE;
     }

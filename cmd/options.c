@@ -10,7 +10,8 @@
 
 #include "engine/base/machine.h"
 
-const struct command *const commands[COMMAND_COUNT] = {&command_serve, &command_pub, &command_sub};
+const struct command *const commands[COMMAND_COUNT] = {&command_serve, &command_pub, &command_sub,
+                                                       &command_token};
 
 const struct command *command_find(const char *name)
 {

@@ -44,9 +44,24 @@ struct sub_settings {
     bool raw;
 };
 
-extern const struct command command_serve, command_pub, command_sub;
+/* Each is one flag: more than anybody types. */
+#define TOKEN_PATTERNS_MAX 256
 
-#define COMMAND_COUNT 3
+struct token_settings {
+    const char *key_file;
+    unsigned algorithm; /* net/access/algorithm.h */
+    const char *subscribe[TOKEN_PATTERNS_MAX];
+    unsigned subscribe_count;
+    const char *publish[TOKEN_PATTERNS_MAX];
+    unsigned publish_count;
+    int64_t expires_s; /* 0: never */
+    bool explain;      /* else: make */
+    bool has_algorithm;
+};
+
+extern const struct command command_serve, command_pub, command_sub, command_token;
+
+#define COMMAND_COUNT 4
 extern const struct command *const commands[COMMAND_COUNT];
 
 /* The command of that name, or NULL. */
@@ -59,6 +74,7 @@ MUST_USE int serve_settings_finish(struct serve_settings *settings, struct parse
 /* What their rows cannot say alone; results as above. */
 MUST_USE int pub_settings_finish(const struct pub_settings *settings, struct parse *parse);
 MUST_USE int sub_settings_finish(const struct sub_settings *settings, struct parse *parse);
+MUST_USE int token_settings_finish(struct token_settings *settings, struct parse *parse);
 
 /* Prints the settings that hold as a configuration file, each with the place it comes from. */
 void serve_settings_print(const struct parse *parse);

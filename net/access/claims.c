@@ -125,6 +125,13 @@ int claims_read(struct text payload, struct claims *ret_claims)
     return r;
 }
 
+enum token_fault claims_hold(const struct claims *claims, int64_t now_s)
+{
+    if (now_s >= claims->ends_at_s)
+        return TOKEN_EXPIRED;
+    return now_s < claims->begins_at_s ? TOKEN_EARLY : TOKEN_OK;
+}
+
 void claims_deinit(struct claims *claims)
 {
     claims->grant = grant_unref(claims->grant);

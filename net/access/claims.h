@@ -24,4 +24,6 @@ struct claims {
 
 /* 0, -ENOMEM, or a token_fault. claims_deinit afterwards where it is 0. */
 MUST_USE int claims_read(struct text payload, struct claims *ret_claims);
+/* TOKEN_OK, TOKEN_EXPIRED or TOKEN_EARLY. */
+MUST_USE enum token_fault claims_hold(const struct claims *claims, int64_t now_s);
 void claims_deinit(struct claims *claims);

@@ -12,7 +12,7 @@
 
 #include "engine/limits.h"
 #include "net/access/base64url.h"
-#include "net/access/refusal.h"
+#include "net/access/objection.h"
 
 /* Longer than an RSA modulus may be, and than any secret somebody has. */
 #define MEMBER_BYTES_MAX 4096
@@ -151,7 +151,7 @@ static bool may_verify(const json_t *jwk)
 
 static int leave_out(char *error, size_t error_size, const char *why)
 {
-    refusal_say(error, error_size, "%s", why);
+    objection_say(error, error_size, "%s", why);
     return JWK_NOT_FOR_US;
 }
 

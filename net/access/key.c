@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 #include "engine/limits.h"
-#include "net/access/refusal.h"
+#include "net/access/objection.h"
 
 struct key {
     _Atomic unsigned references;
@@ -105,10 +105,10 @@ int key_new_secret(enum algorithm algorithm, struct text kid, struct text secret
     /* RFC 7518 section 3.2: a key as long as the digest or longer. A shorter one can be guessed,
      * without asking anybody, by whoever has seen one token. */
     if (secret.len < bytes_min)
-        return refusal_say(error, error_size,
-                           "has a secret of %zu bytes; %s needs %zu at least (RFC 7518, 3.2), as "
-                           "`openssl rand -hex %zu` makes them",
-                           secret.len, algorithm_name(algorithm), bytes_min, bytes_min);
+        return objection_say(error, error_size,
+                             "has a secret of %zu bytes; %s needs %zu at least (RFC 7518, 3.2), as "
+                             "`openssl rand -hex %zu` makes them",
+                             secret.len, algorithm_name(algorithm), bytes_min, bytes_min);
     *ret_key = key_new(algorithm, kid, secret);
     return *ret_key ? 0 : -ENOMEM;
 }
@@ -162,18 +162,18 @@ static int check_fits(EVP_PKEY *pkey, enum algorithm algorithm, char *error, siz
 {
     enum algorithm usual = usual_algorithm(pkey);
     if (usual == ALGORITHM_COUNT)
-        return refusal_say(error, error_size,
-                           "is a key of a kind that no algorithm here is for: RSA, the curves "
-                           "P-256, P-384 and P-521, and Ed25519 are");
+        return objection_say(error, error_size,
+                             "is a key of a kind that no algorithm here is for: RSA, the curves "
+                             "P-256, P-384 and P-521, and Ed25519 are");
     if (algorithm_family(usual) != algorithm_family(algorithm) ||
         (algorithm_family(usual) == FAMILY_EC && usual != algorithm))
-        return refusal_say(error, error_size, "is a key for %s%s, not for %s",
-                           algorithm_name(usual), usual == ALGORITHM_RS256 ? " and its kin" : "",
-                           algorithm_name(algorithm));
+        return objection_say(error, error_size, "is a key for %s%s, not for %s",
+                             algorithm_name(usual), usual == ALGORITHM_RS256 ? " and its kin" : "",
+                             algorithm_name(algorithm));
     int bits = EVP_PKEY_get_bits(pkey);
     if (usual == ALGORITHM_RS256 && (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX))
-        return refusal_say(error, error_size, "is an RSA key of %d bits; %d to %d are allowed",
-                           bits, RSA_BITS_MIN, RSA_BITS_MAX);
+        return objection_say(error, error_size, "is an RSA key of %d bits; %d to %d are allowed",
+                             bits, RSA_BITS_MIN, RSA_BITS_MAX);
     return 0;
 }
 
@@ -197,7 +197,7 @@ int key_new_text(enum algorithm algorithm, struct text text, enum pem_kind kind,
     if (algorithm_family(algorithm) == FAMILY_HMAC) {
         const char *fault = public_text(text);
         if (fault)
-            return refusal_say(error, error_size, "%s", fault);
+            return objection_say(error, error_size, "%s", fault);
         return key_new_secret(algorithm, TEXT(""), without_line_end(text), ret_key, error,
                               error_size);
     }

@@ -8,7 +8,7 @@
 
 #include "engine/limits.h"
 #include "net/access/jwk.h"
-#include "net/access/refusal.h"
+#include "net/access/objection.h"
 
 struct keys {
     _Atomic unsigned references;
@@ -54,7 +54,15 @@ const struct key *keys_at(const struct keys *keys, unsigned index)
 
 static int refuse_more(char *error, size_t error_size)
 {
-    return refusal_say(error, error_size, "is one key too many: there may be %d", KEYS_MAX);
+    return objection_say(error, error_size, "is one key too many: there may be %d", KEYS_MAX);
+}
+
+int keys_add(struct keys *keys, struct key *key)
+{
+    if (keys->count == KEYS_MAX)
+        return -E2BIG;
+    keys->items[keys->count++] = key_ref(key);
+    return 0;
 }
 
 int keys_add_key(struct keys *keys, enum algorithm algorithm, struct text text, char *error,
@@ -112,9 +120,9 @@ static int add_list(struct keys *keys, bool secrets, enum algorithm rsa_usual, c
             snprintf(first, sizeof(first), "key %zu of it %s", i + 1, why);
     }
     if (keys->count == before)
-        return refusal_say(error, error_size, "holds no key that can be used: %s", first);
+        return objection_say(error, error_size, "holds no key that can be used: %s", first);
     if (left_out > 0)
-        refusal_say(error, error_size, "%s", first);
+        objection_say(error, error_size, "%s", first);
     *ret_left_out = left_out;
     return 0;
 }
@@ -124,18 +132,18 @@ int keys_add_jwks(struct keys *keys, enum keys_origin origin, enum algorithm rsa
 {
     json_error_t fault;
     if (json.len > SECRET_FILE_BYTES_MAX)
-        return refusal_say(error, error_size, "is longer than %u bytes", SECRET_FILE_BYTES_MAX);
+        return objection_say(error, error_size, "is longer than %u bytes", SECRET_FILE_BYTES_MAX);
     json_t *root = json_loadb(json.at, json.len, JSON_REJECT_DUPLICATES, &fault);
     if (!root && json_error_code(&fault) == json_error_out_of_memory)
         return -ENOMEM;
     json_t *list = list_of(root);
     int r;
     if (!root)
-        r = refusal_say(error, error_size, "is not valid JSON (line %d, column %d)", fault.line,
-                        fault.column);
+        r = objection_say(error, error_size, "is not valid JSON (line %d, column %d)", fault.line,
+                          fault.column);
     else if (!list)
-        r = refusal_say(error, error_size,
-                        "is not a set of JWKs: it has no list \"keys\" and is no key itself");
+        r = objection_say(error, error_size,
+                          "is not a set of JWKs: it has no list \"keys\" and is no key itself");
     else
         r = add_list(keys, origin == KEYS_FILE, rsa_usual, list, ret_left_out, error, error_size);
     json_decref(list);

@@ -29,6 +29,9 @@ struct keys *keys_unref(struct keys *keys);
 MUST_USE int keys_add_key(struct keys *keys, enum algorithm algorithm, struct text text,
                           char *error, size_t error_size);
 
+/* Any key. */
+MUST_USE int keys_add(struct keys *keys, struct key *key);
+
 enum keys_origin { KEYS_FILE, KEYS_URL /* no secrets come from there */ };
 
 /* A JWK set, or one JWK. `rsa_usual` is what an RSA key is for that does not say. Keys that are not

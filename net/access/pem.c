@@ -8,7 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "net/access/refusal.h"
+#include "net/access/objection.h"
 
 #define BEGIN "-----BEGIN "
 
@@ -76,19 +76,19 @@ int pem_read(struct text text, enum pem_kind kind, EVP_PKEY **ret_key, char *err
     bool is_private = ends_with(label, TEXT("PRIVATE KEY"));
     bool is_certificate = text_equals(label, TEXT("CERTIFICATE"));
     if (count == 0)
-        return refusal_say(error, error_size, "is not PEM: it has no line -----BEGIN ...");
+        return objection_say(error, error_size, "is not PEM: it has no line -----BEGIN ...");
     if (count > 1)
-        return refusal_say(error, error_size,
-                           "has %u blocks of PEM: each key needs a file of its own", count);
+        return objection_say(error, error_size,
+                             "has %u blocks of PEM: each key needs a file of its own", count);
     if (!is_private && !is_certificate && !ends_with(label, TEXT("PUBLIC KEY")))
-        return refusal_say(error, error_size, "is PEM, but neither a key nor a certificate");
+        return objection_say(error, error_size, "is PEM, but neither a key nor a certificate");
     if (is_private && kind == PEM_PUBLIC)
-        return refusal_say(error, error_size,
-                           "is a private key, which a server should not have: give it what "
-                           "`openssl pkey -in FILE -pubout` prints");
+        return objection_say(error, error_size,
+                             "is a private key, which a server should not have: give it what "
+                             "`openssl pkey -in FILE -pubout` prints");
     if (!is_private && kind == PEM_PRIVATE)
-        return refusal_say(error, error_size,
-                           "is a public key, which signs nothing: give the private one");
+        return objection_say(error, error_size,
+                             "is a public key, which signs nothing: give the private one");
     BIO *bio = BIO_new_mem_buf(text.at, (int)text.len);
     if (!bio)
         return -ENOMEM;
@@ -98,10 +98,10 @@ int pem_read(struct text text, enum pem_kind kind, EVP_PKEY **ret_key, char *err
     BIO_free(bio);
     ERR_clear_error();
     if (!key)
-        return refusal_say(error, error_size,
-                           is_private ? "is PEM that cannot be read: it is damaged, or it has a "
-                                        "password, which nobody is asked for"
-                                      : "is PEM that cannot be read: it is damaged");
+        return objection_say(error, error_size,
+                             is_private ? "is PEM that cannot be read: it is damaged, or it has a "
+                                          "password, which nobody is asked for"
+                                        : "is PEM that cannot be read: it is damaged");
     *ret_key = key;
     return 0;
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "engine/limits.h"
-#include "net/access/refusal.h"
+#include "net/access/objection.h"
 
 /* How many bytes, at most `size`, or a negative errno. */
 static ssize_t read_whole(const char *path, char *bytes, size_t size)
@@ -37,12 +37,12 @@ int secret_file_read(const char *path, struct secret *ret_secret, char *error, s
         return -ENOMEM;
     ssize_t len = read_whole(path, secret.bytes, secret.len);
     if (len < 0)
-        refusal_say(error, error_size, "cannot read %.200s: %s", path, strerror((int)-len));
+        objection_say(error, error_size, "cannot read %.200s: %s", path, strerror((int)-len));
     else if (len == 0)
-        len = refusal_say(error, error_size, "%.200s is empty", path);
+        len = objection_say(error, error_size, "%.200s is empty", path);
     else if (len > (ssize_t)SECRET_FILE_BYTES_MAX)
-        len = refusal_say(error, error_size, "%.200s is longer than %u bytes", path,
-                          SECRET_FILE_BYTES_MAX);
+        len = objection_say(error, error_size, "%.200s is longer than %u bytes", path,
+                            SECRET_FILE_BYTES_MAX);
     if (len < 0) {
         secret_deinit(&secret);
         return (int)len;

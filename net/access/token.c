@@ -11,11 +11,8 @@ static int read_checked(struct text payload, int64_t now_s, struct grant **ret_g
     int r = claims_read(payload, &claims);
     if (r)
         return r;
-    if (now_s >= claims.ends_at_s)
-        r = TOKEN_EXPIRED;
-    else if (now_s < claims.begins_at_s)
-        r = TOKEN_EARLY;
-    else
+    r = claims_hold(&claims, now_s);
+    if (!r)
         *ret_grant = TAKE(claims.grant);
     claims_deinit(&claims);
     return r;

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "engine/limits.h"
-#include "net/access/refusal.h"
+#include "net/access/objection.h"
 
 struct token_list {
     _Atomic unsigned references;
@@ -54,13 +54,13 @@ static int read_lines(struct token_list *list, struct text rest, char *error, si
             continue;
         const char *fault = line_fault(line);
         if (fault)
-            return refusal_say(error, error_size, "line %u %s", number, fault);
+            return objection_say(error, error_size, "line %u %s", number, fault);
         if (list->count == TOKEN_LIST_MAX)
-            return refusal_say(error, error_size, "has more than %d tokens", TOKEN_LIST_MAX);
+            return objection_say(error, error_size, "has more than %d tokens", TOKEN_LIST_MAX);
         digest(line, list->digests[list->count++]);
     }
     if (list->count == 0)
-        return refusal_say(error, error_size, "has no token in it: one a line is wanted");
+        return objection_say(error, error_size, "has no token in it: one a line is wanted");
     return 0;
 }
 

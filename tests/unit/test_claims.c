@@ -18,7 +18,7 @@ static int judge(const char *payload)
     guard_free(guarded);
     if (r)
         return r;
-    r = NOW >= claims.ends_at_s ? TOKEN_EXPIRED : NOW < claims.begins_at_s ? TOKEN_EARLY : TOKEN_OK;
+    r = claims_hold(&claims, NOW);
     claims_deinit(&claims);
     return r;
 }

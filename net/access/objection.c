@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Sentences of refusal: see refusal.h. */
-#include "net/access/refusal.h"
+/* Objections: see objection.h. */
+#include "net/access/objection.h"
 
 #include <errno.h>
 #include <stdarg.h>
 
-int refusal_say(char *error, size_t error_size, const char *format, ...)
+int objection_say(char *error, size_t error_size, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);

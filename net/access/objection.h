@@ -10,5 +10,5 @@
 #include "engine/base/base.h"
 
 /* Writes the sentence and returns -EINVAL. */
-__attribute__((format(printf, 3, 4))) int refusal_say(char *error, size_t error_size,
-                                                      const char *format, ...);
+__attribute__((format(printf, 3, 4))) int objection_say(char *error, size_t error_size,
+                                                        const char *format, ...);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the two halves of `fanfare token` share: cmd/token.c reads the key and makes tokens,
+ * cmd/token_explain.c explains them. Main thread.
+ */
+#pragma once
+
+#include "cmd/options.h"
+
+/* Explains the token on standard input; the exit status. `key` may be NULL. */
+struct key;
+MUST_USE int token_explain(struct key *key);
