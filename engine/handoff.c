@@ -22,6 +22,7 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
         return NULL;
     *handoff = (struct handoff){.message.kind = MESSAGE_HANDOFF,
                                 .fd = request->fd,
+                                .seat = request->seat,
                                 .before = request->before,
                                 .has_resume = request->has_resume,
                                 .plain = request->plain,
@@ -44,6 +45,8 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
 
 struct handoff *handoff_free(struct handoff *handoff)
 {
+    if (handoff)
+        seat_leave(handoff->seat);
     free(handoff);
     return NULL;
 }

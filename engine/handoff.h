@@ -14,6 +14,7 @@
 #include "engine/base/hash.h"
 #include "engine/inbox.h"
 #include "engine/limits.h"
+#include "engine/seat.h"
 
 struct subscribe_request {
     int fd;                      /* connected, non-blocking, in no epoll set */
@@ -29,12 +30,14 @@ struct subscribe_request {
     int64_t ends_ns;    /* on the clock (engine/base/clock.h): ended in order then, whatever it
                            lacks; 0: never */
     bool puts_off;      /* if it cannot be had: see form_refusal */
+    struct seat *seat;  /* left at its end; NULL: none */
     struct text head;   /* response head lines of the caller's, each ended by CRLF */
 };
 
 struct handoff {
     struct message message;
     struct handoff *next; /* waiting for the worker's position */
+    struct seat *seat;    /* until the subscriber has it */
     int fd;
     uint64_t before;
     bool has_resume, plain, bare, puts_off;

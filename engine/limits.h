@@ -156,6 +156,12 @@
 /* RFC 9112 section 3 recommends at least 8,000 octets for a request line. Longer: 414 and 431. */
 #define TARGET_BYTES_MAX 8192u
 #define HEAD_BYTES_MAX   16384u
+/* Addresses whose rate of connections is known, with --connect-rate: 1 MiB. An address is of
+ * interest for a second, and 65,536 new ones a second are more than a server accepts. More: the one
+ * that says least is forgotten (`connect_rate_forgotten`). */
+#define RATE_ADDRESSES 65536u
+/* The largest --connect-rate: thousandths of it are 32-bit. */
+#define CONNECT_RATE_MAX 1000000u
 /* A PROXY protocol header: 52 bytes say whose connection it is; what proxies add of TLS and of
  * their own is some hundred. Longer: the connection is refused (400). */
 #define PROXY_HEADER_BYTES_MAX 2048u

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/caps.h"
+
 /* How much of the last call's backlog is taken: what waits then, not what a storm adds meanwhile.
  */
 #define LAST_ACCEPTS (LISTEN_BACKLOG * 2)
@@ -112,10 +114,14 @@ static bool is_exhausted(int r)
     return r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM;
 }
 
-static int accept_next(const struct accept *accept, const struct listener *listener)
+/* *ret_peer is its address if caps ask for it now, else ADDRESS_NONE. */
+static int accept_next(const struct accept *accept, const struct listener *listener,
+                       struct address *ret_peer)
 {
     struct listener_tuning tuning = server_tuning(&accept->service->limits.options);
-    return listener_accept(listener, &tuning);
+    bool asked = caps_ask_at_accept(accept->service, listener);
+    ret_peer->family = ADDRESS_NONE;
+    return listener_accept(listener, &tuning, asked ? ret_peer : NULL);
 }
 
 enum place { PLACE_NONE, PLACE_USUAL, PLACE_LATE };
@@ -131,12 +137,17 @@ static enum place find_place(struct service *service, const struct connection_ki
                                                                               : PLACE_NONE;
 }
 
-static void take(struct accept *accept, const struct listener *listener, int fd)
+static void take(struct accept *accept, const struct listener *listener, int fd,
+                 const struct address *peer)
 {
     struct service *service = accept->service;
     struct net_stats *stats = &service->loop.stats;
     const struct connection_kind *kind = kind_of(accept, listener);
     net_count(&stats->connections_accepted);
+    if (peer->family != ADDRESS_NONE && !caps_may_connect(service, peer)) {
+        refuse_at_once(accept, listener, fd, &caps_too_fast); /* nobody gives his place for it */
+        return;
+    }
     enum place place = find_place(service, kind);
     if (place == PLACE_NONE) {
         net_count(&stats->connections_refused_limit);
@@ -189,7 +200,8 @@ static enum exhausted accept_exhausted(struct accept *accept, const struct liste
         return STUCK;
     close(accept->reserve_fd);
     accept->reserve_fd = -1;
-    int fd = accept_next(accept, listener);
+    struct address peer;
+    int fd = accept_next(accept, listener, &peer);
     bool displaced = fd >= 0 && connection_displace(loop);
     if (fd >= 0 && !displaced) {
         net_count(&loop->stats.connections_accepted);
@@ -200,7 +212,7 @@ static enum exhausted accept_exhausted(struct accept *accept, const struct liste
     }
     open_reserve(accept);
     if (displaced)
-        take(accept, listener, fd);
+        take(accept, listener, fd, &peer);
     if (fd >= 0 && accept->reserve_fd >= 0)
         return displaced ? ROOM_MADE : REFUSED;
     return fd == -EAGAIN ? NOBODY_WAITED : STUCK;
@@ -224,9 +236,10 @@ static void accept_some(struct accept *accept, struct listening *listening, unsi
     bool exhausted = false;
     accept->waits = 0;
     for (unsigned i = 0; i < most; i++) {
-        int fd = accept_next(accept, listening->listener);
+        struct address peer;
+        int fd = accept_next(accept, listening->listener, &peer);
         if (fd >= 0) {
-            take(accept, listening->listener, fd);
+            take(accept, listening->listener, fd, &peer);
         } else if (is_exhausted(fd)) {
             enum exhausted what = accept_exhausted(accept, listening->listener);
             if (what == NOBODY_WAITED)

@@ -193,12 +193,12 @@ void answer_continue(struct client *client)
     connection_write(&client->connection, text.at, text.len);
 }
 
-size_t answer_refusal(const char *sentence, char *out, size_t size)
+size_t answer_refusal(int status, const char *sentence, char *out, size_t size)
 {
     char room[64];
     struct lines lines = {.at = room, .size = sizeof(room)};
     add_line(&lines, "Retry-After: %d\r\n", RETRY_AFTER_S);
-    struct http_answer head = {.status = 503, .extra = {room, lines.len}, .now = time(NULL)};
+    struct http_answer head = {.status = status, .extra = {room, lines.len}, .now = time(NULL)};
     size_t len = http_format_error(out, size, &head, sentence, false, false);
     CHECK(len > 0);
     return len;

@@ -35,5 +35,5 @@ void answer_continue(struct client *client);
 /* The Date and CORS lines of an answer to this request, for a stream's head. */
 struct text answer_stream_lines(const struct client *client, char *room, size_t size);
 
-/* The whole 503 for a connection that is refused before it says anything. Its length. */
-size_t answer_refusal(const char *sentence, char *out, size_t size);
+/* The whole answer to a connection that is refused before it says anything. Its length. */
+size_t answer_refusal(int status, const char *sentence, char *out, size_t size);

@@ -12,6 +12,7 @@
 
 #include "net/admission.h"
 #include "net/answer.h"
+#include "net/caps.h"
 #include "net/client.h"
 #include "net/peer.h"
 #include "net/refusal.h"
@@ -353,7 +354,11 @@ static bool read_announcement(struct client *client)
         return client->connection.ended;
     switch (peer_read_header(client, &status, &sentence)) {
     case PEER_ANNOUNCED:
-        return true;
+        if (!client->peer_known || caps_may_connect(service_of(&client->connection), &client->peer))
+            return true;
+        status = caps_too_fast.status;
+        sentence = caps_too_fast.sentence;
+        break;
     case PEER_MORE:
         return false;
     case PEER_REFUSED:

@@ -381,11 +381,17 @@ void listener_tune(const struct listener *listener, const struct listener_tuning
         set_option(listener, SOL_SOCKET, SO_SNDBUF, (int)tuning->send_buffer);
 }
 
-int listener_accept(const struct listener *listener, const struct listener_tuning *tuning)
+int listener_accept(const struct listener *listener, const struct listener_tuning *tuning,
+                    struct address *ret_peer)
 {
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(peer);
+    int fd = accept4(listener->fd, ret_peer ? (struct sockaddr *)&peer : NULL,
+                     ret_peer ? &len : NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return -errno;
+    if (ret_peer)
+        *ret_peer = address_of_socket((struct sockaddr *)&peer, len);
     /* A unix socket copies nothing from its listener. */
     int bytes = (int)tuning->send_buffer;
     if (listener->is_unix && listener->kind == LISTENER_HTTP && bytes)

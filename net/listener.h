@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "engine/base/base.h"
+#include "net/access/address.h"
 
 enum listener_kind { LISTENER_HTTP, LISTENER_FEED, LISTENER_KINDS };
 
@@ -51,8 +52,10 @@ struct listener_tuning {
 /* Any thread. */
 void listener_tune(const struct listener *listener, const struct listener_tuning *tuning);
 
-/* The next connection, non-blocking and ready for use: its fd, or a negative errno. */
-MUST_USE int listener_accept(const struct listener *listener, const struct listener_tuning *tuning);
+/* The next connection, non-blocking and ready for use: its fd, or a negative errno. *ret_peer is
+ * its address; NULL: not wanted. */
+MUST_USE int listener_accept(const struct listener *listener, const struct listener_tuning *tuning,
+                             struct address *ret_peer);
 
 /* Also removes the socket file, if it is still the one that was made. */
 void listener_close(struct listener *listener);

@@ -25,6 +25,9 @@
       "Connections refused: a listener for trusted proxies alone, and not one of them")            \
     X(forwarded_broken, counter,                                                                   \
       "Requests of trusted proxies whose X-Forwarded-For or Forwarded names no client")            \
+    X(connections_refused_rate, counter, "Connections refused: an address came too fast")          \
+    X(connect_rate_forgotten, counter,                                                             \
+      "Addresses whose rate of connections was forgotten for another one's")                       \
     X(descriptors_exhausted, counter, "Times accepting found no free descriptor or memory")        \
     X(listeners_rested, counter, "Times a listener rested because nothing could be accepted")      \
     X(accept_errors, counter, "Connections that were gone before they were accepted")              \
@@ -36,6 +39,10 @@
     X(responses_5xx, counter, "HTTP answers of status 500 to 599")                                 \
     X(handed_off, counter, "Subscribers handed to a worker")                                       \
     X(subscribers_refused, counter, "Subscribe requests refused: as many as allowed are there")    \
+    X(subscribers_refused_address, counter,                                                        \
+      "Subscribe requests refused: as many of the address as allowed are there")                   \
+    X(subscribers_refused_channel, counter,                                                        \
+      "Subscribe requests refused: as many of a channel as allowed are there")                     \
     X(subscribers_refused_memory, counter, "Subscribe requests refused: memory-max is reached")    \
     X(subscribers_put_off, counter,                                                                \
       "Subscribe requests answered 200 with the time to come back: no stream could be had")        \

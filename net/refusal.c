@@ -69,7 +69,7 @@ size_t refusal_at_once(struct service *service, const struct listener *listener,
     if (client.head_done)
         client_match(&client);
     if (!refusal_puts_off(&client))
-        return answer_refusal(refusal->sentence, out, size);
+        return answer_refusal(refusal->status, refusal->sentence, out, size);
     CHECK(size >= FORM_REFUSAL_BYTES_MAX);
     return put_off(&client, refusal, out);
 }

@@ -103,8 +103,11 @@ int server_new(struct hub *hub, const struct server_parts *parts,
         return -ENOMEM;
     }
     server->options = *options;
-    server_state_init(&server->state, hub, parts, options, policy);
-    r = open_listeners(server, error, error_size);
+    r = server_state_init(&server->state, hub, parts, options, policy);
+    if (r)
+        snprintf(error, error_size, "cannot start the server: out of memory");
+    else
+        r = open_listeners(server, error, error_size);
     tune_listeners(server, options);
     if (!r)
         r = make_acceptors(server, error, error_size);
@@ -151,6 +154,12 @@ int server_reload(struct server *server, const struct server_options *options, c
     int r = server_options_check(&changed, &policy, error, error_size);
     if (r)
         return r;
+    r = server_state_prepare(&server->state, &changed);
+    if (r) {
+        policy_unref(policy);
+        snprintf(error, error_size, "out of memory");
+        return r;
+    }
     server_state_limit(&server->state, &changed, policy);
     tune_listeners(server, &changed);
     wake_all(server);

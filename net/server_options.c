@@ -46,6 +46,8 @@ static const char *range_fault(const struct server_options *options)
         fault = "there is neither an address to listen on nor a feed";
     else if (options->acceptors < 1 || options->acceptors > ACCEPTORS_MAX)
         fault = "the number of acceptors is not between 1 and 64";
+    else if (options->connect_rate > CONNECT_RATE_MAX)
+        fault = "the rate of connections is above 1,000,000 a second";
     else if (options->body_max > DATA_BYTES_MAX)
         fault = "the largest body is above 16 MiB";
     else if (options->head_bytes_max > HEAD_BYTES_MAX ||
@@ -123,6 +125,9 @@ void server_options_change(struct server_options *options, const struct server_o
     options->trusted_proxy_count = other->trusted_proxy_count;
     options->connections_max = other->connections_max;
     options->subscribers_max = other->subscribers_max;
+    options->subscribers_per_address = other->subscribers_per_address;
+    options->subscribers_per_channel = other->subscribers_per_channel;
+    options->connect_rate = other->connect_rate;
     options->body_max = other->body_max;
     options->head_bytes_max = other->head_bytes_max;
     options->target_bytes_max = other->target_bytes_max;

@@ -2,18 +2,36 @@
 /* Limits, phases and counters that all acceptors of a server share: see server_state.h. */
 #include "net/server_state.h"
 
-#include "engine/base/clock.h"
+#include <errno.h>
 
-void server_state_init(struct server_state *state, struct hub *hub,
-                       const struct server_parts *parts, const struct server_options *options,
-                       struct policy *policy)
+#include "engine/base/clock.h"
+#include "net/connect_rate.h"
+#include "net/tally.h"
+
+int server_state_prepare(struct server_state *state, const struct server_options *options)
+{
+    bool counts = options->subscribers_per_address || options->subscribers_per_channel;
+    if (counts && !state->tally)
+        state->tally = tally_new(state->hub);
+    if (options->connect_rate && !state->rate) {
+        state->rate = connect_rate_new();
+        if (state->rate)
+            hub_count_memory(state->hub, (int64_t)connect_rate_memory());
+    }
+    return (counts && !state->tally) || (options->connect_rate && !state->rate) ? -ENOMEM : 0;
+}
+
+int server_state_init(struct server_state *state, struct hub *hub, const struct server_parts *parts,
+                      const struct server_options *options, struct policy *policy)
 {
     state->started_ns = clock_ns();
     state->hub = hub;
     state->parts = parts;
     pthread_mutex_init(&state->lock, NULL);
     pthread_cond_init(&state->reached, NULL);
+    int r = server_state_prepare(state, options);
     server_state_limit(state, options, policy);
+    return r;
 }
 
 void server_state_deinit(struct server_state *state)
@@ -21,6 +39,10 @@ void server_state_deinit(struct server_state *state)
     pthread_cond_destroy(&state->reached);
     pthread_mutex_destroy(&state->lock);
     state->limits.policy = policy_unref(state->limits.policy);
+    state->tally = tally_unref(state->tally);
+    if (state->rate)
+        hub_count_memory(state->hub, -(int64_t)connect_rate_memory());
+    state->rate = connect_rate_free(state->rate);
 }
 
 /* --- limits -------------------------------------------------------------------------------- */
@@ -50,6 +72,8 @@ void server_state_limit(struct server_state *state, const struct server_options 
     server_options_trusted(options, &limits->trusted);
     policy_unref(limits->policy);
     limits->policy = policy;
+    limits->tally = state->tally;
+    limits->rate = state->rate;
     pthread_mutex_unlock(&state->lock);
     atomic_fetch_add_explicit(&state->reloads, 1, memory_order_release);
 }

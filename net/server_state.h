@@ -36,6 +36,8 @@ struct server_limits {
     struct route_rules routes;     /* of listeners that say nothing else */
     struct address_ranges trusted; /* proxies */
     struct policy *policy;         /* a reference of ours */
+    struct tally *tally;           /* the server's; NULL: there was no cap yet */
+    struct connect_rate *rate;     /* likewise */
 };
 
 struct server_state {
@@ -51,6 +53,10 @@ struct server_state {
     _Atomic unsigned reloads;     /* how often `limits` was changed; release after, acquire by
                                  acceptors */
 
+    /* Made when they are first needed, by the thread that owns the server, and kept. */
+    struct tally *tally;
+    struct connect_rate *rate;
+
     pthread_mutex_t lock;
     struct server_limits limits;
     pthread_cond_t reached; /* signalled with `lock` held */
@@ -64,13 +70,16 @@ static inline struct listener_tuning server_tuning(const struct server_options *
     return (struct listener_tuning){options->peer_timeout_ms, options->send_buffer};
 }
 
-/* Takes the policy over. */
-void server_state_init(struct server_state *state, struct hub *hub,
-                       const struct server_parts *parts, const struct server_options *options,
-                       struct policy *policy);
+/* Takes the policy over. 0, or -ENOMEM; to be deinited in any case. */
+MUST_USE int server_state_init(struct server_state *state, struct hub *hub,
+                               const struct server_parts *parts,
+                               const struct server_options *options, struct policy *policy);
 /* The listeners are closed. */
 void server_state_deinit(struct server_state *state);
 
+/* Makes what these options need and was not needed before, in front of server_state_limit. 0, or
+ * -ENOMEM. The thread that owns the server. */
+MUST_USE int server_state_prepare(struct server_state *state, const struct server_options *options);
 /* Other limits from now on; acceptors look when they are woken. `options` were checked. Takes the
  * policy over. Any thread. */
 void server_state_limit(struct server_state *state, const struct server_options *options,

@@ -266,6 +266,10 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     }
     subscriber->handle = r;
     worker->records.live++;
+    if (handoff->seat) {
+        worker->seats.of[subscriber_index(worker, subscriber)] = TAKE(handoff->seat);
+        worker->seats.count++;
+    }
     worker->memory.subscriber_bytes += SUBSCRIBER_MEMORY;
     COUNT(worker, subscribers, 1);
     COUNT(worker, joined, 1);

@@ -80,6 +80,12 @@ struct records {
     uint32_t live;
 };
 
+/* join.c and subscriber.c: what subscribers hold of the caller's, by index (seat.h). */
+struct seats {
+    struct seat **of; /* options->sockets; not touched where nobody has one */
+    uint32_t count;
+};
+
 /* dirty.h: the channels that are to be swept, in the order in which they became so. */
 struct dirty {
     struct channel *first, *last;
@@ -218,6 +224,7 @@ struct worker {
     struct channels channels;
     struct subscriber *subscribers; /* reserved address space for options->sockets records */
     struct records records;
+    struct seats seats;
     struct dirty dirty;
     struct sweep sweep;
     struct batch batch;

@@ -297,6 +297,14 @@ void subscriber_close_all(struct worker *worker, enum close_reason reason)
             subscriber_close(worker, &worker->subscribers[i], reason);
 }
 
+static void leave_seat(struct worker *worker, uint32_t index)
+{
+    if (!worker->seats.count || !worker->seats.of[index])
+        return;
+    seat_leave(TAKE(worker->seats.of[index]));
+    worker->seats.count--;
+}
+
 void subscriber_bury(struct worker *worker)
 {
     DCHECK(worker->batch.count == 0);
@@ -304,6 +312,7 @@ void subscriber_bury(struct worker *worker)
         struct subscriber *subscriber = &worker->subscribers[worker->records.closing];
         worker->records.closing = subscriber->next_closing;
         worker->io->operations->remove(worker->io, subscriber->handle);
+        leave_seat(worker, subscriber_index(worker, subscriber));
         subscriber_abandon(worker, subscriber);
         worker->records.live--;
         worker->memory.subscriber_bytes -= SUBSCRIBER_MEMORY;

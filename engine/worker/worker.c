@@ -61,11 +61,12 @@ int worker_init(struct worker *worker, const struct worker_options *options, str
     worker->subscribers = reserve(options->sockets, sizeof(*worker->subscribers));
     worker->catch_up.ring = reserve(options->sockets, sizeof(*worker->catch_up.ring));
     worker->lag.list = reserve(options->sockets, sizeof(*worker->lag.list));
+    worker->seats.of = reserve(options->sockets, sizeof(struct seat *));
     worker->drain.order = calloc(1, sizeof(*worker->drain.order));
     if (inbox_init(&worker->inbox, INBOX_SLOTS) < 0 || batch_init(worker) < 0 ||
         sweep_init(worker) < 0 || catch_up_init(worker) < 0 || visits_init(worker) < 0 ||
         make_fixed_frames(worker) < 0 || !worker->subscribers || !worker->catch_up.ring ||
-        !worker->lag.list || !worker->drain.order) {
+        !worker->lag.list || !worker->seats.of || !worker->drain.order) {
         worker_deinit(worker);
         return -ENOMEM;
     }
@@ -88,6 +89,7 @@ void worker_deinit(struct worker *worker)
     give_up(worker->subscribers, worker->options->sockets, sizeof(*worker->subscribers));
     give_up(worker->catch_up.ring, worker->options->sockets, sizeof(*worker->catch_up.ring));
     give_up(worker->lag.list, worker->options->sockets, sizeof(*worker->lag.list));
+    give_up(worker->seats.of, worker->options->sockets, sizeof(struct seat *));
     free(worker->drain.order);
     sem_destroy(&worker->drain_told);
 }

@@ -5,19 +5,25 @@
 #include <errno.h>
 
 #include "net/answer.h"
+#include "net/caps.h"
 #include "net/refusal.h"
 
 /* The hub did not take it, for this reason. */
 static enum handler_result refuse(struct client *client, int r)
 {
     struct net_stats *stats = &client->connection.loop->stats;
-    net_count(r == HUB_NO_MEMORY ? &stats->subscribers_refused_memory
-                                 : &stats->subscribers_refused);
     struct refusal refusal = {503, "memory", "the server is out of memory"};
+    if (r != CAPS_ADDRESS && r != CAPS_CHANNEL) /* which were counted */
+        net_count(r == HUB_NO_MEMORY ? &stats->subscribers_refused_memory
+                                     : &stats->subscribers_refused);
     if (r == HUB_FULL)
         refusal = (struct refusal){503, "full", "no worker has room for a subscriber"};
     else if (r == HUB_NO_MEMORY)
         refusal.sentence = CLIENT_NO_MEMORY;
+    else if (r == CAPS_ADDRESS)
+        refusal = (struct refusal){429, "address", "this address has as many streams as it may"};
+    else if (r == CAPS_CHANNEL)
+        refusal = (struct refusal){429, "channel", "a channel has as many subscribers as it may"};
     else if (r == -ESHUTDOWN)
         refusal = (struct refusal){503, "drain", CLIENT_STOPPING};
     return refusal_answer(client, &refusal);
@@ -53,10 +59,16 @@ static enum handler_result on_head(struct client *client)
         .puts_off = refusal_puts_off(client),
         .head = answer_stream_lines(client, room, sizeof(room)),
     };
+    int r = caps_take(client, subscribe.channels, subscribe.channel_count, &subscribe.seat);
+    if (r)
+        return refuse(client, r);
     connection_want(connection, 0);
+    if (!connection->closed)
+        r = hub_subscribe(service->hub, &subscribe);
+    if (r || connection->closed)
+        seat_leave(subscribe.seat);
     if (connection->closed)
         return ANSWERED;
-    int r = hub_subscribe(service->hub, &subscribe);
     if (r)
         return refuse(client, r);
     slots_accept(&service->slots, service->loop.now_ns);

@@ -61,6 +61,12 @@ Test(defaults, server, .init = read_both)
     EXPECT_SAME(server, body_timeout_ms);
     EXPECT_SAME(server, keep_alive_timeout_ms);
     EXPECT_SAME(server, publish_wait_ms);
+    EXPECT_SAME(server, query_channels);
+    EXPECT_SAME(server, proxy_protocol);
+    EXPECT_SAME(server, trusted_proxy_count);
+    EXPECT_SAME(server, subscribers_per_address);
+    EXPECT_SAME(server, subscribers_per_channel);
+    EXPECT_SAME(server, connect_rate);
     EXPECT_SAME(server, peer_timeout_ms);
     EXPECT_SAME(server, send_buffer);
 }

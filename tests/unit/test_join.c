@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Hand-offs: a turn that has spent its time on some of them leaves the others to the next one. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -114,4 +115,52 @@ Test(join, who_cannot_be_had_is_told_when_to_come_back)
     cr_assert_not_null(strstr(bytes[0], "-000000000000000f\n\n\r\n0\r\n\r\n"), "%s", bytes[0]);
     cr_assert_eq(strncmp(bytes[1], "HTTP/1.1 503 ", 13), 0, "%s", bytes[1]);
     cr_assert_not_null(strstr(bytes[1], "\r\nRetry-After: 4\r\n"), "%s", bytes[1]);
+}
+
+struct counted_seat {
+    struct seat seat; /* first */
+    unsigned left;
+};
+
+static void count_leave(struct seat *seat)
+{
+    ((struct counted_seat *)seat)->left++;
+}
+
+/* Of a stream that ends, of one that nobody could have, and of one that was never handed over. */
+Test(join, a_seat_is_left_once)
+{
+    struct hub_options options;
+    struct hub *hub;
+    int fds[3][2];
+    struct counted_seat seats[3] = {{{count_leave}, 0}, {{count_leave}, 0}, {{count_leave}, 0}};
+    struct text channel = TEXT("c");
+    hub_options_default(&options);
+    options.workers = 1;
+    options.worker_subscribers = HANDOFFS;
+    options.drain_timeout_ms = 0;
+    cr_assert_eq(hub_new(&options, &hub), 0);
+    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds[i]), 0);
+        struct subscribe_request request = {.fd = fds[i][0],
+                                            .before = i == 1 ? 16 : 1,
+                                            .channels = &channel,
+                                            .channel_count = 1,
+                                            .seat = &seats[i].seat};
+        if (i == 2)
+            hub_close(hub);
+        cr_expect_eq(hub_subscribe(hub, &request), i == 2 ? -ESHUTDOWN : 0);
+    }
+    worker_turn(hub_worker(hub, 0));
+    cr_expect_eq(joined(hub), 1);
+    cr_expect_eq(seats[0].left + seats[1].left, 0, "it is still there");
+    step_ns = 1000000;
+    threadless_end(hub);
+    cr_expect_eq(seats[0].left, 1);
+    cr_expect_eq(seats[1].left, 1);
+    cr_expect_eq(seats[2].left, 0, "the caller's own");
+    for (unsigned i = 0; i < 3; i++)
+        close(fds[i][1]);
+    close(fds[2][0]);
 }

@@ -76,7 +76,7 @@ Test(listener, port_0_shows_the_port_taken_and_a_second_one_is_refused)
     cr_expect_str_neq(first.address, "http://127.0.0.1:0");
     cr_expect_eq(open_one(&second, first.address + 7), -EADDRINUSE);
     cr_expect(strstr(error, first.address + 7) && strstr(error, "in use"), "%s", error);
-    cr_expect_eq(listener_accept(&first, &untuned), -EAGAIN);
+    cr_expect_eq(listener_accept(&first, &untuned, NULL), -EAGAIN);
     listener_close(&first);
 }
 
@@ -220,7 +220,7 @@ Test(listener, what_is_tuned_holds_for_each_connection)
         listener_tune(&listener, &tuning);
         int client = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         cr_assert_eq(connect(client, (struct sockaddr *)&name, len), 0);
-        int fd = listener_accept(&listener, &tuning);
+        int fd = listener_accept(&listener, &tuning, NULL);
         cr_assert(fd >= 0, "%s", strerror(-fd));
         cr_expect_eq(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), rows[i].timeout);
         cr_expect_eq(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);

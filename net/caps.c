@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Caps of addresses and channels: see caps.h. */
+#include "net/caps.h"
+
+#include "net/connect_rate.h"
+#include "net/peer.h"
+#include "net/tally.h"
+
+const struct refusal caps_too_fast = {
+    429, "rate", "this address opens connections faster than it may, try again later"};
+
+static int take_address(struct client *client, struct tally_seat *seat, uint32_t most)
+{
+    struct address address = peer_of_request(client), group;
+    if (!address_group(&address, &group))
+        return 0;
+    struct text name = {(const char *)&group, sizeof(group)};
+    int r = tally_take(seat, TALLY_ADDRESS, name, most);
+    if (r != TALLY_FULL)
+        return r;
+    net_count(&client->connection.loop->stats.subscribers_refused_address);
+    return CAPS_ADDRESS;
+}
+
+static int take_channels(struct client *client, struct tally_seat *seat,
+                         const struct text *channels, unsigned count, uint32_t most)
+{
+    for (unsigned i = 0; i < count; i++) {
+        int r = tally_take(seat, TALLY_CHANNEL, channels[i], most);
+        if (r == TALLY_FULL)
+            net_count(&client->connection.loop->stats.subscribers_refused_channel);
+        if (r)
+            return r == TALLY_FULL ? CAPS_CHANNEL : r;
+    }
+    return 0;
+}
+
+int caps_take(struct client *client, const struct text *channels, unsigned count,
+              struct seat **ret_seat)
+{
+    const struct server_limits *limits = &service_of(&client->connection)->limits;
+    uint32_t per_address = limits->options.subscribers_per_address;
+    uint32_t per_channel = limits->options.subscribers_per_channel;
+    struct tally_seat *seat;
+    *ret_seat = NULL;
+    if (!per_address && !per_channel)
+        return 0;
+    int r = tally_seat_new(limits->tally, 1 + (per_channel ? count : 0), &seat);
+    if (r)
+        return r;
+    if (per_address)
+        r = take_address(client, seat, per_address);
+    if (!r && per_channel)
+        r = take_channels(client, seat, channels, count, per_channel);
+    if (r)
+        seat_leave(tally_seat_of(seat));
+    else
+        *ret_seat = tally_seat_of(seat);
+    return r;
+}
+
+bool caps_ask_at_accept(const struct service *service, const struct listener *listener)
+{
+    return service->limits.options.connect_rate > 0 && listener->kind == LISTENER_HTTP &&
+           !listener->is_unix && !listener->proxied;
+}
+
+bool caps_may_connect(struct service *service, const struct address *address)
+{
+    const struct server_limits *limits = &service->limits;
+    struct net_stats *stats = &service->loop.stats;
+    struct address group;
+    bool forgot;
+    if (!limits->options.connect_rate || address_ranges_have(&limits->trusted, address) ||
+        !address_group(address, &group))
+        return true;
+    bool may = connect_rate_take(limits->rate, &group, limits->options.connect_rate,
+                                 service->loop.now_ns, &forgot);
+    if (forgot)
+        net_count(&stats->connect_rate_forgotten);
+    if (!may)
+        net_count(&stats->connections_refused_rate);
+    return may;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one address, and one channel, may have of the server: subscribers of each, and connections a
+ * second. It puts together who a client is (peer.h), the options, and the tables (tally.h,
+ * connect_rate.h).
+ *
+ * Who has no address (a socket file, without a proxy that says more) is bounded by no cap of
+ * addresses. A trusted proxy's connections carry many clients' requests: they have no rate, unless
+ * each of them says whose it is (the PROXY protocol). Belongs to the acceptor's thread.
+ */
+#pragma once
+
+#include "engine/seat.h"
+#include "net/client.h"
+
+enum { CAPS_ADDRESS = 100, CAPS_CHANNEL };
+
+/* One more subscriber to these channels, for this client: 0 with a seat for its hand-off (NULL: no
+ * cap is set), CAPS_ADDRESS or CAPS_CHANNEL (counted), HUB_NO_MEMORY, or -ENOMEM. */
+MUST_USE int caps_take(struct client *client, const struct text *channels, unsigned count,
+                       struct seat **ret_seat);
+
+/* True if a connection that has just come from this address may go on; else it is counted. */
+MUST_USE bool caps_may_connect(struct service *service, const struct address *address);
+/* Whether connections over this listener are asked for their address when they come. */
+bool caps_ask_at_accept(const struct service *service, const struct listener *listener);
+
+extern const struct refusal caps_too_fast; /* for whom caps_may_connect said no */
