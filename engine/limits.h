@@ -247,6 +247,26 @@
 /* Over how long they are spread at most: nobody waits longer for a place that may be free soon. */
 #define SLOTS_SPREAD_MS_MAX 60000
 
+/* --- asking other servers ------------------------------------------------------------------ */
+
+/* Requests to them at once, and so connections: what an application server of some processes takes.
+ * More: they wait in the order in which they came. */
+#define FETCHES_MAX 64u
+/* Clients that wait for what the application says of them (--authorize-url). With FETCHES_MAX at
+ * once and 5 ms for an answer so many get through in a tenth of a second. More: 503. */
+#define AUTHORIZE_WAITING_MAX 1024u
+/* The head of an answer, interim heads and trailers included: as much as a request's of ours.
+ * Longer: no answer, 503. */
+#define FETCH_HEAD_BYTES_MAX HEAD_BYTES_MAX
+/* The body of the application's answer, which is read and dropped so that the connection can be
+ * used again. Longer: no answer, 503, for it is a page of something else. */
+#define AUTHORIZE_BODY_BYTES_MAX (64u << 10)
+/* Head lines that the application adds to a stream's head. Longer: no answer, 503. */
+#define HOOK_LINES_BYTES_MAX 4096u
+/* An acceptor's answers that are kept for --authorize-cache: some 20,000 without lines of their
+ * own. More: the oldest go. */
+#define HOOK_CACHE_BYTES_MAX (4u << 20)
+
 static_assert((INBOX_SLOTS & (INBOX_SLOTS - 1)) == 0, "slots are found by mask");
 static_assert((FLOW_CELLS & (FLOW_CELLS - 1)) == 0, "cells are found by mask");
 static_assert((DROPPED_REMEMBERED & (DROPPED_REMEMBERED - 1)) == 0, "found by mask");

@@ -31,7 +31,10 @@ EDGES = {
     "net/mercure": HTTP_ROOMS,
     "net/cluster": HTTP_ROOMS,
     "net/feed": {"net", "engine/hub", "engine", "engine/base"},
-    "net": {"net/http", "net/access", "engine/hub", "engine", "engine/base"},
+    "net": {"net/http", "net/access", "net/hook", "net/fetch", "engine/hub", "engine",
+            "engine/base"},
+    "net/hook": {"net/http", "engine", "engine/base"},
+    "net/fetch": {"engine/base"},
     "net/access": {"engine/base"},
     "net/http": {"engine", "engine/base"},
     # The engine's face, the one module of its folder that knows the workers: a room of its own, so
@@ -51,7 +54,9 @@ LEAVES = {
 # The one room that names a foreign library, by the beginning of its headers' names; two need a
 # reason.
 FOREIGN = {
-    "curl/": {"cmd"},
+    # cmd's pub and sub are clients of any server, one request after the other; net/fetch is how a
+    # server asks others, many at once and without waiting.
+    "curl/": {"cmd", "net/fetch"},
     "hiredis": {"net/cluster"},
     # cmd reads what a server answered; handlers read bodies and write /stats; tokens are JSON.
     "jansson.h": {"cmd", "net/handlers", "net/access"},
