@@ -47,6 +47,13 @@ enum { JUMP_MS = 2000 }; /* less is a clock being set right, or a sample that ca
     X(net.publishes_refused_busy,                                                                  \
       "publishes were refused because there was no room within --publish-wait; a slow subscriber " \
       "or short memory holds them back")                                                           \
+    X(net.requests_refused_authorize_timeout + now->net.requests_refused_authorize_failed +        \
+          now->net.requests_refused_authorize_answer,                                              \
+      "requests were refused because the application at --authorize-url did not answer, or said "  \
+      "neither yes nor no; /stats tells which (requests_refused_authorize_...)")                   \
+    X(net.requests_refused_authorize_full,                                                         \
+      "requests were refused because too many wait for the application at --authorize-url; it is " \
+      "too slow for the clients that come, --authorize-cache may help")                            \
     X(net.feeds_refused_peer, "publishers were refused on the feed by --feed-uid or --feed-gid")
 
 static const char *const LINES[] = {

@@ -18,7 +18,7 @@
 #include "net/net_stats.h"
 
 enum { WATCH_EVERY_MS = 1000, WATCH_FIRST_MS = 10000, WATCH_LAST_MS = 600000 };
-enum { WATCH_ROWS_MAX = 16 };
+enum { WATCH_ROWS_MAX = 24 };
 
 struct watch_sample {
     struct stats hub;

@@ -3,6 +3,7 @@
 #include "net/admission.h"
 
 #include "net/answer.h"
+#include "net/authorize.h"
 #include "net/refusal.h"
 
 static struct provenance provenance_of(const struct client *client)
@@ -47,8 +48,8 @@ static struct verdict check_origin(struct client *client)
 
 /* In this order. */
 static struct verdict (*const checks[])(struct client *client) = {
-    check_host,
-    check_origin,
+    check_host, check_origin,
+    authorize_check, /* last: the application is asked about what all others let in */
 };
 
 #define CHECKS (sizeof(checks) / sizeof(checks[0]))

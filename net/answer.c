@@ -8,7 +8,7 @@
 #include "net/http/answer.h"
 
 /* Bytes enough for all further lines: an origin, and the headers of a preflight. */
-#define LINES_ROOM (3 * POLICY_BYTES_MAX + 1024)
+#define LINES_ROOM (3 * POLICY_BYTES_MAX + HOOK_LINES_BYTES_MAX + 1024)
 
 struct lines {
     char *at;
@@ -55,6 +55,14 @@ static bool add_origin(struct lines *lines, const struct client *client)
     return true;
 }
 
+/* What the application gave for this answer. */
+static void add_given(struct lines *lines, const struct client *client, bool allows)
+{
+    const struct hook_answer *given = client->hook_answer;
+    if (given && hook_answer_allows(given) == allows)
+        add_line(lines, "%.*s", (int)given->lines.len, given->lines.at);
+}
+
 static void add_preflight(struct lines *lines, const struct client *client, const char *methods)
 {
     struct text asked = client_text(client, client->parser.request.access_control_request_headers);
@@ -77,9 +85,19 @@ struct text answer_stream_lines(const struct client *client, char *room, size_t 
     return (struct text){room, lines.len};
 }
 
+struct text answer_granted_lines(const struct client *client, char *room, size_t size)
+{
+    struct lines lines = {.at = room, .size = size};
+    lines.len = answer_stream_lines(client, room, size).len;
+    add_given(&lines, client, true);
+    return (struct text){room, lines.len};
+}
+
 static void add_lines(struct lines *lines, const struct client *client, const struct answer *answer)
 {
     bool shown = add_origin(lines, client);
+    if (client->hook_answer && client->hook_answer->status == answer->status)
+        add_given(lines, client, false);
     if (answer->allow)
         add_line(lines, "Allow: %s\r\n", answer->allow);
     if (answer->challenge)

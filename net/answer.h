@@ -34,6 +34,9 @@ void answer_continue(struct client *client);
 #define STREAM_LINES_ROOM (POLICY_BYTES_MAX + 512)
 /* The Date and CORS lines of an answer to this request, for a stream's head. */
 struct text answer_stream_lines(const struct client *client, char *room, size_t size);
+/* And those that the application gave for a stream that it let in. */
+#define GRANTED_LINES_ROOM (STREAM_LINES_ROOM + HOOK_LINES_BYTES_MAX)
+struct text answer_granted_lines(const struct client *client, char *room, size_t size);
 
 /* The whole answer to a connection that is refused before it says anything. Its length. */
 size_t answer_refusal(int status, const char *sentence, char *out, size_t size);

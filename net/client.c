@@ -42,6 +42,20 @@ void client_forget(struct client *client)
         free((struct route *)client->route);
     client->route = NULL;
     client->own_route = false;
+    client->hook_answer = hook_answer_unref(client->hook_answer);
+    client->authorization = AUTHORIZATION_NONE;
+}
+
+int client_set_channels(struct client *client, const struct text *channels, unsigned count)
+{
+    struct route *route = route_copy_with(client->route, channels, count);
+    if (!route)
+        return -ENOMEM;
+    if (client->own_route)
+        free((struct route *)client->route);
+    client->route = route;
+    client->own_route = true;
+    return 0;
 }
 
 void client_unwait(struct client *client)

@@ -20,9 +20,22 @@
 
 #include "net/access/address.h"
 #include "net/handler.h"
+#include "net/hook/hook_answer.h"
 #include "net/http/parser.h"
 #include "net/http/route.h"
 #include "net/service.h"
+
+/* What is known of what the application says (authorize.h) of the current request. */
+enum authorization {
+    AUTHORIZATION_NONE, /* not asked */
+    AUTHORIZATION_ASKED,
+    AUTHORIZATION_ANSWERED, /* client->hook_answer */
+    AUTHORIZATION_TIMEOUT,
+    AUTHORIZATION_FAILED,   /* it cannot be reached, or does not speak HTTP */
+    AUTHORIZATION_UNUSABLE, /* what it said is no answer */
+    AUTHORIZATION_FULL,     /* as many wait for it as may */
+    AUTHORIZATION_NO_MEMORY,
+};
 
 #define CLIENT_STOPPING  "the server is stopping"
 #define CLIENT_NO_MEMORY "the server has reached its memory limit, try again"
@@ -44,10 +57,12 @@ struct client {
     bool own_input;      /* `input` is ours; else it is the loop's, for this turn */
     bool own_route;      /* likewise, the service's */
     uint8_t checks_done; /* of admission.c, that have let the request in */
-    char *input;         /* [0, at) is parsed, [at, len) is not; NULL: no input */
+    enum authorization authorization;
+    char *input; /* [0, at) is parsed, [at, len) is not; NULL: no input */
     size_t at, len, capacity;
-    const struct route *route; /* of the current request, once its head is done; NULL: none */
-    struct pending *pending;   /* will answer it; NULL: nothing is waited for */
+    const struct route *route;       /* of the current request, once its head is done; NULL: none */
+    struct pending *pending;         /* will answer it; NULL: nothing is waited for */
+    struct hook_answer *hook_answer; /* the application's, a reference; NULL: none */
 };
 
 /* The head's field, whose text lies in the input: for the length of the turn. */
@@ -63,6 +78,9 @@ void client_free(struct client *client);
 
 /* Finds the route of the request whose head is complete. */
 void client_match(struct client *client);
+/* Other channels than it asks for, from now on. 0, or -ENOMEM. */
+MUST_USE int client_set_channels(struct client *client, const struct text *channels,
+                                 unsigned count);
 /* The request is over, and so is its route. */
 void client_forget(struct client *client);
 /* Gives up what the request was waiting for, if it was. */

@@ -3,6 +3,7 @@
 #include "net/connection.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -173,6 +174,12 @@ static void go_on_finishing(struct connection *connection)
     connection_want(connection, EPOLLIN);
 }
 
+bool connection_has_left(const struct connection *connection)
+{
+    struct pollfd look = {.fd = connection->fd, .events = POLLRDHUP};
+    return poll(&look, 1, 0) == 1 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
 void connection_finish(struct connection *connection)
 {
     if (connection->closed || connection->finishing)
@@ -253,6 +260,7 @@ static void expire(struct connection *connection)
     case DEADLINE_HEAD:
     case DEADLINE_BODY:
     case DEADLINE_ROOM:
+    case DEADLINE_AUTHORIZE:
         connection->operations->on_expired(connection);
         connection_settle(connection);
         return;

@@ -92,6 +92,9 @@ void connection_write(struct connection *connection, const char *bytes, size_t l
 /* Up to `size` bytes: their number; 0: nothing now, or `ended` is set. */
 MUST_USE size_t connection_read(struct connection *connection, char *bytes, size_t size);
 
+/* Whether the peer has ended its side, or has gone; what it sent before is not looked at. */
+bool connection_has_left(const struct connection *connection);
+
 /* The orderly end, see above. */
 void connection_finish(struct connection *connection);
 /* The end at once. */

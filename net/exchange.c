@@ -140,8 +140,8 @@ static void go_on(struct client *client, enum handler_result result)
         connection_release(connection);
         return;
     case WAITING:
-        connection_deadline(connection, DEADLINE_ROOM);
-        connection_want(connection, 0);
+        connection_deadline(connection, client->pending->operations->deadline);
+        connection_want(connection, client->pending->watches ? EPOLLRDHUP : 0);
         return;
     case ADMIT:
         client_unwait(client);
@@ -401,7 +401,9 @@ static void go_in(struct client *client)
 static void on_event(struct connection *connection)
 {
     struct client *client = (struct client *)connection;
-    if (client->pending || link_is_listed(&connection->ready))
+    if (client->pending && client->pending->watches && connection_has_left(connection))
+        connection_close(connection);
+    if (connection->closed || client->pending || link_is_listed(&connection->ready))
         return;
     connection_flush(connection);
     if (client->answering) {
@@ -445,6 +447,7 @@ static void on_expired(struct connection *connection)
     struct service *service = service_of(connection);
     switch ((enum deadline_kind)connection->deadline.kind) {
     case DEADLINE_ROOM:
+    case DEADLINE_AUTHORIZE:
         go_on(client, client->pending->operations->expire(client, client->pending));
         return;
     case DEADLINE_HEAD:

@@ -35,13 +35,14 @@ struct source {
  * those that wait already nearer. */
 enum deadline_kind {
     DEADLINE_NONE,
-    DEADLINE_FIRST,  /* nothing has come since the accept: closed silently */
-    DEADLINE_IDLE,   /* no further request has begun: closed silently */
-    DEADLINE_HEAD,   /* 408 */
-    DEADLINE_BODY,   /* 408 */
-    DEADLINE_ROOM,   /* a publish that waits: 503 */
-    DEADLINE_ANSWER, /* the peer does not read: closed */
-    DEADLINE_LINGER, /* the end of reading and dropping: closed */
+    DEADLINE_FIRST,     /* nothing has come since the accept: closed silently */
+    DEADLINE_IDLE,      /* no further request has begun: closed silently */
+    DEADLINE_HEAD,      /* 408 */
+    DEADLINE_BODY,      /* 408 */
+    DEADLINE_ROOM,      /* a publish that waits: 503 */
+    DEADLINE_AUTHORIZE, /* a request that the application is asked for: 503 */
+    DEADLINE_ANSWER,    /* the peer does not read: closed */
+    DEADLINE_LINGER,    /* the end of reading and dropping: closed */
     DEADLINE_KINDS,
 };
 

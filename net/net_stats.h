@@ -51,6 +51,20 @@
     X(requests_refused_host, counter, "Requests refused: a Host that is not served")               \
     X(publishes_refused_origin, counter,                                                           \
       "Publishes refused: a page of an origin that is not allowed")                                \
+    X(authorize_asked, counter, "Requests for which the application was asked")                    \
+    X(authorize_cached, counter, "Requests for which its answer was still known")                  \
+    X(authorize_allowed, counter, "Requests that the application let in")                          \
+    X(authorize_cancelled, counter,                                                                \
+      "Questions given up: no answer in time, the client left, or the server stopped")             \
+    X(requests_refused_authorize, counter, "Requests refused: the application said no")            \
+    X(requests_refused_authorize_timeout, counter,                                                 \
+      "Requests refused: no answer of the application within --authorize-timeout")                 \
+    X(requests_refused_authorize_failed, counter,                                                  \
+      "Requests refused: the application cannot be reached")                                       \
+    X(requests_refused_authorize_answer, counter,                                                  \
+      "Requests refused: the application's answer is neither yes nor no, or too long")             \
+    X(requests_refused_authorize_full, counter,                                                    \
+      "Requests refused: as many wait for the application as may")                                 \
     X(publishes_waiting, gauge, "Publishers that wait for room, feeds included")                   \
     X(publishes_waited, counter, "Times a publisher had to wait for room")                         \
     X(publishes_refused_busy, counter, "HTTP publishes refused: no room within the publish wait")  \

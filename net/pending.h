@@ -34,6 +34,7 @@ struct pending_operations {
                                   const struct pending_answer *answer);
     /* It is over, whatever came of it. */
     void (*free)(struct client *client, struct pending *pending);
+    enum deadline_kind deadline; /* at whose end it expires */
 };
 
 struct pending {
@@ -41,6 +42,7 @@ struct pending {
     struct connection *connection;
     uint64_t id;
     size_t bytes; /* memory of it and of what it holds */
+    bool watches; /* a peer that ends its side is gone, and so is the request */
 };
 
 /* Embedded in what an answer brings; see service_answer. */

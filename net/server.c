@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "net/acceptor.h"
+#include "net/fetch/fetcher.h"
 #include "net/listen_spec.h"
 #include "net/server_state.h"
 
@@ -88,6 +89,21 @@ static int make_acceptors(struct server *server, char *error, size_t error_size)
     return r;
 }
 
+/* Only where somebody is to be asked. */
+static int make_fetcher(struct server *server, char *error, size_t error_size)
+{
+    struct server_state *state = &server->state;
+    const char *url = server->options.authorize_url;
+    if (!url)
+        return 0;
+    state->authorizes = !fetch_place_read(url, &state->authorize_place);
+    int r = state->authorizes ? fetcher_new(&state->fetcher) : -EINVAL;
+    if (r)
+        snprintf(error, error_size, "cannot set up the thread that asks other servers: %s",
+                 strerror(-r));
+    return r;
+}
+
 int server_new(struct hub *hub, const struct server_parts *parts,
                const struct server_options *options, struct server **ret_server, char *error,
                size_t error_size)
@@ -109,6 +125,8 @@ int server_new(struct hub *hub, const struct server_parts *parts,
     else
         r = open_listeners(server, error, error_size);
     tune_listeners(server, options);
+    if (!r)
+        r = make_fetcher(server, error, error_size);
     if (!r)
         r = make_acceptors(server, error, error_size);
     if (r) {
@@ -133,6 +151,7 @@ struct server *server_free(struct server *server)
     for (unsigned i = 0; i < server->state.acceptor_count; i++)
         acceptor_free(server->acceptors[i]);
     free(server->acceptors);
+    fetcher_free(server->state.fetcher);
     close_listeners(server);
     server_state_deinit(&server->state);
     free(server);
@@ -174,7 +193,7 @@ int server_start(struct server *server)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = 0;
+    int r = server->state.fetcher ? fetcher_run(server->state.fetcher) : 0;
     for (unsigned i = 0; i < server->state.acceptor_count && !r; i++) {
         struct acceptor *acceptor = server->acceptors[i];
         r = -pthread_create(&acceptor->thread, NULL, acceptor_run, acceptor);
@@ -205,6 +224,8 @@ void server_stop(struct server *server)
     for (unsigned i = 0; i < server->running; i++)
         pthread_join(server->acceptors[i]->thread, NULL);
     server->running = 0;
+    if (server->state.fetcher)
+        fetcher_stop(server->state.fetcher);
 }
 
 /* --- looking ------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/machine.h"
+#include "net/fetch/place.h"
 #include "net/http/route_names.h"
 #include "net/listen_spec.h"
 
@@ -29,6 +30,7 @@ void server_options_default(struct server_options *options)
         .body_timeout_ms = 30000,
         .keep_alive_timeout_ms = 75000,
         .publish_wait_ms = 1000,
+        .authorize_timeout_ms = 5000,
         .peer_timeout_ms = 300000,
         .send_buffer = SEND_BUFFER_DEFAULT,
         .retry_ms = 2000,
@@ -56,6 +58,15 @@ static const char *range_fault(const struct server_options *options)
     return fault;
 }
 
+static int check_place(const char *option, const char *text, char *error, size_t error_size)
+{
+    struct fetch_place place;
+    const char *fault = text ? fetch_place_read(text, &place) : NULL;
+    if (fault)
+        snprintf(error, error_size, "%s: what is given %s", option, fault);
+    return fault ? -EINVAL : 0;
+}
+
 /* What is written in a language of its own. */
 static int check_texts(const struct server_options *options, char *error, size_t error_size)
 {
@@ -73,6 +84,8 @@ static int check_texts(const struct server_options *options, char *error, size_t
             r = -EINVAL;
         }
     }
+    if (!r)
+        r = check_place("authorize-url", options->authorize_url, error, error_size);
     for (unsigned i = 0; i < options->listen_count && !r; i++) {
         struct listen_spec spec;
         r = listen_spec_read(options->listen[i], &spec, error, error_size);
@@ -135,6 +148,8 @@ void server_options_change(struct server_options *options, const struct server_o
     options->body_timeout_ms = other->body_timeout_ms;
     options->keep_alive_timeout_ms = other->keep_alive_timeout_ms;
     options->publish_wait_ms = other->publish_wait_ms;
+    options->authorize_timeout_ms = other->authorize_timeout_ms;
+    options->authorize_cache_s = other->authorize_cache_s;
     options->peer_timeout_ms = other->peer_timeout_ms;
     options->send_buffer = other->send_buffer;
     options->retry_ms = other->retry_ms;

@@ -53,6 +53,9 @@ struct server_options {
     uint32_t retry_ms;        /* as hub_options has it: for streams that cannot be had */
     enum refuse_policy refuse;
     bool preface; /* streams begin with `retry:` and an id, unless they ask otherwise */
+    const char *authorize_url; /* asked for each subscriber and publish; NULL: nobody; borrowed */
+    uint32_t authorize_timeout_ms; /* without an answer: 503 */
+    uint32_t authorize_cache_s;    /* how long an answer holds; 0: for its request alone */
     /* Whose pages may read and publish, and which Host is served; borrowed; see access/policy.h. */
     const char *allow_origin[POLICY_ENTRIES_MAX]; /* "https://app.example", or "*" */
     unsigned allow_origin_count;

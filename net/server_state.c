@@ -56,6 +56,7 @@ void server_state_limit(struct server_state *state, const struct server_options 
         [DEADLINE_HEAD] = options->head_timeout_ms,
         [DEADLINE_BODY] = options->body_timeout_ms,
         [DEADLINE_ROOM] = options->publish_wait_ms,
+        [DEADLINE_AUTHORIZE] = options->authorize_timeout_ms,
         [DEADLINE_ANSWER] = ANSWER_MS,
         [DEADLINE_LINGER] = LINGER_MS,
     };

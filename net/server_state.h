@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "engine/hub.h"
+#include "net/fetch/place.h"
 #include "net/http/route.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -49,6 +50,11 @@ struct server_state {
     unsigned acceptor_count;
     const struct net_stats *stats[ACCEPTORS_MAX]; /* one set an acceptor */
 
+    struct fetcher *fetcher; /* asks other servers; NULL: nobody is asked */
+    bool authorizes;         /* the application is asked, at: */
+    struct fetch_place authorize_place;
+
+    _Atomic uint32_t authorizing; /* questions to it that are not over */
     _Atomic uint32_t connections; /* open ones that count against connections_max */
     _Atomic unsigned reloads;     /* how often `limits` was changed; release after, acquire by
                                  acceptors */

@@ -93,6 +93,7 @@ int service_init(struct service *service, struct server_state *server)
     service->hub = server->hub;
     service->subscribers_known_ns = INT64_MIN;
     service->wake_fd = -1;
+    hook_cache_init(&service->hook_cache);
     int r = loop_init(&service->loop, server->hub);
     if (!r)
         r = watch_wakes(service);
@@ -103,10 +104,19 @@ int service_init(struct service *service, struct server_state *server)
     return r;
 }
 
+/* What the application said before is asked anew. */
+static void forget_answers(struct service *service)
+{
+    loop_count_memory(&service->loop, -(int64_t)service->hook_cache.bytes);
+    hook_cache_expire(&service->hook_cache, INT64_MAX);
+}
+
 void service_deinit(struct service *service)
 {
     take_mail(service); /* whose requests have all gone */
     pendings_deinit(&service->pendings);
+    forget_answers(service);
+    hook_cache_deinit(&service->hook_cache);
     if (service->wake_fd >= 0)
         close(service->wake_fd);
     waiters_deinit(&service->waiters);
@@ -122,6 +132,7 @@ static void tell_limits(struct connection *connection)
 void service_follow_limits(struct service *service)
 {
     take_limits(service);
+    forget_answers(service);
     connection_each(&service->loop, tell_limits);
 }
 

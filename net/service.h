@@ -14,6 +14,7 @@
 #include "engine/base/mailbox.h"
 #include "engine/slots.h"
 #include "net/connection.h"
+#include "net/hook/hook_cache.h"
 #include "net/http/route.h"
 #include "net/pending.h"
 #include "net/server_state.h"
@@ -38,8 +39,9 @@ struct service {
     struct server_limits limits; /* its own copy */
     struct waiters waiters;
     struct pendings pendings;
-    struct mailbox mailbox; /* enum service_message; any thread */
-    int wake_fd;            /* somebody has posted, or has changed the limits */
+    struct hook_cache hook_cache; /* what the application said not long ago */
+    struct mailbox mailbox;       /* enum service_message; any thread */
+    int wake_fd;                  /* somebody has posted, or has changed the limits */
     struct source wake;
     int phase;                  /* enum server_phase, as the server has last said */
     bool stopping;              /* no connection is kept open for another request */
@@ -104,7 +106,7 @@ static inline struct service *service_of(const struct connection *connection)
     return LINK_OWNER(connection->loop, struct service, loop);
 }
 
-/* Takes over the server's limits, and tells all connections. */
+/* Takes over the server's limits, forgets what the application said, and tells all connections. */
 void service_follow_limits(struct service *service);
 
 /* One more connection, against connections_max and so many places beyond: true if it may be; then

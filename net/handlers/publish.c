@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "net/answer.h"
+#include "net/authorize.h"
 #include "net/handlers/publish_body.h"
 
 /* A publish that waits for room. */
@@ -130,6 +131,7 @@ static const struct pending_operations pending_operations = {
     .retry = on_retry,
     .expire = on_expire,
     .free = on_free,
+    .deadline = DEADLINE_ROOM,
 };
 
 static enum handler_result wait_for_room(struct client *client, bool is_send,
@@ -162,9 +164,30 @@ static enum handler_result wait_for_room(struct client *client, bool is_send,
 
 /* --- requests ------------------------------------------------------------------------------ */
 
+/* Several are those that the application named: each event says which of them it is for. */
+static struct text channel_of(const struct route *route)
+{
+    return route->channel_count == 1 ? route->channels[0] : TEXT("");
+}
+
+/* The application saw the target alone. */
+static bool is_covered(const struct client *client, struct frame *const *frames, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (!authorize_covers(client, frame_channel(frames[i])))
+            return false;
+    return true;
+}
+
 static enum handler_result publish(struct client *client, bool is_send, struct frame *const *frames,
                                    unsigned count)
 {
+    if (!is_covered(client, frames, count)) {
+        net_count(&client->connection.loop->stats.requests_refused_authorize);
+        unref_all(frames, count);
+        return answer_error(client, 403,
+                            "the application was not asked about this channel: name it in the URL");
+    }
     if (!waiters_hold(&service_of(&client->connection)->waiters, frames, count)) {
         enum handler_result result = publish_once(client, is_send, frames, count);
         if (result != WAITING)
@@ -191,8 +214,7 @@ static enum handler_result on_publish(struct client *client)
                                 .type = route->event,
                                 .id = route->id,
                                 .retry_ms = route->retry_ms};
-    if (route->channel_count)
-        body.channel = route->channels[0];
+    body.channel = channel_of(route);
     char error[PUBLISH_ERROR_BYTES];
     unsigned count = 0;
     int r = publish_body_decode(service->hub, &body, service->frames, &count, error);
@@ -203,7 +225,8 @@ static enum handler_result on_send(struct client *client)
 {
     struct service *service = service_of(&client->connection);
     const struct http_request *request = &client->parser.request;
-    struct publish_body body = {.content_encoding = client_text(client, request->content_encoding),
+    struct publish_body body = {.channel = channel_of(client->route),
+                                .content_encoding = client_text(client, request->content_encoding),
                                 .bytes = client_text(client, request->body)};
     char error[PUBLISH_ERROR_BYTES];
     int r = publish_body_decode_send(service->hub, &body, service->frames, error);

@@ -358,7 +358,8 @@ int publish_body_decode_send(struct hub *hub, const struct publish_body *body,
 {
     const struct publish_body whole = {.bytes = body->bytes,
                                        .content_encoding = body->content_encoding,
-                                       .channel = TEXT("default"),
+                                       .channel =
+                                           body->channel.len ? body->channel : TEXT("default"),
                                        .retry_ms = -1};
     struct decoder decoder = {.hub = hub, .body = &whole, .frames = ret_frame, .error = error};
     json_t *json = NULL;

@@ -45,6 +45,6 @@ MUST_USE int publish_body_decode(struct hub *hub, const struct publish_body *bod
                                  char error[PUBLISH_ERROR_BYTES]);
 
 /* POST /send: {"message": "..."}, whatever the content type and the other members, for the channel
- * `default`; of `body` only the bytes and their coding count. Results as above. */
+ * of `body`, or `default`; else only the bytes and their coding count. Results as above. */
 MUST_USE int publish_body_decode_send(struct hub *hub, const struct publish_body *body,
                                       struct frame **ret_frame, char error[PUBLISH_ERROR_BYTES]);

@@ -41,7 +41,7 @@ static enum handler_result on_head(struct client *client)
         return refusal_answer(
             client, &(struct refusal){503, "full", "the server has as many subscribers as it may"});
     }
-    char room[STREAM_LINES_ROOM];
+    char room[GRANTED_LINES_ROOM];
     struct text given = client_text(client, request->last_event_id);
     struct subscribe_request subscribe = {
         .fd = connection->fd,
@@ -57,7 +57,7 @@ static enum handler_result on_head(struct client *client)
         .plain = request->minor == 0,
         .bare = route_is_bare(route, service->limits.options.preface),
         .puts_off = refusal_puts_off(client),
-        .head = answer_stream_lines(client, room, sizeof(room)),
+        .head = answer_granted_lines(client, room, sizeof(room)),
     };
     int r = caps_take(client, subscribe.channels, subscribe.channel_count, &subscribe.seat);
     if (r)

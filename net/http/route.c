@@ -362,9 +362,10 @@ static struct text text_in_copy(const struct route *route, const struct route *c
     return text;
 }
 
-struct route *route_copy(const struct route *route)
+/* With so much more scratch room than it needs. */
+static struct route *copy_with_room(const struct route *route, size_t more)
 {
-    struct route *copy = malloc(route_bytes(route));
+    struct route *copy = malloc(route_bytes(route) + more);
     if (!copy)
         return NULL;
     memcpy(copy, route, route_bytes(route));
@@ -375,5 +376,30 @@ struct route *route_copy(const struct route *route)
     copy->id = text_in_copy(route, copy, route->id);
     if (route->sentence == route->unknown)
         copy->sentence = copy->unknown;
+    return copy;
+}
+
+struct route *route_copy(const struct route *route)
+{
+    return copy_with_room(route, 0);
+}
+
+struct route *route_copy_with(const struct route *route, const struct text *channels,
+                              unsigned count)
+{
+    size_t added = 0;
+    for (unsigned i = 0; i < count; i++)
+        added += channels[i].len;
+    struct route *copy = copy_with_room(route, added);
+    if (!copy)
+        return NULL;
+    char *at = copy->scratch + copy->scratch_len;
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(at, channels[i].at, channels[i].len);
+        copy->channels[i] = (struct text){at, channels[i].len};
+        at += channels[i].len;
+    }
+    copy->channel_count = count;
+    copy->scratch_len += added;
     return copy;
 }

@@ -143,5 +143,8 @@ static inline bool route_is_bare(const struct route *route, bool preface)
 
 /* A copy of a route, no larger than it needs to be, to be given to free(); NULL: out of memory. */
 MUST_USE struct route *route_copy(const struct route *route);
+/* The same with these channels, at most SUBSCRIBER_CHANNELS_MAX, in place of its own. */
+MUST_USE struct route *route_copy_with(const struct route *route, const struct text *channels,
+                                       unsigned count);
 /* Bytes of such a copy. */
 size_t route_bytes(const struct route *route);

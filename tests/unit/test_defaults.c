@@ -67,6 +67,8 @@ Test(defaults, server, .init = read_both)
     EXPECT_SAME(server, subscribers_per_address);
     EXPECT_SAME(server, subscribers_per_channel);
     EXPECT_SAME(server, connect_rate);
+    EXPECT_SAME(server, authorize_timeout_ms);
+    EXPECT_SAME(server, authorize_cache_s);
     EXPECT_SAME(server, peer_timeout_ms);
     EXPECT_SAME(server, send_buffer);
 }
