@@ -104,6 +104,9 @@ static void add_lines(struct lines *lines, const struct client *client, const st
         add_line(lines, "WWW-Authenticate: %s\r\n", answer->challenge);
     if (answer->status == 503 || answer->status == 429)
         add_line(lines, "Retry-After: %d\r\n", RETRY_AFTER_S);
+    /* What tells a page what to do about a refusal, and that it may not see unasked. */
+    if (answer->status >= 400 && shown)
+        add_line(lines, "Access-Control-Expose-Headers: Allow, Retry-After, WWW-Authenticate\r\n");
     if (answer->preflight && shown)
         add_preflight(lines, client, answer->allow ? answer->allow : "");
     /* All that we answer is of this moment. */

@@ -128,11 +128,27 @@ static void case_origins(void)
     expect_field("OPTIONS", "/events/x",
                  "Origin: https://c.example\r\nAccess-Control-Request-Method: GET\r\n",
                  "access-control-allow-headers", NULL);
+    /* A page may see what it is to do about a refusal, and of an answer nothing more than it may. */
+    expect_field("GET", "/publish/x", "Origin: https://a.example\r\n",
+                 "access-control-expose-headers", "Allow, Retry-After, WWW-Authenticate");
+    expect_field("GET", "/publish/x", "Origin: https://c.example\r\n",
+                 "access-control-expose-headers", NULL);
+    expect_field("GET", "/healthz", "Origin: https://a.example\r\n",
+                 "access-control-expose-headers", NULL);
+    /* A page that sends cookies is told so by the preflight, too; what a page may not do at a path,
+     * and where there is none, it is told as well. */
+    expect_field("OPTIONS", "/events/x", preflight, "access-control-allow-credentials", "true");
+    expect_field("OPTIONS", "/events/x", preflight, "access-control-allow-methods",
+                 "GET, HEAD, OPTIONS");
+    expect_field("OPTIONS", "/publish/x", preflight, "access-control-allow-methods",
+                 "POST, OPTIONS");
+    expect_field("OPTIONS", "/nothing", preflight, "access-control-allow-methods", NULL);
     stream_open(&stream, &server, "/events/x", "Origin: https://a.example\r\n");
     stream_await_head(&stream);
     EXPECT_TEXT(stream_field(&stream, "access-control-allow-origin"), "https://a.example");
     EXPECT_TEXT(stream_field(&stream, "access-control-allow-credentials"), "true");
-    EXPECT_TEXT(stream_field(&stream, "access-control-expose-headers"), "Fanfare-Resume");
+    EXPECT_TEXT(stream_field(&stream, "access-control-expose-headers"),
+                "Fanfare-Resume, Fanfare-Refused");
     stream_close(&stream);
     server_stop(&server);
 
