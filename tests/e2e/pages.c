@@ -128,7 +128,7 @@ static void case_origins(void)
     expect_field("OPTIONS", "/events/x",
                  "Origin: https://c.example\r\nAccess-Control-Request-Method: GET\r\n",
                  "access-control-allow-headers", NULL);
-    /* A page may see what it is to do about a refusal, and of an answer nothing more than it may. */
+    /* A page may see what it is to do about a refusal, and of an answer no more than it may. */
     expect_field("GET", "/publish/x", "Origin: https://a.example\r\n",
                  "access-control-expose-headers", "Allow, Retry-After, WWW-Authenticate");
     expect_field("GET", "/publish/x", "Origin: https://c.example\r\n",
