@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Medians, spreads and ratios of paired runs."""
+"""Medians, spreads and ratios of paired runs, and who goes first in which."""
 import math
 import statistics
 
@@ -40,3 +40,13 @@ def ratios(runs, scenario, top, bottom, metric, cores=1):
         if tops[pair] is not None and bottoms[pair]:
             found.append(tops[pair] / bottoms[pair])
     return found
+
+
+def turn(servers, repeat):
+    """Of two or four servers A B B A; of three all six orders in turn, each followed by its
+    reverse, so that none has the same place always."""
+    order = list(servers)
+    if len(order) == 3:
+        shift = repeat // 2 % 3
+        order = order[shift:] + order[:shift]
+    return order[::-1] if repeat % 2 else order

@@ -10,6 +10,7 @@ import tempfile
 import xml.etree.ElementTree
 from pathlib import Path
 
+import figures
 import plots
 import report
 import tables
@@ -162,6 +163,15 @@ def table_faults(results):
         yield f"README's line reads\n  {line}\ninstead of\n  {expected}"
 
 
+def turn_faults():
+    """Two and four change ends each time; of three each has each place equally often."""
+    for servers, expected in (("AB", "AB BA AB"), ("ABCD", "ABCD DCBA ABCD"),
+                              ("ABC", "ABC CBA BCA ACB CAB BAC ABC")):
+        orders = ["".join(figures.turn(servers, repeat)) for repeat in range(7)]
+        if orders[:len(expected.split())] != expected.split():
+            yield f"{servers} take turns as {orders}"
+
+
 def variants_sample():
     """Of each server two runs; compat costs 1.1 times as much as io_uring, and half of epoll."""
     runs = []
@@ -284,6 +294,7 @@ def faults():
     results = sample()
     yield from table_faults(results)
     yield from curve_faults()
+    yield from turn_faults()
     with tempfile.TemporaryDirectory() as folder:
         yield from page_faults(results, Path(folder))
         yield from file_faults(Path(folder))

@@ -110,7 +110,9 @@ def table(results):
             rows.append([words, *(spread(one, form) for one in found)])
     if not rows:
         return None
-    text = provenance(results, "bench/run --variants")
+    # Scenarios may have been measured again, each on its own.
+    commits = sorted({run["commit"] for run in results["runs"] if run.get("commit")})
+    text = provenance(dict(results, commit="`, `".join(commits)), "bench/run --variants")
     return ("Server on one core, clients on the other; medians, and in brackets the smallest and "
             "the largest; %s.\n\n" % text
             + md_table(["", *(server_name(server) for server in VARIANTS)], rows))
