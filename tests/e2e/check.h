@@ -74,7 +74,9 @@ int check_end(void);
 _Noreturn void check_skip(const char *reason);
 
 int64_t check_now_ms(void);
-/* A size for this build: a tenth under a sanitizer, where the same run takes ten times as long. */
+/* Whether the same run takes ten times as long: under a sanitizer, or where E2E_SLOW says so. */
+bool check_slow(void);
+/* A size for this machine: a tenth where it is slow. */
 unsigned check_scaled(unsigned full);
 /* How many seconds the long programs run: E2E_SECONDS, 3 if not set. */
 unsigned check_seconds(void);

@@ -9,7 +9,6 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -74,25 +73,6 @@ static bool prepare(void *context)
 
 /* --- what is expected ---------------------------------------------------------------------- */
 
-/* Reads on until the line that names the backend; gives that line's text from "io: " on. */
-static void read_io_line(char ret_line[256])
-{
-    int64_t deadline = check_now_ms() + DEADLINE_MS;
-    size_t len = strlen(server.said);
-    char *line;
-
-    while (!(line = strstr(server.said, "io: ")) || !strchr(line, '\n')) {
-        struct pollfd ready = {.fd = server.out, .events = POLLIN};
-        int64_t left = deadline - check_now_ms();
-        REQUIRE(left > 0 && poll(&ready, 1, (int)left) > 0, "no io line; said: %s", server.said);
-        ssize_t got = read(server.out, server.said + len, sizeof(server.said) - 1 - len);
-        REQUIRE(got > 0, "the server ended; said: %s", server.said);
-        len += (size_t)got;
-        server.said[len] = '\0';
-    }
-    snprintf(ret_line, 256, "%.*s", (int)strcspn(line, "\n"), line);
-}
-
 static void expect_works(void)
 {
     struct stream streams[8];
@@ -124,7 +104,7 @@ static void expect_fallback(struct ban *ban, const char *reason)
     char line[256];
 
     server_start_as(&server, &launch, SERVER_OPTIONS("--workers", "2"));
-    read_io_line(line);
+    server_read_io_line(&server, line);
     printf("   %s\n", line);
     EXPECT(strncmp(line, "io: epoll (io_uring: ", 21) == 0 && strstr(line, reason), "%s", line);
     expect_works();
@@ -182,7 +162,7 @@ static void case_memlock(void)
         struct launch launch = {
             .program = reachable, .io = "auto", .prepare = prepare, .context = &some};
         server_start_as(&server, &launch, SERVER_OPTIONS("--workers", "16"));
-        read_io_line(line);
+        server_read_io_line(&server, line);
         printf("   16 workers in %llu KiB: %s\n", (unsigned long long)kib, line);
         EXPECT(strncmp(line, "io: io_uring", 12) == 0 ||
                    strncmp(line, "io: epoll (io_uring: ", 21) == 0,

@@ -151,6 +151,24 @@ void server_start_as(struct server *server, const struct launch *launch, const c
     read_until_listening(server);
 }
 
+void server_read_io_line(struct server *server, char ret_line[256])
+{
+    int64_t deadline = check_now_ms() + DEADLINE_MS;
+    size_t len = strlen(server->said);
+    char *line;
+
+    while (!(line = strstr(server->said, "io: ")) || !strchr(line, '\n')) {
+        struct pollfd ready = {.fd = server->out, .events = POLLIN};
+        int64_t left = deadline - check_now_ms();
+        REQUIRE(left > 0 && poll(&ready, 1, (int)left) > 0, "no io line; said: %s", server->said);
+        ssize_t got = read(server->out, server->said + len, sizeof(server->said) - 1 - len);
+        REQUIRE(got > 0, "the server ended; said: %s", server->said);
+        len += (size_t)got;
+        server->said[len] = '\0';
+    }
+    snprintf(ret_line, 256, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
 void server_terminate(struct server *server)
 {
     REQUIRE(kill(server->pid, SIGTERM) == 0, "kill: %s", strerror(errno));

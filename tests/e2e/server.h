@@ -42,6 +42,8 @@ struct launch {
 };
 void server_start_as(struct server *server, const struct launch *launch,
                      const char *const *options);
+/* Reads on until the line that names the backend; gives that line's text from "io: " on. */
+void server_read_io_line(struct server *server, char ret_line[256]);
 /* SIGTERM; waits; expects exit status 0. */
 void server_stop(struct server *server);
 /* SIGTERM only, for tests that watch what happens until the end. */
