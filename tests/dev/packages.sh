@@ -39,7 +39,7 @@ case "\$*" in
 *install*)
     for word in "\$@"; do
         case \$word in
-        lib* | node-* | gcc | meson) echo "\$word" | tee -a "$place/installed" ;;
+        lib* | node-* | gcc | meson | user-mode-linux) echo "\$word" | tee -a "$place/installed" ;;
         esac
     done >>"$place/asked"
     ;;
@@ -65,6 +65,24 @@ machine() {
     fi
 }
 
+# kernel_machine NAME INSTALLED KNOWN UPDATED ASKED ENDS: what `./dev test kernel` installs of its
+# own, and its last line.
+kernel_machine() {
+    local name=$1 asked last
+    tr ' ' '\n' <<<"$2" >"$place/installed"
+    tr ' ' '\n' <<<"$3" | tr = ' ' >"$place/known"
+    tr ' ' '\n' <<<"$4" | tr = ' ' >"$place/updated"
+    : >"$place/asked"
+    last=$(UML_KERNEL='' PATH="$place/bin:$PATH" "$place/dev" test kernel 2>&1 | tail -n 1) || true
+    asked=$(grep user-mode "$place/asked" || true)
+    if [ "$asked" = "$5" ] && [[ $last == *"$6"* ]]; then
+        echo "ok  $name"
+    else
+        echo "$name: ./dev test kernel installs \"$asked\" and ends with \"$last\""
+        failed=1
+    fi
+}
+
 BUILD=$(tr -s ' \n' ' ' <<<"$BUILD")
 DEBIAN_12='node-llhttp=8.1.0'
 DEBIAN_13='node-llhttp=9.2.1 libllhttp-dev=9.2.1'
@@ -80,4 +98,16 @@ machine 'Debian 13 with the package that has no sources there' "$BUILD node-llht
 machine 'Debian 13, a fresh container' '' '' "$DEBIAN_13" libllhttp-dev
 machine 'Debian 12, a fresh container' '' '' "$DEBIAN_12" node-llhttp
 machine 'Debian 13, all but the parser, lists removed' "$BUILD" '' "$DEBIAN_13" libllhttp-dev
+
+UML='user-mode-linux=6.1um4'
+SKIPPED='== test kernel: 0 passed, 0 failed, 1 skipped'
+SET_UP='meson could not set up'
+kernel_machine 'Debian 12, its kernel' "$BUILD node-llhttp" "$DEBIAN_12 $UML" '' user-mode-linux \
+    "$SET_UP"
+kernel_machine 'Debian 12, its kernel, a fresh container' '' '' "$DEBIAN_12 $UML" user-mode-linux \
+    "$SET_UP"
+kernel_machine 'Debian 12, its kernel is there' "$BUILD node-llhttp user-mode-linux" '' '' '' \
+    "$SET_UP"
+kernel_machine 'no such kernel for this processor' "$BUILD node-llhttp" "$DEBIAN_12" "$DEBIAN_12" \
+    '' "$SKIPPED"
 exit "$failed"
