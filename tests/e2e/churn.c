@@ -29,8 +29,8 @@
 #define WAVE      64u   /* so many wait for an event, and one is published */
 /* Sockets that others on the machine may open meanwhile, where they are counted. */
 #define OTHERS_MAX 64
-/* What malloc may keep of the most that there was at a time, which is history and what is in flight;
- * of a million joins it is eight bytes each. */
+/* What malloc may keep of the most that there was at a time, history and what is in flight; of a
+ * million joins it is eight bytes each. */
 #define RESIDENT_MORE (8l << 20)
 /* More than lies in the two sockets of a client that does not read. */
 #define WIDE_BYTES    200000u
