@@ -16,11 +16,17 @@ enum {
     HTTP_REDIRECTS_MAX = 10,    /* browsers follow 20; a chain of 10 is a loop */
     HTTP_CONNECT_S = 30,        /* TCP and TLS */
     HTTP_ANSWER_S = 300,        /* from a request to the end of an answer that is no stream */
+    HTTP_FAULT_BYTES = 512,     /* of a sentence about a file */
     HTTP_ANSWER_BYTES = 1 << 20 /* of such an answer; more: it is not ours */
 };
 
 /* NULL: out of memory. */
 CURL *http_new(void);
+
+/* From now on requests carry the token of this file, which is read anew: its first line that is
+ * neither empty nor a comment (#). To another host, where a redirection leads, curl does not give
+ * it. NULL: no token. 0, or a negative errno with one sentence. */
+MUST_USE int http_authorize(CURL *curl, const char *token_file, char *error, size_t error_size);
 
 /* One sentence about a transfer that failed with this code; `detail` is curl's own text. */
 void http_fault(CURLcode code, const char *detail, const char *url, char *out, size_t out_size);

@@ -27,8 +27,9 @@ struct serve_settings {
 };
 
 struct pub_settings {
-    const char *feed; /* NULL: where the server usually puts it */
-    const char *url;  /* NULL: publish over the feed */
+    const char *feed;       /* NULL: where the server usually puts it */
+    const char *url;        /* NULL: publish over the feed */
+    const char *token_file; /* NULL: none */
     const char *event;
     const char *id;
     int64_t retry_ms; /* -1: none */
@@ -37,7 +38,8 @@ struct pub_settings {
 
 struct sub_settings {
     const char *url;
-    const char *since; /* an id, NULL: from now on */
+    const char *token_file; /* NULL: none */
+    const char *since;      /* an id, NULL: from now on */
     uint32_t last;
     uint32_t limit; /* 0: never ends */
     bool json;

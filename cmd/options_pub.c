@@ -22,6 +22,14 @@ static const struct option pub_options[] = {
      .help = "Publish over HTTP to the server at this URL instead",
      .from = FROM_FLAG,
      PUB(url)},
+    {.name = "token-file",
+     .type = VALUE_PATH,
+     .shown = "FILE",
+     .usual_said = "none",
+     .help = "Send the token in this file's first line, as Authorization: Bearer; read again for "
+             "each request (with --url)",
+     .from = FROM_FLAG | FROM_ENVIRONMENT,
+     PUB(token_file)},
     {.name = "event",
      .type = VALUE_TEXT,
      .shown = "TYPE",
@@ -71,6 +79,9 @@ int pub_settings_finish(const struct pub_settings *settings, struct parse *parse
     /* FANFARE_FEED may stand for all; --url alone is then an exception to it. */
     if (settings->url && parse_source(parse, "feed") == SOURCE_FLAG)
         return parse_fault(parse, "--feed and --url are two ways to a server; give one of them");
+    /* FANFARE_TOKEN_FILE may be there for `sub`. */
+    if (!settings->url && parse_source(parse, "token-file") == SOURCE_FLAG)
+        return parse_fault(parse, "--token-file is for --url: the feed needs no token");
     char error[512];
     if (settings->url && !address_fits(settings->url, error, sizeof(error)))
         return parse_fault(parse, "--url: %s", error);

@@ -60,6 +60,13 @@ static long post_once(struct http_run *run, size_t begin, size_t end, char *why,
     char error[CURL_ERROR_SIZE] = "";
     long status = 0;
     run->answer.len = 0;
+    *ret_code = CURLE_FAILED_INIT;
+    char fault[HTTP_FAULT_BYTES];
+    const struct pub_settings *settings = run->publication->settings;
+    if (http_authorize(run->curl, settings->token_file, fault, sizeof(fault)) < 0) {
+        snprintf(why, WHY_BYTES, "%s: %s", settings->url, fault);
+        return -1;
+    }
     curl_easy_setopt(run->curl, CURLOPT_ERRORBUFFER, error);
     curl_easy_setopt(run->curl, CURLOPT_POSTFIELDS, run->body.at + begin);
     curl_easy_setopt(run->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(end - begin));

@@ -199,7 +199,7 @@ static bool transfer(struct sub_run *run, CURLM *multi, CURLcode *ret_code)
 /* One connection, to its end. The response's status; 0: there was none, and *error says why. */
 static long stream_read(struct sub_run *run, char error[FAULT_BYTES])
 {
-    char detail[CURL_ERROR_SIZE] = "";
+    char detail[CURL_ERROR_SIZE] = "", fault[HTTP_FAULT_BYTES];
     long status = 0;
     CURLcode code = CURLE_OK;
     CURLM *multi = curl_multi_init();
@@ -213,6 +213,10 @@ static long stream_read(struct sub_run *run, char error[FAULT_BYTES])
     event_reader_restart(&run->reader);
     if (!multi || !url || !headers) {
         snprintf(error, FAULT_BYTES, "%s: out of memory", run->settings->url);
+    } else if (http_authorize(run->curl, run->settings->token_file, fault, sizeof(fault)) < 0) {
+        snprintf(error, FAULT_BYTES, "%s: %s", run->settings->url, fault);
+        if (run->ever)
+            log_complain(NAME, "%s", fault);
     } else {
         curl_easy_setopt(run->curl, CURLOPT_ERRORBUFFER, detail);
         curl_easy_setopt(run->curl, CURLOPT_URL, url);
@@ -286,7 +290,9 @@ static int run_streams(struct sub_run *run)
             return EXIT_FAILED;
         }
         bool refused = !run->streaming && status > 0 && status < 500;
-        if (refused && !(status == 200 && run->ever)) {
+        /* Who writes the token's file may be a moment late. */
+        bool renewed = status == 401 && run->ever && run->settings->token_file;
+        if (refused && !renewed && !(status == 200 && run->ever)) {
             refusal_print(run, status, error);
             return EXIT_FAILED;
         }
