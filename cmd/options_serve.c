@@ -144,7 +144,61 @@ static const struct option serve_options[] = {
      .count_offset = offsetof(struct serve_settings, server.host_count)},
 
     {.group = "Access",
-     .name = "authorize-url",
+     .name = "publish-token-file",
+     .type = VALUE_PATH,
+     .shown = "FILE",
+     .usual_said = "none",
+     .help = "Tokens, one a line: publishing over HTTP needs one of them, as Authorization: Bearer "
+             "TOKEN. Reading stays free, the feed too",
+     .from = FROM_ANY,
+     SERVE(server.publish_token_file)},
+    {.name = "jwt-key-file",
+     .type = VALUE_PATH,
+     .shown = "FILE",
+     .usual_said = "none",
+     .help =
+         "Publishing and reading over HTTP need a JWT signed with this key, whose claim fanfare "
+         "says {\"subscribe\": [PATTERN...], \"publish\": [PATTERN...]}; a stream ends with its "
+         "token. A secret of 32 bytes or more, or a public key in PEM; may be repeated, for "
+         "rotation. SIGHUP reads it again",
+     .from = FROM_ANY,
+     SERVE(server.jwt_key_file),
+     .list_max = ACCESS_KEY_FILES_MAX,
+     .count_offset = offsetof(struct serve_settings, server.jwt_key_file_count)},
+    {.name = "jwt-algorithm",
+     .type = VALUE_CHOICE,
+     .shown = "NAME",
+     .choices = ALGORITHM_CHOICES,
+     .usual = "HS256",
+     .help = "What the keys of --jwt-key-file are for; a token never chooses",
+     .from = FROM_ANY,
+     SERVE(server.jwt_algorithm)},
+    {.name = "jwt-jwks",
+     .type = VALUE_TEXT,
+     .shown = "FILE",
+     .usual_said = "none",
+     .help = "A JWK set (RFC 7517) with keys for the same tokens, each with its own alg and kid",
+     .from = FROM_ANY,
+     SERVE(server.jwt_jwks)},
+    {.name = "anonymous",
+     .type = VALUE_TEXT,
+     .shown = "PATTERN",
+     .usual_said = "none",
+     .help =
+         "Channels that may be read without a token where there are keys; * is any run of bytes, "
+         "also /; may be repeated",
+     .from = FROM_ANY,
+     SERVE(server.anonymous),
+     .list_max = ACCESS_PATTERNS_MAX,
+     .count_offset = offsetof(struct serve_settings, server.anonymous_count)},
+    {.name = "publish-open",
+     .type = VALUE_FLAG,
+     .usual = "no",
+     .help = "Let everybody publish who reaches a --listen that is not loopback or unix; without "
+             "this, tokens or keys the server does not start there",
+     .from = FROM_ANY,
+     SERVE(server.publish_open)},
+    {.name = "authorize-url",
      .type = VALUE_TEXT,
      .shown = "URL",
      .usual_said = "none",
@@ -506,7 +560,7 @@ const struct command command_serve = {
             "machine) and writes each to every subscriber of its channel. SIGTERM and\n"
             "Ctrl-C end it in order: everything accepted is delivered first.\n",
     .examples = "  fanfare serve                            on 127.0.0.1:8080, with a feed\n"
-                "  fanfare serve --listen 0.0.0.0:80 --history-bytes 64M --slow skip\n"
+                "  fanfare serve --listen 0.0.0.0:80 --publish-token-file /etc/fanfare.tokens\n"
                 "  fanfare serve --config /etc/fanfare.conf --check     is this file right?\n",
     .options = serve_options,
     .option_count = sizeof(serve_options) / sizeof(serve_options[0]),

@@ -108,7 +108,10 @@ void reload_run(struct reload *reload)
         reading_free(reading);
         return;
     }
-    log_info("SIGHUP: %s", report.len ? report.line : "nothing changed");
+    const struct server_options *said = &reading->settings.server;
+    bool files = said->publish_token_file || said->jwt_key_file_count > 0 || said->jwt_jwks;
+    log_info("SIGHUP: %s%s", report.len ? report.line : "nothing changed",
+             files ? "; tokens and keys were read again" : "");
     struct reading *old = reload->reading;
     reload->reading = reading;
     reload->parse = &reading->parse;

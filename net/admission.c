@@ -5,6 +5,7 @@
 #include "net/answer.h"
 #include "net/authorize.h"
 #include "net/refusal.h"
+#include "net/token_check.h"
 
 static struct provenance provenance_of(const struct client *client)
 {
@@ -48,7 +49,7 @@ static struct verdict check_origin(struct client *client)
 
 /* In this order. */
 static struct verdict (*const checks[])(struct client *client) = {
-    check_host, check_origin,
+    check_host, check_origin, token_check,
     authorize_check, /* last: the application is asked about what all others let in */
 };
 
@@ -68,6 +69,13 @@ static void answer(struct client *client, const struct verdict *verdict)
                        &(struct refusal){verdict->status, verdict->reason, verdict->sentence});
     else
         answer_challenge(client, verdict->status, verdict->sentence, verdict->challenge);
+}
+
+bool admission_allows(struct client *client, const struct verdict *verdict)
+{
+    if (verdict->admission == REFUSED)
+        answer(client, verdict);
+    return verdict->admission == ADMITTED;
 }
 
 enum admission admission_ask(struct client *client)

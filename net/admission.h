@@ -17,3 +17,7 @@
 
 /* Asks the checks that have not let the request in yet. REFUSED: it was answered. */
 enum admission admission_ask(struct client *client);
+
+/* For handlers that know only now what is asked for, since it stands in the body. False: it was
+ * answered. */
+MUST_USE bool admission_allows(struct client *client, const struct verdict *verdict);

@@ -10,7 +10,8 @@ size_t client_memory(const struct client *client)
 {
     return sizeof(*client) + (client->own_input ? client->capacity : 0) +
            (client->own_route ? route_bytes(client->route) : 0) +
-           (client->pending ? client->pending->bytes : 0) + client->connection.output_capacity;
+           (client->pending ? client->pending->bytes : 0) +
+           (client->grant ? grant_memory(client->grant) : 0) + client->connection.output_capacity;
 }
 
 void client_free(struct client *client)
@@ -42,6 +43,7 @@ void client_forget(struct client *client)
         free((struct route *)client->route);
     client->route = NULL;
     client->own_route = false;
+    client->grant = grant_unref(client->grant);
     client->hook_answer = hook_answer_unref(client->hook_answer);
     client->authorization = AUTHORIZATION_NONE;
 }

@@ -19,6 +19,7 @@
 #pragma once
 
 #include "net/access/address.h"
+#include "net/access/grant.h"
 #include "net/handler.h"
 #include "net/hook/hook_answer.h"
 #include "net/http/parser.h"
@@ -63,6 +64,7 @@ struct client {
     const struct route *route;       /* of the current request, once its head is done; NULL: none */
     struct pending *pending;         /* will answer it; NULL: nothing is waited for */
     struct hook_answer *hook_answer; /* the application's, a reference; NULL: none */
+    struct grant *grant;             /* of its token; NULL: none is needed, or none came */
 };
 
 /* The head's field, whose text lies in the input: for the length of the turn. */

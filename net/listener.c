@@ -14,6 +14,7 @@
  */
 #include "net/listener.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -199,6 +200,31 @@ static int open_tcp(struct listener *listeners, unsigned room, const char *addre
     else
         *ret_count = count;
     return r;
+}
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(
+            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+    in_addr_t v4 = ((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr;
+    return ntohl(v4) >> 24 == IN_LOOPBACKNET;
+}
+
+bool listener_is_local(const char *address)
+{
+    char host[256];
+    const char *port;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    if (strncmp(address, "unix:", 5) == 0 || !split_address(address, host, sizeof(host), &port) ||
+        getaddrinfo(host, port, &hints, &found))
+        return true;
+    bool local = true;
+    for (const struct addrinfo *at = found; at && local; at = at->ai_next)
+        local = is_loopback(at->ai_addr);
+    freeaddrinfo(found);
+    return local;
 }
 
 /* --- unix ---------------------------------------------------------------------------------- */

@@ -39,6 +39,9 @@ struct listener {
  * sentence, and nothing is open. */
 MUST_USE int listener_open(struct listener *listeners, unsigned room, const char *address,
                            mode_t mode, unsigned *ret_count, char *error, size_t error_size);
+/* Whether only this machine reaches such an address: a socket file, or loopback. One that cannot be
+ * found out (no such name) counts as local: it will not be bound either. */
+bool listener_is_local(const char *address);
 /* A feed socket with exactly this file mode. */
 MUST_USE int listener_open_feed(struct listener *listener, const char *path, mode_t mode,
                                 char *error, size_t error_size);

@@ -49,6 +49,31 @@
     X(requests_refused_memory, counter,                                                            \
       "Requests refused: a large body, and memory-max is reached")                                 \
     X(requests_refused_host, counter, "Requests refused: a Host that is not served")               \
+    X(requests_refused_token_missing, counter, "Requests refused: no token where one is needed")   \
+    X(requests_refused_token_too_long, counter, "Requests refused: a token longer than any")       \
+    X(requests_refused_token_form, counter, "Requests refused: a token that is no JWT")            \
+    X(requests_refused_token_header, counter,                                                      \
+      "Requests refused: a token whose header cannot be read")                                     \
+    X(requests_refused_token_critical, counter,                                                    \
+      "Requests refused: a token that asks for extensions")                                        \
+    X(requests_refused_token_algorithm, counter, "Requests refused: a token of another algorithm") \
+    X(requests_refused_token_key, counter, "Requests refused: a token of a key that is not known") \
+    X(requests_refused_token_signature, counter,                                                   \
+      "Requests refused: a token that is not signed with the key")                                 \
+    X(requests_refused_token_claims, counter,                                                      \
+      "Requests refused: a token whose claims cannot be read")                                     \
+    X(requests_refused_token_time, counter,                                                        \
+      "Requests refused: a token whose times are no numbers")                                      \
+    X(requests_refused_token_rights, counter,                                                      \
+      "Requests refused: a token whose rights cannot be read")                                     \
+    X(requests_refused_token_expired, counter, "Requests refused: a token that has ended")         \
+    X(requests_refused_token_early, counter, "Requests refused: a token that does not hold yet")   \
+    X(requests_refused_token_unknown, counter,                                                     \
+      "Requests refused: a token that is none of the list")                                        \
+    X(requests_refused_token_uncovered, counter,                                                   \
+      "Requests refused: a token that does not cover all channels")                                \
+    X(requests_refused_cookie, counter,                                                            \
+      "Requests refused: a cookie that another origin's page has sent")                            \
     X(publishes_refused_origin, counter,                                                           \
       "Publishes refused: a page of an origin that is not allowed")                                \
     X(authorize_asked, counter, "Requests for which the application was asked")                    \

@@ -108,18 +108,18 @@ int server_new(struct hub *hub, const struct server_parts *parts,
                const struct server_options *options, struct server **ret_server, char *error,
                size_t error_size)
 {
-    struct policy *policy = NULL;
-    int r = server_options_check(options, &policy, error, error_size);
+    struct server_rules rules;
+    int r = server_options_check(options, &rules, error, error_size);
     if (r)
         return r;
     struct server *server = calloc(1, sizeof(*server));
     if (!server) {
-        policy_unref(policy);
+        server_rules_deinit(&rules);
         snprintf(error, error_size, "cannot start the server: out of memory");
         return -ENOMEM;
     }
     server->options = *options;
-    r = server_state_init(&server->state, hub, parts, options, policy);
+    r = server_state_init(&server->state, hub, parts, options, &rules);
     if (r)
         snprintf(error, error_size, "cannot start the server: out of memory");
     else
@@ -168,18 +168,18 @@ int server_reload(struct server *server, const struct server_options *options, c
                   size_t error_size)
 {
     struct server_options changed = server->options;
-    struct policy *policy = NULL;
+    struct server_rules rules;
     server_options_change(&changed, options);
-    int r = server_options_check(&changed, &policy, error, error_size);
+    int r = server_options_check(&changed, &rules, error, error_size);
     if (r)
         return r;
     r = server_state_prepare(&server->state, &changed);
     if (r) {
-        policy_unref(policy);
+        server_rules_deinit(&rules);
         snprintf(error, error_size, "out of memory");
         return r;
     }
-    server_state_limit(&server->state, &changed, policy);
+    server_state_limit(&server->state, &changed, &rules);
     tune_listeners(server, &changed);
     wake_all(server);
     return 0;

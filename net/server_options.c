@@ -9,6 +9,7 @@
 #include "net/fetch/place.h"
 #include "net/http/route_names.h"
 #include "net/listen_spec.h"
+#include "net/listener.h"
 
 void server_options_default(struct server_options *options)
 {
@@ -93,31 +94,94 @@ static int check_texts(const struct server_options *options, char *error, size_t
     return r;
 }
 
-int server_options_check(const struct server_options *options, struct policy **ret_policy,
-                         char *error, size_t error_size)
+static int make_policy(const struct server_options *options, struct policy **ret_policy,
+                       char *error, size_t error_size)
 {
-    const char *fault = range_fault(options);
-    if (fault) {
-        snprintf(error, error_size, "cannot start the server: %s", fault);
-        return -EINVAL;
-    }
-    int r = check_texts(options, error, error_size);
-    if (r)
-        return r;
     struct policy_options said = {.origins = options->allow_origin,
                                   .origin_count = options->allow_origin_count,
                                   .credentials = options->allow_credentials,
                                   .headers = options->allow_headers,
                                   .hosts = options->host,
                                   .host_count = options->host_count};
-    struct policy *policy = NULL;
-    r = policy_new(&said, &policy, error, error_size);
+    return policy_new(&said, ret_policy, error, error_size);
+}
+
+static int make_access(const struct server_options *options, struct access **ret_access,
+                       char *error, size_t error_size)
+{
+    struct access_options said = {.publish_token_file = options->publish_token_file,
+                                  .jwt_key_files = options->jwt_key_file,
+                                  .jwt_key_file_count = options->jwt_key_file_count,
+                                  .jwt_algorithm = options->jwt_algorithm,
+                                  .jwks_file = options->jwt_jwks,
+                                  .anonymous = options->anonymous,
+                                  .anonymous_count = options->anonymous_count};
+    return access_new(&said, ret_access, error, error_size);
+}
+
+/* Whether somebody decides who may publish over HTTP. */
+static bool publishing_is_ruled(const struct server_options *options, const struct access *access)
+{
+    return access_needs_token(access, GRANT_PUBLISH) || options->authorize_url;
+}
+
+/* Who binds an address that other machines reach, and says nothing else, would let all of them
+ * publish: that has to be meant. */
+static int check_openness(const struct server_options *options, const struct access *access,
+                          char *error, size_t error_size)
+{
+    const unsigned publishes = 1u << ROUTE_NAME_PUBLISH | 1u << ROUTE_NAME_SEND;
+    unsigned usual = ROUTE_NAMES_ALL;
+    int r = 0;
+    if (options->publish_open || publishing_is_ruled(options, access))
+        return 0;
+    if (options->routes)
+        r = route_names_read(options->routes, &usual, error, error_size);
+    for (unsigned i = 0; i < options->listen_count && !r; i++) {
+        struct listen_spec spec;
+        r = listen_spec_read(options->listen[i], &spec, error, error_size);
+        if (r || !((spec.routes ? spec.routes : usual) & publishes) ||
+            listener_is_local(spec.address))
+            continue;
+        snprintf(
+            error, error_size,
+            "listen %.100s: whoever reaches this address could publish; set "
+            "publish-token-file, jwt-key-file or authorize-url, or publish-open yes if that is "
+            "meant",
+            spec.address);
+        r = -EINVAL;
+    }
+    return r;
+}
+
+void server_rules_deinit(struct server_rules *rules)
+{
+    rules->policy = policy_unref(rules->policy);
+    rules->access = access_unref(rules->access);
+}
+
+int server_options_check(const struct server_options *options, struct server_rules *ret_rules,
+                         char *error, size_t error_size)
+{
+    const char *fault = range_fault(options);
+    struct server_rules rules = {.policy = NULL};
+    if (fault) {
+        snprintf(error, error_size, "cannot start the server: %s", fault);
+        return -EINVAL;
+    }
+    int r = check_texts(options, error, error_size);
+    if (!r)
+        r = make_policy(options, &rules.policy, error, error_size);
+    if (!r)
+        r = make_access(options, &rules.access, error, error_size);
+    if (!r)
+        r = check_openness(options, rules.access, error, error_size);
     if (r == -ENOMEM)
         snprintf(error, error_size, "out of memory");
-    if (r == 0 && ret_policy)
-        *ret_policy = policy;
+    if (r == 0 && ret_rules)
+        *ret_rules = rules;
     else
-        policy_unref(policy);
+        server_rules_deinit(&rules);
     return r;
 }
 
@@ -161,4 +225,12 @@ void server_options_change(struct server_options *options, const struct server_o
     options->allow_headers = other->allow_headers;
     memcpy(options->host, other->host, sizeof(options->host));
     options->host_count = other->host_count;
+    options->publish_token_file = other->publish_token_file;
+    memcpy(options->jwt_key_file, other->jwt_key_file, sizeof(options->jwt_key_file));
+    options->jwt_key_file_count = other->jwt_key_file_count;
+    options->jwt_algorithm = other->jwt_algorithm;
+    options->jwt_jwks = other->jwt_jwks;
+    memcpy(options->anonymous, other->anonymous, sizeof(options->anonymous));
+    options->anonymous_count = other->anonymous_count;
+    options->publish_open = other->publish_open;
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "engine/limits.h"
+#include "net/access/access.h"
 #include "net/access/address.h"
 #include "net/access/policy.h"
 
@@ -63,13 +64,32 @@ struct server_options {
     const char *allow_headers; /* words with commas or spaces between; NULL: the usual ones */
     const char *host[POLICY_ENTRIES_MAX]; /* NAME, NAME:PORT, or "*"; none: any */
     unsigned host_count;
+    /* Who needs a token; borrowed; see access/access.h. */
+    const char *publish_token_file; /* NULL: none */
+    const char *jwt_key_file[ACCESS_KEY_FILES_MAX];
+    unsigned jwt_key_file_count;
+    enum algorithm jwt_algorithm;
+    const char *jwt_jwks; /* a file; NULL: none */
+    const char *anonymous[ACCESS_PATTERNS_MAX];
+    unsigned anonymous_count;
+    bool publish_open; /* a listener that other machines reach may be published to by all of them */
 };
 
 void server_options_default(struct server_options *options);
-/* 0, or -ENOMEM or -EINVAL with one sentence that says what is wrong. `ret_policy` is what the
- * options say about pages and hosts; NULL: nobody wants to have it. */
-MUST_USE int server_options_check(const struct server_options *options, struct policy **ret_policy,
-                                  char *error, size_t error_size);
+
+/* What the options say about pages, hosts and tokens, with their files read. */
+struct server_rules {
+    struct policy *policy;
+    struct access *access; /* NULL: nobody needs a token */
+};
+
+void server_rules_deinit(struct server_rules *rules);
+
+/* 0, or a negative errno with one sentence that says what is wrong: a value, a file, or a listener
+ * that would let everybody publish where nobody has said so. `ret_rules`: NULL if nobody wants to
+ * have them. */
+MUST_USE int server_options_check(const struct server_options *options,
+                                  struct server_rules *ret_rules, char *error, size_t error_size);
 /* The proxies that they trust, of options that were checked. */
 void server_options_trusted(const struct server_options *options,
                             struct address_ranges *ret_ranges);

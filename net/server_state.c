@@ -22,7 +22,7 @@ int server_state_prepare(struct server_state *state, const struct server_options
 }
 
 int server_state_init(struct server_state *state, struct hub *hub, const struct server_parts *parts,
-                      const struct server_options *options, struct policy *policy)
+                      const struct server_options *options, const struct server_rules *rules)
 {
     state->started_ns = clock_ns();
     state->hub = hub;
@@ -30,7 +30,7 @@ int server_state_init(struct server_state *state, struct hub *hub, const struct 
     pthread_mutex_init(&state->lock, NULL);
     pthread_cond_init(&state->reached, NULL);
     int r = server_state_prepare(state, options);
-    server_state_limit(state, options, policy);
+    server_state_limit(state, options, rules);
     return r;
 }
 
@@ -39,6 +39,7 @@ void server_state_deinit(struct server_state *state)
     pthread_cond_destroy(&state->reached);
     pthread_mutex_destroy(&state->lock);
     state->limits.policy = policy_unref(state->limits.policy);
+    state->limits.access = access_unref(state->limits.access);
     state->tally = tally_unref(state->tally);
     if (state->rate)
         hub_count_memory(state->hub, -(int64_t)connect_rate_memory());
@@ -48,7 +49,7 @@ void server_state_deinit(struct server_state *state)
 /* --- limits -------------------------------------------------------------------------------- */
 
 void server_state_limit(struct server_state *state, const struct server_options *options,
-                        struct policy *policy)
+                        const struct server_rules *rules)
 {
     int64_t ms[DEADLINE_KINDS] = {
         [DEADLINE_FIRST] = options->head_timeout_ms,
@@ -72,7 +73,9 @@ void server_state_limit(struct server_state *state, const struct server_options 
     limits->routes = routes;
     server_options_trusted(options, &limits->trusted);
     policy_unref(limits->policy);
-    limits->policy = policy;
+    access_unref(limits->access);
+    limits->policy = rules->policy;
+    limits->access = rules->access;
     limits->tally = state->tally;
     limits->rate = state->rate;
     pthread_mutex_unlock(&state->lock);
@@ -82,9 +85,11 @@ void server_state_limit(struct server_state *state, const struct server_options 
 void server_state_limits(struct server_state *state, struct server_limits *limits)
 {
     policy_unref(limits->policy);
+    access_unref(limits->access);
     pthread_mutex_lock(&state->lock);
     *limits = state->limits;
     policy_ref(limits->policy);
+    access_ref(limits->access);
     pthread_mutex_unlock(&state->lock);
 }
 

@@ -37,6 +37,7 @@ struct server_limits {
     struct route_rules routes;     /* of listeners that say nothing else */
     struct address_ranges trusted; /* proxies */
     struct policy *policy;         /* a reference of ours */
+    struct access *access;         /* likewise; NULL: nobody needs a token */
     struct tally *tally;           /* the server's; NULL: there was no cap yet */
     struct connect_rate *rate;     /* likewise */
 };
@@ -76,10 +77,11 @@ static inline struct listener_tuning server_tuning(const struct server_options *
     return (struct listener_tuning){options->peer_timeout_ms, options->send_buffer};
 }
 
-/* Takes the policy over. 0, or -ENOMEM; to be deinited in any case. */
+/* Takes the rules over. 0, or -ENOMEM; to be deinited in any case. */
 MUST_USE int server_state_init(struct server_state *state, struct hub *hub,
                                const struct server_parts *parts,
-                               const struct server_options *options, struct policy *policy);
+                               const struct server_options *options,
+                               const struct server_rules *rules);
 /* The listeners are closed. */
 void server_state_deinit(struct server_state *state);
 
@@ -87,10 +89,10 @@ void server_state_deinit(struct server_state *state);
  * -ENOMEM. The thread that owns the server. */
 MUST_USE int server_state_prepare(struct server_state *state, const struct server_options *options);
 /* Other limits from now on; acceptors look when they are woken. `options` were checked. Takes the
- * policy over. Any thread. */
+ * rules over. Any thread. */
 void server_state_limit(struct server_state *state, const struct server_options *options,
-                        struct policy *policy);
-/* Takes over the limits that hold now, with a reference to the policy. Any thread. */
+                        const struct server_rules *rules);
+/* Takes over the limits that hold now, with references to the rules. Any thread. */
 void server_state_limits(struct server_state *state, struct server_limits *limits);
 
 /* One more acceptor has got so far: `count` is state->accepted or state->taken. */

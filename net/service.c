@@ -121,6 +121,7 @@ void service_deinit(struct service *service)
         close(service->wake_fd);
     waiters_deinit(&service->waiters);
     service->limits.policy = policy_unref(service->limits.policy);
+    service->limits.access = access_unref(service->limits.access);
     loop_deinit(&service->loop);
 }
 

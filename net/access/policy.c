@@ -174,16 +174,26 @@ struct text policy_allowed_origin(const struct policy *policy, struct text origi
     return TEXT("");
 }
 
-bool policy_may_publish(const struct policy *policy, const struct provenance *from)
+/* A program, or a page of this very server. */
+static bool is_own(const struct provenance *from)
 {
     struct text site = from->fetch_site;
     if (site.len == 0 && from->origin.len == 0)
-        return true; /* a program */
+        return true;
     if (text_equals(site, TEXT("same-origin")) || text_equals(site, TEXT("none")))
         return true;
-    if (policy_allowed_origin(policy, from->origin).len > 0)
-        return true;
     return site.len == 0 && place_is_same(from->origin, from->host);
+}
+
+bool policy_may_publish(const struct policy *policy, const struct provenance *from)
+{
+    return is_own(from) || policy_allowed_origin(policy, from->origin).len > 0;
+}
+
+bool policy_may_use_cookies(const struct policy *policy, const struct provenance *from)
+{
+    return is_own(from) ||
+           (policy->credentials && policy_allowed_origin(policy, from->origin).len > 0);
 }
 
 bool policy_serves(const struct policy *policy, struct text host)

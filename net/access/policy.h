@@ -46,6 +46,9 @@ struct provenance {
 /* True if such a request may change something: it comes from a program, from a page of this very
  * server, or from a page whose origin is allowed. */
 bool policy_may_publish(const struct policy *policy, const struct provenance *from);
+/* True if a cookie that comes with it may be used, which the visitor's browser adds whatever page
+ * asks: one of this server's, or of an allowed origin with credentials. */
+bool policy_may_use_cookies(const struct policy *policy, const struct provenance *from);
 /* True if this Host is served, or none is said. */
 bool policy_serves(const struct policy *policy, struct text host);
 

@@ -22,6 +22,7 @@ static const struct {
                       "the token's claim fanfare is not an object with lists of channel patterns "
                       "in subscribe and publish, of 1,000 each at most"},
     [TOKEN_EXPIRED] = {"expired", "the token has ended (exp)"},
+    [TOKEN_UNKNOWN] = {"unknown", "the token is not one of those that may publish here"},
     [TOKEN_EARLY] = {"early", "the token does not hold yet (nbf)"},
 };
 

@@ -16,7 +16,8 @@ enum token_fault {
     TOKEN_RIGHTS,    /* the claim `fanfare` is not two lists of patterns */
     TOKEN_EXPIRED,
     TOKEN_EARLY,
-    TOKEN_FAULTS, /* how many there are */
+    TOKEN_UNKNOWN, /* none of a list, where there are no keys: access.h */
+    TOKEN_FAULTS,  /* how many there are */
 };
 
 /* A word for counters and logs: "expired". */

@@ -27,8 +27,9 @@ static const struct route_row rows[] = {
      .has_rest = true,
      .methods = &route_writes,
      .parameters = ROUTE_PUBLISHES,
-     .only = "channel, event, id, retry", /* a misspelt one would be lost in silence */
-     .channels_max = 1,                   /* none: the body is to carry it */
+     .only =
+         "channel, event, id, retry, access_token", /* a misspelt one would be lost in silence */
+     .channels_max = 1,                             /* none: the body is to carry it */
      .handler = &publish_handler},
     {.path = "/stream",
      .name = ROUTE_NAME_SUBSCRIBE,
@@ -42,6 +43,7 @@ static const struct route_row rows[] = {
      .name = ROUTE_NAME_SEND,
      .act = ACT_PUBLISH,
      .json_errors = true,
+     .parameters = 1u << PARAMETER_TOKEN,
      .methods = &route_writes,
      .handler = &publish_send_handler},
     {.path = "/", .name = ROUTE_NAME_PAGE, .methods = &route_reads, .handler = &page_handler},

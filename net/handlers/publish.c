@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <jansson.h>
 
+#include "net/admission.h"
 #include "net/answer.h"
 #include "net/authorize.h"
 #include "net/handlers/publish_body.h"
+#include "net/token_check.h"
 
 /* A publish that waits for room. */
 struct waiting_publish {
@@ -187,6 +189,11 @@ static enum handler_result publish(struct client *client, bool is_send, struct f
         unref_all(frames, count);
         return answer_error(client, 403,
                             "the application was not asked about this channel: name it in the URL");
+    }
+    struct verdict verdict = token_check_frames(client, frames, count);
+    if (!admission_allows(client, &verdict)) {
+        unref_all(frames, count);
+        return ANSWERED;
     }
     if (!waiters_hold(&service_of(&client->connection)->waiters, frames, count)) {
         enum handler_result result = publish_once(client, is_send, frames, count);

@@ -7,6 +7,7 @@
 #include "net/answer.h"
 #include "net/caps.h"
 #include "net/refusal.h"
+#include "net/token_check.h"
 
 /* The hub did not take it, for this reason. */
 static enum handler_result refuse(struct client *client, int r)
@@ -57,6 +58,7 @@ static enum handler_result on_head(struct client *client)
         .plain = request->minor == 0,
         .bare = route_is_bare(route, service->limits.options.preface),
         .puts_off = refusal_puts_off(client),
+        .ends_ns = token_ends_ns(client),
         .head = answer_granted_lines(client, room, sizeof(room)),
     };
     int r = caps_take(client, subscribe.channels, subscribe.channel_count, &subscribe.seat);

@@ -47,6 +47,7 @@ static const struct parameter_row {
     {"id", PARAMETER_ID, "id is given twice"},
     {"retry", PARAMETER_RETRY, "retry is given twice"},
     {"preface", PARAMETER_PREFACE, "preface is given twice"},
+    {"access_token", PARAMETER_TOKEN, "access_token is given twice"},
 };
 
 static bool refuse(struct route *route, int status, const char *sentence)
@@ -144,6 +145,9 @@ static bool take_parameter(struct route *route, enum route_parameter parameter, 
         if (!text_equals(value, TEXT("yes")) && !text_equals(value, TEXT("no")))
             return refuse(route, 400, "preface is neither yes nor no");
         route->preface = value.len == 3 ? CHOICE_YES : CHOICE_NO;
+        return true;
+    case PARAMETER_TOKEN:
+        route->token = value;
         return true;
     }
     return true;
@@ -305,7 +309,7 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     route->json_errors = false;
     route->channel_count = 0;
     route->has_resume = false;
-    route->resume = route->event = route->id = (struct text){NULL, 0};
+    route->resume = route->event = route->id = route->token = (struct text){NULL, 0};
     route->last = route->limit = 0;
     route->preface = CHOICE_NONE;
     route->retry_ms = -1;
@@ -374,6 +378,7 @@ static struct route *copy_with_room(const struct route *route, size_t more)
     copy->resume = text_in_copy(route, copy, route->resume);
     copy->event = text_in_copy(route, copy, route->event);
     copy->id = text_in_copy(route, copy, route->id);
+    copy->token = text_in_copy(route, copy, route->token);
     if (route->sentence == route->unknown)
         copy->sentence = copy->unknown;
     return copy;

@@ -46,13 +46,15 @@ enum route_parameter {
     PARAMETER_ID,
     PARAMETER_RETRY,
     PARAMETER_PREFACE,
+    PARAMETER_TOKEN,
 };
 
 #define ROUTE_SUBSCRIBES                                                                           \
     (1u << PARAMETER_CHANNEL | 1u << PARAMETER_RESUME | 1u << PARAMETER_LAST |                     \
-     1u << PARAMETER_LIMIT | 1u << PARAMETER_PREFACE)
+     1u << PARAMETER_LIMIT | 1u << PARAMETER_PREFACE | 1u << PARAMETER_TOKEN)
 #define ROUTE_PUBLISHES                                                                            \
-    (1u << PARAMETER_CHANNEL | 1u << PARAMETER_EVENT | 1u << PARAMETER_ID | 1u << PARAMETER_RETRY)
+    (1u << PARAMETER_CHANNEL | 1u << PARAMETER_EVENT | 1u << PARAMETER_ID |                        \
+     1u << PARAMETER_RETRY | 1u << PARAMETER_TOKEN)
 
 struct handler;
 
@@ -119,6 +121,7 @@ struct route {
     uint32_t last;      /* 0: not given */
     uint32_t limit;     /* 0: never ends */
     enum route_choice preface;
+    struct text token; /* of access_token; `at` NULL: not given */
     /* publish; `event` and `id` are valid UTF-8, frame_new checks the rest */
     struct text event;
     struct text id;

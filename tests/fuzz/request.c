@@ -11,6 +11,7 @@
 
 #include <strings.h>
 
+#include "net/access/credential.h"
 #include "net/handlers/parts.h"
 #include "net/http/parser.h"
 #include "net/http/route.h"
@@ -156,6 +157,35 @@ static void check_route(enum http_method method, struct text target, const struc
     }
 }
 
+/* --- credentials --------------------------------------------------------------------------- */
+
+static bool lies_in(struct text part, struct text whole)
+{
+    return part.at >= whole.at && part.at + part.len <= whole.at + whole.len;
+}
+
+/* A token is a part of the first place that has one, and nothing else. */
+static void check_credential(struct text authorization, struct text query, struct text cookie)
+{
+    struct credential credential = credential_find(authorization, query, cookie);
+    bool bearer = authorization.len >= 6 && strncasecmp(authorization.at, "bearer", 6) == 0 &&
+                  (authorization.len == 6 || strchr(" \t", authorization.at[6]));
+    switch (credential.place) {
+    case CREDENTIAL_BY_HEADER:
+        CHECK(bearer && lies_in(credential.token, authorization));
+        break;
+    case CREDENTIAL_BY_QUERY:
+        CHECK(!bearer && query.at && text_equals(credential.token, query));
+        break;
+    case CREDENTIAL_BY_COOKIE:
+        CHECK(!bearer && !query.at && lies_in(credential.token, cookie));
+        CHECK(memmem(cookie.at, cookie.len, "fanfare=", 8));
+        break;
+    case CREDENTIAL_NONE:
+        CHECK(!bearer && !query.at && credential.token.len == 0);
+    }
+}
+
 /* --- requests ------------------------------------------------------------------------------ */
 
 static void record_span(struct record *record, const char *buffer, struct http_span span,
@@ -197,6 +227,9 @@ static void record_head(struct record *record, const struct http_request *reques
     struct text target = http_text(buffer, request->target);
     route_match(&parts_routes, &route_rules_usual, request->method, target, &route);
     check_route(request->method, target, &route);
+    check_credential(http_text(buffer, request->authorization), route.token,
+                     http_text(buffer, request->cookie));
+    record_text(record, route.token.at ? route.token : TEXT(""));
     record_number(record, route.kind);
     record_number(record, (uint64_t)route.status);
 }

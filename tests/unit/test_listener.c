@@ -56,6 +56,19 @@ static int open_one(struct listener *listener, const char *at)
 
 TestSuite(listener, .init = set_up, .fini = tear_down);
 
+Test(listener, only_loopback_and_socket_files_are_local)
+{
+    static const char *const local[] = {"127.0.0.1:80", "127.9.8.7:0", "[::1]:80",
+                                        "localhost:80", "unix:/tmp/x", "no address at all",
+                                        "[::1%lo]:80"};
+    static const char *const open[] = {"0.0.0.0:80", "[::]:80", "192.0.2.1:80", "[2001:db8::1]:80",
+                                       "0:80"};
+    for (unsigned i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+        cr_expect(listener_is_local(local[i]), "%s", local[i]);
+    for (unsigned i = 0; i < sizeof(open) / sizeof(open[0]); i++)
+        cr_expect(!listener_is_local(open[i]), "%s", open[i]);
+}
+
 Test(listener, a_bad_address_is_named)
 {
     static const char *const bad[] = {"",           "8080",        ":8080",         "127.0.0.1",

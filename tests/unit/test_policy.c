@@ -35,6 +35,41 @@ static bool may(const struct policy *policy, const char *host, const char *origi
                                                            .fetch_site = text_of(site)});
 }
 
+/* The browser adds a cookie whichever page asks. */
+Test(policy, cookies_are_of_own_pages_and_of_those_with_credentials)
+{
+    const char *const origins[] = {"https://app.example"};
+    static const struct {
+        bool may, may_with;
+        const char *origin, *site;
+    } rows[] = {
+        {true, true, "", ""},
+        {true, true, "", "same-origin"},
+        {true, true, "http://x", ""},
+        {false, false, "", "cross-site"},
+        {false, false, "", "same-site"},
+        {false, false, "https://evil.example", "cross-site"},
+        {false, false, "null", ""},
+        {false, true, "https://app.example", "cross-site"},
+        {false, true, "https://app.example", ""},
+    };
+    for (unsigned credentials = 0; credentials < 2; credentials++) {
+        struct policy_options options = {
+            .origins = origins, .origin_count = 1, .credentials = credentials};
+        struct policy *policy;
+        cr_assert_eq(policy_new(&options, &policy, error, sizeof(error)), 0, "%s", error);
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            struct provenance from = {.host = TEXT("x"),
+                                      .origin = text_of(rows[i].origin),
+                                      .fetch_site = text_of(rows[i].site)};
+            cr_expect_eq(policy_may_use_cookies(policy, &from),
+                         credentials ? rows[i].may_with : rows[i].may, "row %u, %u", i,
+                         credentials);
+        }
+        policy_unref(policy);
+    }
+}
+
 Test(policy, programs_and_own_pages_may_publish)
 {
     static const struct {

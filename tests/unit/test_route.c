@@ -55,6 +55,8 @@ static const char *name_of(const struct route *route)
     return "unknown";
 }
 
+#define TOKEN "access_token"
+
 static const char *describe(const struct route *route)
 {
     static char line[16384];
@@ -81,6 +83,8 @@ static const char *describe(const struct route *route)
         note(line, size, " event=%.*s", (int)route->event.len, route->event.at);
     if (route->id.len)
         note(line, size, " id=%.*s", (int)route->id.len, route->id.at);
+    if (route->token.at)
+        note(line, size, " token=%.*s", (int)route->token.len, route->token.at);
     if (route->retry_ms != -1)
         note(line, size, " retry=%lld", (long long)route->retry_ms);
     return line;
@@ -320,6 +324,20 @@ Test(route, segments_of_dots)
     CHECK_EXAMPLES(examples);
 }
 
+Test(route, tokens)
+{
+    static const struct example examples[] = {
+        {METHOD_GET, "/events/a?access_token=x%2Ey", "subscribe [a] token=x.y"},
+        {METHOD_GET, "/events/a?access_token", "subscribe [a] token="},
+        {METHOD_POST, "/publish/a?access_token=x+y", "publish [a] token=x y"},
+        {METHOD_POST, "/send?access_token=x", "send token=x"},
+        {METHOD_GET, "/events/a?access_token=x&access_token=x",
+         "refused 400 access_token is given twice"},
+        {METHOD_GET, "/stats?access_token=x", "stats"},
+    };
+    CHECK_EXAMPLES(examples);
+}
+
 Test(route, parameters)
 {
     static const struct example examples[] = {
@@ -347,17 +365,19 @@ Test(route, parameters)
         {METHOD_POST, "/publish/a?&event=x&&", "publish [a] event=x"},
         {METHOD_POST, "/send?evnt=x", "send"},
         {METHOD_POST, "/publish/a?evnt=x",
-         "refused 400 unknown parameter \"evnt\"; parameters are channel, event, id, retry"},
+         "refused 400 unknown parameter \"evnt\"; parameters are channel, event, id, "
+         "retry, " TOKEN},
         {METHOD_POST, "/publish/a?event=x&last=1",
-         "refused 400 unknown parameter \"last\"; parameters are channel, event, id, retry"},
+         "refused 400 unknown parameter \"last\"; parameters are channel, event, id, "
+         "retry, " TOKEN},
         {METHOD_POST, "/publish/a?=x",
-         "refused 400 unknown parameter \"\"; parameters are channel, event, id, retry"},
+         "refused 400 unknown parameter \"\"; parameters are channel, event, id, retry, " TOKEN},
         {METHOD_POST, "/publish/a?a%0d%22%5c%c3%a4b",
-         "refused 400 unknown parameter \"a?????b\"; parameters are channel, event, id, retry"},
+         "refused 400 unknown parameter \"a?????b\"; parameters are channel, event, id, "
+         "retry, " TOKEN},
         {METHOD_POST, "/publish/a?0123456789012345678901234567890123456789x",
          "refused 400 unknown parameter \"0123456789012345678901234567890123456789...\"; "
-         "parameters "
-         "are channel, event, id, retry"},
+         "parameters are channel, event, id, retry, " TOKEN},
         {METHOD_GET, "/events/a?last=", "refused 400 last is not a number from 0 to 4294967295"},
         {METHOD_GET, "/events/a?last", "refused 400 last is not a number from 0 to 4294967295"},
         {METHOD_GET, "/events/a?last=4294967296",

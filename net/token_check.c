@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Tokens of requests, and what they cover: see token_check.h. */
+#include "net/token_check.h"
+
+#include <time.h>
+
+#include "engine/base/clock.h"
+#include "net/access/credential.h"
+#include "net/access/token_fault.h"
+
+#define UNCOVERED "the token does not cover all that is asked for"
+
+/* Further away than this is never: the clock counts to 292 years. */
+#define ENDS_S_MAX (INT64_C(100) * 366 * 24 * 3600)
+
+static const struct verdict admitted = {.admission = ADMITTED};
+
+static const struct access *access_of(const struct client *client)
+{
+    return service_of(&client->connection)->limits.access;
+}
+
+static struct net_stats *stats_of(const struct client *client)
+{
+    return &client->connection.loop->stats;
+}
+
+static struct verdict refused(int status, const char *sentence, _Atomic uint64_t *counter,
+                              const char *challenge)
+{
+    return (struct verdict){.admission = REFUSED,
+                            .status = status,
+                            .sentence = sentence,
+                            .counter = counter,
+                            .challenge = challenge};
+}
+
+static struct verdict uncovered(const struct client *client)
+{
+    return refused(403, UNCOVERED, &stats_of(client)->requests_refused_token_uncovered,
+                   "Bearer error=\"insufficient_scope\"");
+}
+
+/* --- a bad one ----------------------------------------------------------------------------- */
+
+static struct verdict bad(const struct client *client, enum token_fault fault)
+{
+    struct net_stats *stats = stats_of(client);
+    _Atomic uint64_t *const counters[TOKEN_FAULTS] = {
+#define X(member, fault) [fault] = &stats->requests_refused_token_##member,
+        X(too_long, TOKEN_TOO_LONG) X(form, TOKEN_FORM) X(header, TOKEN_HEADER)
+            X(critical, TOKEN_CRITICAL) X(algorithm, TOKEN_ALGORITHM) X(key, TOKEN_KEY)
+                X(signature, TOKEN_SIGNATURE) X(claims, TOKEN_CLAIMS) X(time, TOKEN_TIME)
+                    X(rights, TOKEN_RIGHTS) X(expired, TOKEN_EXPIRED) X(early, TOKEN_EARLY)
+                        X(unknown, TOKEN_UNKNOWN)
+#undef X
+    };
+    return refused(401, token_fault_text(fault), counters[fault], "Bearer error=\"invalid_token\"");
+}
+
+static struct verdict missing(const struct client *client)
+{
+    return refused(
+        401,
+        "a token is needed: as Authorization: Bearer TOKEN, as ?access_token=, or in the "
+        "cookie " CREDENTIAL_COOKIE,
+        &stats_of(client)->requests_refused_token_missing, "Bearer");
+}
+
+/* A page of another origin, which may not send cookies: the token is the visitor's, not the page's.
+ */
+static bool is_foreign_cookie(const struct client *client)
+{
+    const struct http_request *request = &client->parser.request;
+    struct provenance from = {.host = client_text(client, request->host),
+                              .origin = client_text(client, request->origin),
+                              .fetch_site = client_text(client, request->fetch_site)};
+    return !policy_may_use_cookies(service_of(&client->connection)->limits.policy, &from);
+}
+
+static struct verdict foreign_cookie(const struct client *client)
+{
+    return refused(403,
+                   "pages of this origin may not use a visitor's cookie; --allow-origin ORIGIN "
+                   "with --allow-credentials lets them",
+                   &stats_of(client)->requests_refused_cookie, NULL);
+}
+
+/* --- what it covers ------------------------------------------------------------------------ */
+
+static enum grant_right right_of(const struct client *client)
+{
+    return client->route->row->act == ACT_PUBLISH ? GRANT_PUBLISH : GRANT_SUBSCRIBE;
+}
+
+static bool covers(const struct client *client, enum grant_right right, struct text channel)
+{
+    return grant_may(client->grant, right, channel) ||
+           (right == GRANT_SUBSCRIBE && access_is_anonymous(access_of(client), channel));
+}
+
+static struct verdict look_at_channels(const struct client *client, const struct text *channels,
+                                       unsigned count)
+{
+    enum grant_right right = right_of(client);
+    for (unsigned i = 0; i < count; i++)
+        if (!covers(client, right, channels[i]))
+            return client->grant ? uncovered(client) : missing(client);
+    return admitted;
+}
+
+struct verdict token_check(struct client *client)
+{
+    const struct access *access = access_of(client);
+    const struct route *route = client->route;
+    if (!access || route->kind != ROUTE_FOUND || route->row->act == ACT_LOOK ||
+        !access_needs_token(access, right_of(client)))
+        return admitted;
+    const struct http_request *request = &client->parser.request;
+    struct credential credential =
+        credential_find(client_text(client, request->authorization), route->token,
+                        client_text(client, request->cookie));
+    if (credential.place == CREDENTIAL_NONE && route->row->act == ACT_PUBLISH)
+        return missing(client);
+    if (credential.place == CREDENTIAL_BY_COOKIE && is_foreign_cookie(client))
+        return foreign_cookie(client);
+    int r = credential.place == CREDENTIAL_NONE
+                ? 0
+                : access_judge(access, credential.token, time(NULL), &client->grant);
+    if (r < 0)
+        return (struct verdict){.admission = REFUSED,
+                                .status = 503,
+                                .sentence = "the server is out of memory",
+                                .counter = &stats_of(client)->requests_refused_memory,
+                                .reason = "memory"};
+    if (r > 0)
+        return bad(client, (enum token_fault)r);
+    return look_at_channels(client, route->channels, route->channel_count);
+}
+
+/* --- what stands in the body ---------------------------------------------------------------- */
+
+struct verdict token_check_frames(const struct client *client, struct frame *const *frames,
+                                  unsigned count)
+{
+    if (!access_needs_token(access_of(client), GRANT_PUBLISH))
+        return admitted;
+    for (unsigned i = 0; i < count; i++) {
+        struct text channel = frame_channel(frames[i]);
+        /* That of the route was looked at, or is the application's word (authorize.h). */
+        bool known =
+            (i > 0 && text_equals(channel, frame_channel(frames[i - 1]))) ||
+            (client->route->channel_count > 0 && text_equals(channel, client->route->channels[0]));
+        if (!known && !covers(client, GRANT_PUBLISH, channel))
+            return uncovered(client);
+    }
+    return admitted;
+}
+
+struct verdict token_check_channels(const struct client *client, const struct text *channels,
+                                    unsigned count)
+{
+    return access_needs_token(access_of(client), GRANT_SUBSCRIBE)
+               ? look_at_channels(client, channels, count)
+               : admitted;
+}
+
+int64_t token_ends_ns(const struct client *client)
+{
+    struct timespec now;
+    int64_t ends_s = client->grant ? grant_ends_at_s(client->grant) : GRANT_NEVER;
+    if (ends_s == GRANT_NEVER)
+        return 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (ends_s > now.tv_sec + ENDS_S_MAX)
+        return 0;
+    int64_t left_ns = (ends_s - now.tv_sec) * 1000000000 - now.tv_nsec;
+    return clock_ns() + (left_ns > 0 ? left_ns : 0);
+}
