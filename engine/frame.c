@@ -80,6 +80,8 @@ enum frame_fault frame_check_id(struct text id)
         return FRAME_ID_TEXT;
     if (id.at[0] == ' ' || id.at[id.len - 1] == ' ')
         return FRAME_ID_SPACE;
+    if (text_equals(id, TEXT("earliest")))
+        return FRAME_ID_EARLIEST;
     return id_parse(id, &epoch, &sequence) ? FRAME_ID_OURS : FRAME_OK;
 }
 
@@ -124,6 +126,8 @@ const char *frame_fault_text(enum frame_fault fault)
         return "the id is not valid UTF-8 or contains CR, LF, NUL or another control character";
     case FRAME_ID_SPACE:
         return "the id begins or ends with a space";
+    case FRAME_ID_EARLIEST:
+        return "the id earliest means the oldest event: choose another";
     case FRAME_ID_OURS:
         return "the id has the form of the server's own ids";
     case FRAME_DATA_LONG:
@@ -413,10 +417,14 @@ static bool parse_hex(const char *at, int digits, uint64_t *ret_value)
 {
     uint64_t value = 0;
     for (int i = 0; i < digits; i++) {
-        const char *digit = at[i] ? strchr(hex_digits, at[i]) : NULL;
-        if (!digit)
-            return false;
-        value = value << 4 | (uint64_t)(digit - hex_digits);
+        unsigned digit = (unsigned)(unsigned char)at[i] - '0';
+        if (digit > 9) {
+            digit = (unsigned)(unsigned char)at[i] - 'a';
+            if (digit > 5)
+                return false;
+            digit += 10;
+        }
+        value = value << 4 | digit;
     }
     *ret_value = value;
     return true;

@@ -50,6 +50,7 @@ enum frame_fault {
     FRAME_ID_TEXT,
     FRAME_ID_SPACE,
     FRAME_ID_OURS,
+    FRAME_ID_EARLIEST,
     FRAME_DATA_LONG,
     FRAME_DATA_TEXT,
     FRAME_DATA_NONE,

@@ -27,6 +27,8 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
                                 .has_resume = request->has_resume,
                                 .plain = request->plain,
                                 .bare = request->bare,
+                                .polls = request->polls,
+                                .wait_ms = request->wait_ms,
                                 .puts_off = request->puts_off,
                                 .limit = request->limit,
                                 .last = request->last,

@@ -29,6 +29,8 @@ struct subscribe_request {
     bool bare;          /* no block without data: see form_open */
     int64_t ends_ns;    /* on the clock (engine/base/clock.h): ended in order then, whatever it
                            lacks; 0: never */
+    bool polls;         /* ends with what is retained, else with the first events that come */
+    uint32_t wait_ms;   /* and then at the end of this time, if none does; 0: at once */
     bool puts_off;      /* if it cannot be had: see form_refusal */
     struct seat *seat;  /* left at its end; NULL: none */
     struct text head;   /* response head lines of the caller's, each ended by CRLF */
@@ -40,8 +42,8 @@ struct handoff {
     struct seat *seat;    /* until the subscriber has it */
     int fd;
     uint64_t before;
-    bool has_resume, plain, bare, puts_off;
-    uint32_t limit, last;
+    bool has_resume, plain, bare, polls, puts_off;
+    uint32_t limit, last, wait_ms;
     int64_t ends_ns;
     unsigned channel_count;
     uint64_t hashes[SUBSCRIBER_CHANNELS_MAX];

@@ -38,6 +38,10 @@
 /* Channels of one subscriber; a merge looks at each of them per frame. More: refused (400). */
 #define SUBSCRIBER_CHANNELS_MAX 64
 
+/* How long a long poll may ask to wait: as long as anybody keeps a connection. More: refused (400).
+ */
+#define WAIT_SECONDS_MAX 3600
+
 /* A gap notice: each of those channels, with its name and the resume point escaped. */
 #define GAP_NOTICE_BYTES_MAX (64u << 10)
 

@@ -40,7 +40,7 @@
     X(skipped, counter, "Times a slow subscriber was skipped ahead")                               \
     X(closed_gone, counter, "Subscribers that hung up")                                            \
     X(closed_slow, counter, "Slow subscribers closed because history passed them")                 \
-    X(closed_limit, counter, "Responses ended by limit=N")                                         \
+    X(closed_limit, counter, "Responses ended by limit=N or wait")                                 \
     X(closed_error, counter, "Subscribers closed by a socket error")                               \
     X(closed_drain, counter, "Subscribers closed in order when the server stopped")                \
     X(closed_stuck, counter, "Subscribers closed because they took nothing for write-timeout")     \

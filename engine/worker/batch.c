@@ -162,7 +162,7 @@ static void send_settle(struct worker *worker, struct batch_send *send)
     if (send->ends) {
         subscriber_close(worker, subscriber, subscriber_end_reason(worker, subscriber));
     } else if (send->catches_up && has_everything(subscriber) &&
-               !subscriber_is_ending(worker, subscriber)) {
+               !subscriber_is_ending(worker, subscriber) && !subscriber_is_served(subscriber)) {
         subscriber_caught_up(worker, subscriber);
         subscriber_set_state(worker, subscriber, SUBSCRIBER_CURRENT);
     } else if (send->catches_up) {
@@ -187,11 +187,12 @@ static void try_again(struct worker *worker, struct subscriber *subscriber, bool
  * has left: a stream without end has no other prompt sign of it. */
 static void peer_ended(struct worker *worker, struct subscriber *subscriber)
 {
-    if (subscriber->state == SUBSCRIBER_CURRENT && !(subscriber->flags & SUBSCRIBER_LIMITED)) {
+    bool has_end = subscriber->flags & (SUBSCRIBER_LIMITED | SUBSCRIBER_POLLS);
+    if (subscriber->state == SUBSCRIBER_CURRENT && !has_end) {
         subscriber_close(worker, subscriber, CLOSE_GONE);
         return;
     }
-    if (!(subscriber->flags & SUBSCRIBER_LIMITED))
+    if (!has_end)
         subscriber->flags |= SUBSCRIBER_LEFT;
     try_again(worker, subscriber, false);
 }

@@ -75,7 +75,8 @@ static bool gathered_has_room(const struct gathered *gathered, const struct subs
 {
     if (gathered->count + 2 > CATCH_UP_FRAMES || gathered->len >= CATCH_UP_BYTES)
         return false;
-    return !(subscriber->flags & SUBSCRIBER_LIMITED) || gathered->events < subscriber->events_left;
+    return !(subscriber->flags & (SUBSCRIBER_LIMITED | SUBSCRIBER_POLLS)) ||
+           gathered->events < subscriber->events_left;
 }
 
 /* True if it gathered everything there is. */
@@ -107,6 +108,13 @@ static struct frame *goodbye_frame(struct worker *worker, enum form form, bool b
     return release_private(worker, form_goodbye(form, retry_ms, bare));
 }
 
+static void add_end(struct worker *worker, struct gathered *gathered)
+{
+    gathered->ends = true;
+    if (form_has_end(gathered->form))
+        gathered_add(gathered, worker->forms[gathered->form].end);
+}
+
 /* Gathers in the order a client must get it. The parts' references stay where they are: in history,
  * in subscriber->begun, in gathered->gap. False if memory ran out. */
 static bool gather(struct worker *worker, struct subscriber *subscriber, struct gathered *gathered)
@@ -131,15 +139,20 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
         COUNT(worker, skipped, 1);
     }
     bool everything = expired || gathered_add_retained(gathered, subscriber);
+    if (subscriber_waits(subscriber) && (gathered->events || gathered->gap) &&
+        !MUTATION(poll_goes_on)) {
+        subscriber->flags |= SUBSCRIBER_LIMITED;
+        subscriber->events_left = gathered->events;
+    }
     if ((subscriber->flags & SUBSCRIBER_LIMITED) && gathered->events == subscriber->events_left) {
-        gathered->ends = true;
-        if (form_has_end(gathered->form))
-            gathered_add(gathered, worker->forms[gathered->form].end);
+        add_end(worker, gathered);
     } else if (everything && subscriber_is_ending(worker, subscriber) && !gathered->gap) {
         gathered->gap = goodbye_frame(worker, gathered->form, subscriber->flags & SUBSCRIBER_BARE);
         gathered->ends = true; /* without memory for a goodbye the response just ends */
         if (gathered->gap)
             gathered_add(gathered, gathered->gap);
+    } else if (everything && subscriber_is_served(subscriber)) {
+        add_end(worker, gathered); /* some of what it was to get has been skipped */
     }
     return true;
 }

@@ -20,6 +20,7 @@
 #include "engine/worker/evict.h"
 #include "engine/worker/gap.h"
 #include "engine/worker/intake.h"
+#include "engine/worker/poll.h"
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/visit.h"
@@ -148,6 +149,8 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
         subscriber->cursor = notice->sequence;
         gap_was_told(subscriber);
     }
+    if (handoff->polls)
+        poll_begin(worker, subscriber, handoff, notice != NULL);
     release_frame(worker, notice);
     return subscriber->begun ? 0 : -ENOMEM;
 }

@@ -47,6 +47,7 @@ enum subscriber_flag {
     SUBSCRIBER_PROMISED = 128, /* the kernel said writable, and nothing was taken since */
     SUBSCRIBER_BARE = 2048,    /* gets no block without data */
     SUBSCRIBER_TIMED = 4096,   /* visit.c knows when it has to end */
+    SUBSCRIBER_POLLS = 16384,  /* ends with the first that it gets: see subscriber_waits */
     SUBSCRIBER_EXPIRED = 8192, /* that time is over: ended in order, whatever it lacks */
 };
 
@@ -54,7 +55,7 @@ enum subscriber_flag {
 #define SUBSCRIBER_ENDING (SUBSCRIBER_IDLE | SUBSCRIBER_AGED | SUBSCRIBER_LEFT | SUBSCRIBER_EXPIRED)
 
 /* Never swept with a shared run: it needs bytes of its own. */
-#define SUBSCRIBER_SPECIAL (SUBSCRIBER_MANY | SUBSCRIBER_LIMITED)
+#define SUBSCRIBER_SPECIAL (SUBSCRIBER_MANY | SUBSCRIBER_LIMITED | SUBSCRIBER_POLLS)
 
 struct membership {
     struct channel *channel;
@@ -78,7 +79,7 @@ struct subscriber {
     uint32_t begun_offset;
     int32_t handle;       /* of the io backend */
     uint32_t position;    /* in channel->members; next free record while free */
-    uint32_t events_left; /* with LIMITED */
+    uint32_t events_left; /* with LIMITED; the most with POLLS */
     uint32_t written_ms;  /* when something was last written, for heartbeats */
     union {
         uint32_t window_ms;    /* start of the lag window */
@@ -86,7 +87,7 @@ struct subscriber {
     };
     uint32_t window_bytes;
     uint32_t joined_ms; /* for its lifetime */
-    uint32_t event_ms;  /* when it last had an event */
+    uint32_t event_ms;  /* when it last had an event; while it waits: until when */
     uint16_t flags;
     uint8_t state;
 };
@@ -126,6 +127,21 @@ static_assert((FORM_COUNT - 1) << SUBSCRIBER_FORM_SHIFT == SUBSCRIBER_FORM,
 static inline enum form subscriber_form(const struct subscriber *subscriber)
 {
     return (enum form)((subscriber->flags & SUBSCRIBER_FORM) >> SUBSCRIBER_FORM_SHIFT);
+}
+
+/* A long poll that had nothing yet. With its first events, or when its time is over, it is LIMITED
+ * to those, and ends. */
+static inline bool subscriber_waits(const struct subscriber *subscriber)
+{
+    return (subscriber->flags & (SUBSCRIBER_POLLS | SUBSCRIBER_LIMITED)) == SUBSCRIBER_POLLS;
+}
+
+/* A response of so many events that has all of them, or a long poll that has had its first: what it
+ * still gets is the end, whatever comes. */
+static inline bool subscriber_is_served(const struct subscriber *subscriber)
+{
+    return (subscriber->flags & SUBSCRIBER_LIMITED) &&
+           ((subscriber->flags & SUBSCRIBER_POLLS) || subscriber->events_left == 0);
 }
 
 /* It is to get something that it does not have yet. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "engine/worker/batch.h"
+#include "engine/worker/poll.h"
 #include "engine/worker/subscriber.h"
 
 #define BLOCK 64u
@@ -126,7 +127,11 @@ static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
         }
         left_ms = least(left_ms, lifetime_ms - age_ms);
     }
-    if (limits->idle_timeout_ms) {
+    if (subscriber_waits(subscriber)) {
+        uint32_t wait_ms = poll_visit(worker, subscriber);
+        left_ms = least(left_ms, wait_ms == 0 ? SOON : wait_ms);
+        current = subscriber->state == SUBSCRIBER_CURRENT;
+    } else if (limits->idle_timeout_ms) {
         uint32_t idle_ms = now_ms - subscriber->event_ms;
         if (idle_ms >= limits->idle_timeout_ms && current) {
             end_in_order(worker, subscriber, SUBSCRIBER_IDLE);

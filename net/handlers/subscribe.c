@@ -43,18 +43,22 @@ static enum handler_result on_head(struct client *client)
             client, &(struct refusal){503, "full", "the server has as many subscribers as it may"});
     }
     char room[GRANTED_LINES_ROOM];
+    /* The header is the newer of the two: a browser keeps the URL and sends what it saw last. */
     struct text given = client_text(client, request->last_event_id);
+    struct text resume = given.len > 0 ? given : route->resume;
+    /* Whatever is retained: as many of the newest as there can be. */
+    bool earliest = text_equals(resume, TEXT("earliest"));
     struct subscribe_request subscribe = {
         .fd = connection->fd,
         .before = before,
         .channels = route->channels,
         .channel_count = route->channel_count,
-        /* The header is the newer of the two: a browser keeps the URL and sends what it saw last.
-         */
-        .has_resume = given.len > 0 || route->has_resume,
-        .resume = given.len > 0 ? given : route->resume,
+        .has_resume = resume.len > 0 && !earliest,
+        .resume = resume,
         .limit = route->limit,
-        .last = route->last,
+        .last = earliest ? UINT32_MAX : route->last,
+        .polls = route->polls,
+        .wait_ms = route->wait_ms,
         .plain = request->minor == 0,
         .bare = route_is_bare(route, service->limits.options.preface),
         .puts_off = refusal_puts_off(client),

@@ -46,6 +46,7 @@ static const struct parameter_row {
     {"event", PARAMETER_EVENT, "event is given twice"},
     {"id", PARAMETER_ID, "id is given twice"},
     {"retry", PARAMETER_RETRY, "retry is given twice"},
+    {"wait", PARAMETER_WAIT, "wait is given twice"},
     {"preface", PARAMETER_PREFACE, "preface is given twice"},
     {"access_token", PARAMETER_TOKEN, "access_token is given twice"},
 };
@@ -140,6 +141,15 @@ static bool take_parameter(struct route *route, enum route_parameter parameter, 
     case PARAMETER_RETRY:
         if (!retry_parse(value, &route->retry_ms))
             return refuse(route, 400, frame_fault_text(FRAME_RETRY_RANGE));
+        return true;
+    case PARAMETER_WAIT:
+        number = 0;
+        if (!text_equals(value, TEXT("no")) && !read_number(value, 0, WAIT_SECONDS_MAX, &number))
+            return refuse(
+                route, 400,
+                "wait is neither no nor a number of seconds from 0 to " STRING(WAIT_SECONDS_MAX));
+        route->polls = true;
+        route->wait_ms = (uint32_t)number * 1000;
         return true;
     case PARAMETER_PREFACE:
         if (!text_equals(value, TEXT("yes")) && !text_equals(value, TEXT("no")))
@@ -312,6 +322,8 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     route->resume = route->event = route->id = route->token = (struct text){NULL, 0};
     route->last = route->limit = 0;
     route->preface = CHOICE_NONE;
+    route->polls = false;
+    route->wait_ms = 0;
     route->retry_ms = -1;
     route->scratch_len = 0;
 

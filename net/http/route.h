@@ -47,11 +47,13 @@ enum route_parameter {
     PARAMETER_RETRY,
     PARAMETER_PREFACE,
     PARAMETER_TOKEN,
+    PARAMETER_WAIT,
 };
 
 #define ROUTE_SUBSCRIBES                                                                           \
     (1u << PARAMETER_CHANNEL | 1u << PARAMETER_RESUME | 1u << PARAMETER_LAST |                     \
-     1u << PARAMETER_LIMIT | 1u << PARAMETER_PREFACE | 1u << PARAMETER_TOKEN)
+     1u << PARAMETER_LIMIT | 1u << PARAMETER_PREFACE | 1u << PARAMETER_TOKEN |                     \
+     1u << PARAMETER_WAIT)
 #define ROUTE_PUBLISHES                                                                            \
     (1u << PARAMETER_CHANNEL | 1u << PARAMETER_EVENT | 1u << PARAMETER_ID |                        \
      1u << PARAMETER_RETRY | 1u << PARAMETER_TOKEN)
@@ -122,6 +124,8 @@ struct route {
     uint32_t limit;     /* 0: never ends */
     enum route_choice preface;
     struct text token; /* of access_token; `at` NULL: not given */
+    bool polls;        /* wait is given */
+    uint32_t wait_ms;  /* 0: `no` */
     /* publish; `event` and `id` are valid UTF-8, frame_new checks the rest */
     struct text event;
     struct text id;

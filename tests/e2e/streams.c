@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "tests/e2e/check.h"
 #include "tests/e2e/client.h"
@@ -104,10 +105,159 @@ static void case_preface_option(void)
     server_stop(&server);
 }
 
+/* A whole response: its events and its end. */
+static void expect_poll(const char *target, const char *const *wanted)
+{
+    struct stream stream;
+
+    stream_open(&stream, &server, target, NULL);
+    stream_await_head(&stream);
+    EXPECT(stream.status == 200, "%s: %d", target, stream.status);
+    check_note(target);
+    for (; *wanted; wanted++)
+        stream_expect(&stream, "message", *wanted, NULL);
+    stream_expect_end(&stream);
+    EXPECT(stream.last_id[0], "no id to go on with");
+    stream_close(&stream);
+    check_note(NULL);
+}
+
+#define EVENTS(...) ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+/* What is there, and the end; from nothing, the end. */
+static void case_wait_no(void)
+{
+    struct client publisher;
+    char id[3][160], target[256];
+
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--heartbeat", "1"));
+    client_open(&publisher, &server);
+    for (int i = 0; i < 3; i++)
+        publish(&publisher, "p", (const char *[]){"a", "b", "c"}[i], id[i]);
+    expect_poll("/events/p?wait=no", EVENTS());
+    expect_poll("/events/p?wait=no&last=2", EVENTS("b", "c"));
+    expect_poll("/events/p?wait=0&last-event-id=earliest", EVENTS("a", "b", "c"));
+    expect_poll("/events?channel=p&channel=q&wait=no&last-event-id=earliest&limit=2",
+                EVENTS("a", "b"));
+    snprintf(target, sizeof(target), "/events/p?wait=no&lastEventId=%s", id[0]);
+    expect_poll(target, EVENTS("b", "c"));
+    snprintf(target, sizeof(target), "/events/p?wait=5&last_event_id=%s", id[1]);
+    expect_poll(target, EVENTS("c")); /* what is there is not waited for */
+    EXPECT_INT(server_stat(&server, "closed_limit"), 6);
+    EXPECT_INT(server_stat(&server, "gaps_told"), 0);
+
+    /* A gap is an answer, too. */
+    struct stream stream;
+    stream_open(&stream, &server, "/events/p?wait=3600&last-event-id=000000000001-0000000000000001",
+                NULL);
+    stream_expect(&stream, "fanfare-gap", NULL, NULL);
+    for (int i = 0; i < 3; i++)
+        stream_expect(&stream, "message", (const char *[]){"a", "b", "c"}[i], NULL);
+    stream_expect_end(&stream);
+    stream_close(&stream);
+    client_close(&publisher);
+    server_stop(&server);
+}
+
+static void case_long_poll(void)
+{
+    struct client publisher;
+    struct stream first, second, half;
+    struct stream_event event;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--heartbeat", "1"));
+    client_open(&publisher, &server);
+    stream_open(&first, &server, "/events/p?wait=3600", NULL);
+    stream_open(&second, &server, "/events?channel=q&channel=p&wait=3600&limit=1", NULL);
+    stream_open(&half, &server, "/events/p?wait=3600", NULL);
+    stream_await_id(&first);
+    stream_await_id(&second);
+    stream_await_id(&half);
+    shutdown(half.fd, SHUT_WR); /* who sends no more gets it all the same */
+    server_await(&server, "heartbeats", true, 3);
+    publish(&publisher, "p", "the first", NULL);
+    stream_expect(&first, "message", "the first", NULL);
+    stream_expect_end(&first);
+    stream_expect(&second, "message", "the first", NULL);
+    stream_expect_end(&second);
+    stream_expect(&half, "message", "the first", NULL);
+    stream_expect_end(&half);
+    stream_close(&first);
+    stream_close(&second);
+    stream_close(&half);
+    /* Nothing comes: the end, in its time. */
+    int64_t start = check_now_ms();
+    stream_open(&first, &server, "/events/p?wait=1", NULL);
+    while (stream_next(&first, &event))
+        EXPECT(false, "an event: %s", event.data);
+    stream_expect_end(&first);
+    EXPECT(check_now_ms() - start >= 990, "it ended after %lld ms",
+           (long long)(check_now_ms() - start));
+    stream_close(&first);
+    EXPECT_INT(server_stat(&server, "closed_limit"), 4);
+    EXPECT_INT(server_stat(&server, "subscribers"), 0);
+    /* One behind the other, none is lost. */
+    char target[256], id[160], text[32];
+    publish(&publisher, "p", "0", id);
+    for (int i = 1; i < 100; i++) {
+        snprintf(target, sizeof(target), "/events/p?wait=3600&last-event-id=%s", id);
+        stream_open(&first, &server, target, NULL);
+        if (i % 2)
+            stream_await_head(&first);
+        snprintf(text, sizeof(text), "%d", i);
+        publish(&publisher, "p", text, id);
+        stream_expect(&first, "message", text, NULL);
+        stream_expect_end(&first);
+        stream_close(&first);
+    }
+    client_close(&publisher);
+    server_stop(&server);
+}
+
+/* From the oldest that is retained, by header and query; what is gone is no gap. */
+static void case_earliest(void)
+{
+    static const char *const names[] = {"last-event-id", "lastEventId", "lastEventID",
+                                        "last_event_id", "Last-Event-ID"};
+    struct client publisher;
+    struct stream stream;
+    struct answer answer;
+    char target[128], text[16], id[160];
+
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--history-events", "5"));
+    client_open(&publisher, &server);
+    for (int i = 0; i < 9; i++) {
+        snprintf(text, sizeof(text), "%d", i);
+        publish(&publisher, "p", text, id);
+    }
+    for (int i = 0; i < 6; i++) {
+        if (i < 5)
+            snprintf(target, sizeof(target), "/events/p?%s=earliest", names[i]);
+        stream_open(&stream, &server, i < 5 ? target : "/events/p?last-event-id=unknown",
+                    i < 5 ? NULL : "Last-Event-ID: earliest\r\n");
+        for (int event = 4; event < 9; event++) {
+            snprintf(text, sizeof(text), "%d", event);
+            stream_expect(&stream, "message", text, NULL);
+        }
+        EXPECT_TEXT(stream_field(&stream, "fanfare-resume"), "none");
+        stream_close(&stream);
+    }
+    /* It is nobody's own id. */
+    client_request(&publisher, "POST", "/publish/p?id=earliest", NULL, "x", 1, &answer);
+    EXPECT_INT(answer.status, 400);
+    EXPECT_TEXT(answer.body, "the id earliest means the oldest event: choose another\n");
+    answer_free(&answer);
+    client_close(&publisher);
+    server_stop(&server);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     check_case("nothing_but_events", case_nothing_but_events);
     check_case("preface_option", case_preface_option);
+    check_case("wait_no", case_wait_no);
+    check_case("long_poll", case_long_poll);
+    check_case("earliest", case_earliest);
     return check_end();
 }

@@ -32,6 +32,8 @@ struct subscribe_request client_request(const struct client *client, struct text
         .resume = {client->resume.at ? client->resume.at : "", client->resume.len},
         .limit = client->limit,
         .last = client->last,
+        .polls = client->polls,
+        .wait_ms = client->wait_ms,
         .ends_ns = client->ends_ns,
         .plain = client->plain,
         .bare = client->bare,
@@ -214,6 +216,7 @@ static void on_slow_gap(struct client *client, const struct gap_text *gap,
         fail("client %u: %" PRId64 " events missed on channel %u are told, in truth %" PRIu64,
              client->number, gap->missed, channel, count);
     client->through[channel] = to;
+    client->skipped = true;
     client->gap_open = !block->has_id;
     if (!block->has_id)
         return;
@@ -256,8 +259,8 @@ static void on_event(struct client *client, const struct block *block)
     client->cursor = next;
     client->events++;
     client->event_is_latest = true;
-    if (client->limit && client->events > client->limit)
-        fail("client %u: more than limit=%u events", client->number, client->limit);
+    if (client->events > client_most(client))
+        fail("client %u: more than %u events", client->number, client_most(client));
     if (!event->without_data)
         commit(client, block->end, event->id.len ? COMMIT_GIVEN : COMMIT_OWN, next);
 }
@@ -269,7 +272,7 @@ bool client_has_expired(const struct client *client, int64_t for_ns)
 
 static void on_goodbye(struct client *client, const struct block *block)
 {
-    bool left = client->socket->half_closed && !client->limit;
+    bool left = client->socket->half_closed && !client->limit && !client->polls;
     bool expired = client_has_expired(client, 0);
     if ((!*client->draining && !left && !expired) || client->goodbye)
         fail("client %u: a goodbye that nobody asked for", client->number);
@@ -321,10 +324,35 @@ static void on_block(void *context, const struct block *block)
     }
 }
 
+/* Something was there for a long poll, or it was not to wait. */
+static bool has_enough(const struct client *client)
+{
+    return client->retained || client->gap_count || !client->wait_ms;
+}
+
+uint32_t client_most(const struct client *client)
+{
+    uint32_t most = client->limit ? client->limit : UINT32_MAX;
+    return client->polls && has_enough(client) && client->retained < most
+               ? (uint32_t)client->retained
+               : most;
+}
+
+bool client_has_polled(const struct client *client)
+{
+    if (!client->polls)
+        return false;
+    if (has_enough(client))
+        return client->skipped || client->events == client_most(client);
+    int64_t waited_ms = (client->worker->now_ns - client->joined_ns) / 1000000;
+    return client->skipped || client->events || waited_ms + 1 >= client->wait_ms;
+}
+
 void client_join(struct client *client, struct worker *worker)
 {
     client->worker = worker;
     expect_greeting(client);
+    client->joined_ns = worker->now_ns;
     client->greeted = client->bare;
     client->reader = (struct reader){.plain = client->plain,
                                      .bare = client->bare,
@@ -343,7 +371,8 @@ bool client_is_complete(const struct client *client)
 {
     bool ended =
         client->plain ? reader_is_between(&client->reader) : reader_has_ended(&client->reader);
-    return ended && (client->goodbye || (client->limit && client->events == client->limit));
+    return ended && (client->goodbye || client_has_polled(client) ||
+                     (client->limit && client->events == client->limit));
 }
 
 /* A heartbeat that comes alone: only after so much silence. */

@@ -39,6 +39,8 @@ struct client {
     bool has_resume, plain, bare;
     struct bytes resume;
     uint32_t limit, last;
+    bool polls;
+    uint32_t wait_ms;
     int64_t ends_ns; /* of its token; 0: never */
 
     /* The greeting it must get. */
@@ -51,6 +53,8 @@ struct client {
     int64_t gap_missed[MODEL_CHANNELS_MAX];
     unsigned gap_count;
     uint64_t gap_position;
+    uint64_t retained; /* events that its worker has for it when it joins */
+    int64_t joined_ns;
 
     /* How far it is. */
     struct reader reader;
@@ -59,6 +63,7 @@ struct client {
     uint64_t through[MODEL_CHANNELS_MAX];
     uint64_t cursor; /* the newest position it was given */
     uint32_t events;
+    bool skipped;         /* a gap came in the middle */
     bool event_is_latest; /* the latest block is an event */
     int64_t read_ns;      /* when it was last written to */
     bool strict;
@@ -85,6 +90,10 @@ bool client_last_id(const struct client *client, uint64_t offset, struct bytes *
 bool client_has_expired(const struct client *client, int64_t for_ns);
 /* Events whose frames are whole: a client has read an event when its chunk still lacks its end. */
 uint32_t client_whole_events(const struct client *client);
+/* How many events it gets at most: what it asked for, and of a long poll what there is; UINT32_MAX
+ * for ever. And whether it has been given what a long poll ends with. */
+uint32_t client_most(const struct client *client);
+bool client_has_polled(const struct client *client);
 /* Whether a response with limit=N, a drained one, or one whose token has ended is over as it should
  * be. */
 bool client_is_complete(const struct client *client);

@@ -114,9 +114,18 @@ static void expect_gaps(struct client *client, const struct view *view, bool eve
     client->gap_position = next && next < view->position ? next - 1 : view->position - 1;
 }
 
-void expect_greeting(struct client *client)
+static void expect_retained(struct client *client, const struct view *view)
 {
-    struct view view = look(client);
+    for (unsigned i = 0; i < client->channel_count; i++) {
+        unsigned channel = client->channels[i];
+        client->retained +=
+            model_count(client->model, channel, client->through[channel], view->position - 1);
+    }
+}
+
+static void expect_position(struct client *client, const struct view *given)
+{
+    struct view view = *given;
     if (view.position < client->before)
         fail("client %u has joined at %llu, before its own %llu", client->number,
              (unsigned long long)view.position, (unsigned long long)client->before);
@@ -143,4 +152,11 @@ void expect_greeting(struct client *client)
     client->cursor = sequence;
     expect_gaps(client, &view, everywhere, sequence);
     client->header = client->gap_count ? "gap" : "complete";
+}
+
+void expect_greeting(struct client *client)
+{
+    struct view view = look(client);
+    expect_position(client, &view);
+    expect_retained(client, &view);
 }

@@ -201,6 +201,23 @@ void inspect_silence(void)
     }
 }
 
+/* A long poll's time is over a tick after it, and what a worker here may stand still. */
+void inspect_polls(void)
+{
+    int64_t slack_ms = 250 + 2 * (world_tick_ns() / 1000000) + 100;
+    for (unsigned i = 0; i < world->client_count; i++) {
+        const struct client *client = world->clients[i];
+        if (!client_is_connected(client) || !client->polls || client->worker->drain.under_way ||
+            client->worker->stopped)
+            continue;
+        const struct subscriber *subscriber = &client->worker->subscribers[client->socket->owner];
+        int64_t waited_ms = (client->worker->now_ns - client->joined_ns) / 1000000;
+        if (subscriber->state == SUBSCRIBER_CURRENT && waited_ms > client->wait_ms + slack_ms)
+            fail("client %u polls for %u ms and is still there after %" PRId64 " ms",
+                 client->number, client->wait_ms, waited_ms);
+    }
+}
+
 /* --- at rest --------------------------------------------------------------------------------- */
 
 /* A socket that refused right after it was said to be writable is tried again at the end of its
@@ -218,6 +235,10 @@ void inspect_forgotten(void)
 {
     for (unsigned i = 0; i < world->client_count; i++) {
         const struct client *client = world->clients[i];
+        bool ends = client_is_connected(client) && client_has_polled(client) && client->events &&
+                    client_whole_events(client) == client->events;
+        if (ends && !waits_for_window(client))
+            fail("client %u has what it polled for, and its worker sleeps", client->number);
         if (client_is_connected(client) && client_next(client) && !waits_for_window(client))
             fail("client %u lacks event %" PRIu64 " and its worker sleeps", client->number,
                  client_next(client));

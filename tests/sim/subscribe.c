@@ -176,13 +176,19 @@ void request_step(void)
     if (sim_random_one_in(chance(), 4))
         client->ends_ns =
             world->sim.now_ns + 1 + (int64_t)sim_random_below(chance(), 3000) * 1000000;
+    client->polls = sim_random_one_in(chance(), 6);
+    if (client->polls && !sim_random_one_in(chance(), 3))
+        client->wait_ms = 1000 * (1 + (uint32_t)sim_random_below(chance(), 30));
+    if (sim_random_one_in(chance(), 30))
+        client->last = UINT32_MAX;
     choose_peer(client);
     world->requests[world->request_count++] = client->number;
     world->clients[world->client_count++] = client;
-    trace("client %u asks: %u channels, B %" PRIu64 ", resume \"%s\", limit %u, last %u%s%s",
+    trace("client %u asks: %u channels, B %" PRIu64 ", resume \"%s\", limit %u, last %u%s%s%s",
           client->number, client->channel_count, client->before,
           client->has_resume ? client->resume.at ? client->resume.at : "" : "(none)", client->limit,
-          client->last, client->plain ? ", plain" : "", client->strict ? ", strict" : "");
+          client->last, client->plain ? ", plain" : "", client->strict ? ", strict" : "",
+          client->polls ? client->wait_ms ? ", waits" : ", does not wait" : "");
 }
 
 static void expect_full(void)
@@ -220,7 +226,7 @@ bool client_is_connected(const struct client *client)
 {
     /* Who asked for so many events gets them although it sends no more. */
     return client->socket->state == SIM_OPEN && !client->socket->reset &&
-           (!client->socket->half_closed || client->limit);
+           (!client->socket->half_closed || client->limit || client->polls);
 }
 
 void mishap_step(void)
@@ -274,7 +280,7 @@ void on_close(void *context, struct sim_socket *socket)
     look_at_evicted(worker);
     client_read(client);
     trace("client %u is closed after %u events", client->number, client->events);
-    bool left = socket->half_closed && !client->limit;
+    bool left = socket->half_closed && !client->limit && !client->polls;
     if (socket->reset || left || client_is_complete(client))
         return;
     if (world->draining && world->sim.now_ns >= world->drain_due_ns && !client->instant)

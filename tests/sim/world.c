@@ -204,5 +204,6 @@ void pass_time(int64_t duration_ns)
             for (int turns = 0; turns < 8 && worker_is_due(&world->workers[i]); turns++)
                 turn_worker(&world->workers[i]);
         inspect_silence();
+        inspect_polls();
     }
 }

@@ -115,6 +115,7 @@ void inspect_counters(void);
 void inspect_forgotten(void);
 /* After time has passed: heartbeats have come. */
 void inspect_silence(void);
+void inspect_polls(void);
 /* Nothing is under way: everybody has everything, nothing is in flight. */
 void inspect_rest(void);
 

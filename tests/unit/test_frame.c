@@ -160,6 +160,8 @@ Test(frame, ids_and_retry)
     cr_expect_eq(fault_of(event), FRAME_ID_SPACE);
     event.id = TEXT("0123456789ab-0000000000000001");
     cr_expect_eq(fault_of(event), FRAME_ID_OURS);
+    event.id = TEXT("earliest");
+    cr_expect_eq(fault_of(event), FRAME_ID_EARLIEST);
     event.id = TEXT("0123456789AB-0000000000000001");
     cr_expect_eq(fault_of(event), FRAME_OK, "upper case is not our form");
     char id[EVENT_ID_BYTES_MAX + 1];

@@ -77,6 +77,8 @@ static const char *describe(const struct route *route)
         note(line, size, " last=%u", route->last);
     if (route->limit)
         note(line, size, " limit=%u", route->limit);
+    if (route->polls)
+        note(line, size, " wait=%u", route->wait_ms);
     if (route->preface != CHOICE_NONE)
         note(line, size, " preface=%s", route->preface == CHOICE_YES ? "yes" : "no");
     if (route->event.len)
@@ -338,6 +340,30 @@ Test(route, tokens)
     CHECK_EXAMPLES(examples);
 }
 
+Test(route, parameters_of_streams)
+{
+    static const struct example examples[] = {
+        {METHOD_GET, "/events/a?wait=no", "subscribe [a] wait=0"},
+        {METHOD_GET, "/events/a?wait=0", "subscribe [a] wait=0"},
+        {METHOD_GET, "/events/a?wait=3600", "subscribe [a] wait=3600000"},
+        {METHOD_GET, "/events/a?wait=3601",
+         "refused 400 wait is neither no nor a number of seconds from 0 to 3600"},
+        {METHOD_GET, "/events/a?wait=1.5",
+         "refused 400 wait is neither no nor a number of seconds from 0 to 3600"},
+        {METHOD_GET, "/events/a?wait=yes",
+         "refused 400 wait is neither no nor a number of seconds from 0 to 3600"},
+        {METHOD_GET, "/events/a?wait",
+         "refused 400 wait is neither no nor a number of seconds from 0 to 3600"},
+        {METHOD_GET, "/events/a?wait=no&wait=no", "refused 400 wait is given twice"},
+        {METHOD_GET, "/events/a?preface=no", "subscribe [a] preface=no"},
+        {METHOD_GET, "/events/a?preface=yes", "subscribe [a] preface=yes"},
+        {METHOD_GET, "/events/a?preface=not", "refused 400 preface is neither yes nor no"},
+        {METHOD_GET, "/events/a?preface", "refused 400 preface is neither yes nor no"},
+        {METHOD_GET, "/events/a?preface=no&preface=no", "refused 400 preface is given twice"},
+    };
+    CHECK_EXAMPLES(examples);
+}
+
 Test(route, parameters)
 {
     static const struct example examples[] = {
@@ -357,11 +383,6 @@ Test(route, parameters)
         {METHOD_GET, "/events/a?last_event_id=x", "subscribe [a] resume=x"},
         {METHOD_GET, "/events/a?Last-Event-ID=x", "subscribe [a] resume=x"},
         {METHOD_GET, "/events/a?LAST-EVENT-ID=x", "subscribe [a]"},
-        {METHOD_GET, "/events/a?preface=no", "subscribe [a] preface=no"},
-        {METHOD_GET, "/events/a?preface=yes", "subscribe [a] preface=yes"},
-        {METHOD_GET, "/events/a?preface=not", "refused 400 preface is neither yes nor no"},
-        {METHOD_GET, "/events/a?preface", "refused 400 preface is neither yes nor no"},
-        {METHOD_GET, "/events/a?preface=no&preface=no", "refused 400 preface is given twice"},
         {METHOD_POST, "/publish/a?&event=x&&", "publish [a] event=x"},
         {METHOD_POST, "/send?evnt=x", "send"},
         {METHOD_POST, "/publish/a?evnt=x",
