@@ -15,3 +15,4 @@ void bench_sweep(struct report *report);
 void bench_workers(struct report *report);
 void bench_channels(struct report *report);
 void bench_memory(struct report *report);
+void bench_token(struct report *report);

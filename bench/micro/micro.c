@@ -26,6 +26,7 @@ static const struct bench benches[] = {
     {"workers", "publish to 1, 8 and 64 workers", bench_workers},
     {"channels", "events on 100,000 channels and on one", bench_channels},
     {"memory", "bytes per idle channel and worker", bench_memory},
+    {"token", "check tokens, by algorithm", bench_token},
 };
 
 #define BENCHES (sizeof(benches) / sizeof(benches[0]))

@@ -7,6 +7,8 @@
  * An input is a text that is repeated between a beginning and an end, so the table below is all
  * there is to read. What is counted is what happens between the ends of parsers_prepared and of
  * parsers_measured, once for each trial and size; the program prints a line of JSON for each.
+ *
+ * Length: one table of all inputs, and above it what each row runs.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -16,6 +18,11 @@
 #include "engine/form.h"
 #include "engine/frame.h"
 #include "engine/hub.h"
+#include "net/access/base64url.h"
+#include "net/access/claims.h"
+#include "net/access/keys.h"
+#include "net/access/pattern.h"
+#include "net/access/token_list.h"
 #include "net/feed/event_text.h"
 #include "net/handlers/parts.h"
 #include "net/handlers/publish_body.h"
@@ -84,6 +91,62 @@ static void run_route(struct text input)
 {
     static struct route route;
     route_match(&parts_routes, &route_rules_usual, METHOD_GET, input, &route);
+}
+
+/* Patterns and names of up to 256 bytes, the same number of them whatever the input's length is, so
+ * that twice the input is twice the length of each. */
+static void run_pattern(struct text input)
+{
+    char bytes[CHANNEL_BYTES_MAX];
+    size_t len = input.len / 128 < sizeof(bytes) ? input.len / 128 : sizeof(bytes);
+    struct text pattern = {bytes, len}, name = {input.at, len};
+    memcpy(bytes, input.at, len);
+    bytes[0] = bytes[len - 1] = '*';
+    bytes[len / 2] = 'b';
+    memset(bytes + len / 2 + 1, '*', len - len / 2 - 1);
+    for (unsigned i = 0; i < 128; i++) {
+        struct patterns *patterns = NULL;
+        int r = patterns_new(&pattern, 1, &patterns);
+        CHECK(r == 0);
+        (void)patterns_match(patterns, name);
+        patterns_free(patterns);
+    }
+}
+
+static void run_base64url(struct text input)
+{
+    unsigned char *out = malloc(BASE64URL_BYTES(input.len));
+    size_t len;
+    CHECK(out);
+    bool decoded = base64url_decode(input, out, &len);
+    CHECK(decoded == (input.len % 4 == 0));
+    free(out);
+}
+
+static void run_claims(struct text input)
+{
+    struct claims claims;
+    if (claims_read(input, &claims) == 0)
+        claims_deinit(&claims);
+}
+
+static void run_token_list(struct text input)
+{
+    struct token_list *list = NULL;
+    char error[256];
+    if (token_list_new(input, &list, error, sizeof(error)) == 0)
+        token_list_unref(list);
+}
+
+static void run_keys(struct text input)
+{
+    struct keys *keys = keys_new();
+    char error[256];
+    unsigned left_out;
+    CHECK(keys);
+    int r = keys_add_jwks(keys, KEYS_URL, ALGORITHM_RS256, input, &left_out, error, sizeof(error));
+    CHECK(r == -EINVAL);
+    keys_unref(keys);
 }
 
 /* Bodies. */
@@ -273,6 +336,17 @@ static const struct trial {
     {"route, unknown parameters", run_route, "/events/c?", "x=y&", ""},
     {"content type, parameters", run_content_type, "text/plain", ";a=\"\\;\"", ""},
     {"content type, spaces", run_content_type, "text/plain", "; ", ""},
+    {"pattern, nearly everywhere", run_pattern, "", "a", ""},
+    {"base64url", run_base64url, "", "_-_-", ""},
+    {"claims, patterns", run_claims, "{\"fanfare\":{\"publish\":[", "\"a*\",", "0]}}"},
+    {"claims, members", run_claims, "{", "\"#\":0,", "\"exp\":0}"},
+    {"claims, a time of many digits", run_claims, "{\"exp\":\"0", "0", "\"}"},
+    {"claims, a time of many decimals", run_claims, "{\"exp\":\"0.", "0", "\"}"},
+    {"claims, a number of many digits", run_claims, "{\"exp\":0.", "1", "}"},
+    {"claims, nested", run_claims, "{\"a\":", "[", ""},
+    {"token list, comments", run_token_list, "", "#\n", ""},
+    {"token list, a long token", run_token_list, "", "x", "\n"},
+    {"keys, none for us", run_keys, "{\"keys\":[", "{\"kty\":\"oct\"},", "0]}"},
     {"text body, CR", run_text_body, "", "\r", ""},
     {"form, encoded CR", run_form, "data=", "%0D", ""},
     {"form, ampersands", run_form, "", "&", "data=x"},

@@ -16,7 +16,8 @@
 struct key {
     _Atomic unsigned references;
     enum algorithm algorithm;
-    EVP_PKEY *pkey; /* NULL: a secret */
+    EVP_PKEY *pkey;            /* NULL: a secret */
+    unsigned char ed25519[32]; /* the public half, where it is such a key */
     size_t kid_len, secret_len;
     char bytes[]; /* kid, secret */
 };
@@ -72,6 +73,11 @@ EVP_PKEY *key_pkey(const struct key *key)
 struct text key_secret(const struct key *key)
 {
     return (struct text){key->bytes + key->kid_len, key->secret_len};
+}
+
+const unsigned char *key_ed25519(const struct key *key)
+{
+    return key->ed25519;
 }
 
 /* --- secrets ------------------------------------------------------------------------------- */
@@ -186,6 +192,9 @@ int key_new_pkey(enum algorithm algorithm, struct text kid, EVP_PKEY *pkey, stru
     struct key *key = key_new(algorithm, kid, TEXT(""));
     if (!key)
         return -ENOMEM;
+    size_t len = sizeof(key->ed25519);
+    CHECK(algorithm != ALGORITHM_EDDSA ||
+          EVP_PKEY_get_raw_public_key(pkey, key->ed25519, &len) == 1);
     key->pkey = pkey;
     *ret_key = key;
     return 0;

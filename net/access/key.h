@@ -38,3 +38,5 @@ struct text key_kid(const struct key *key); /* empty: none */
 /* What a signature is made with and checked by: one of them is there. */
 struct evp_pkey_st *key_pkey(const struct key *key); /* NULL: it is a secret */
 struct text key_secret(const struct key *key);
+/* Of a key for EdDSA: the 32 bytes of its public half, as RFC 8032 writes them. */
+const unsigned char *key_ed25519(const struct key *key);

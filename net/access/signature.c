@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <sodium/crypto_sign_ed25519.h>
 
 #include "engine/limits.h"
 
@@ -88,6 +89,11 @@ int signature_check(const struct key *key, struct text bytes, struct text signat
         len = to_der(signature, algorithm_coordinate_bytes(algorithm), der);
         signature = (struct text){(const char *)der, len};
     }
+    if (algorithm == ALGORITHM_EDDSA)
+        return signature.len == crypto_sign_ed25519_BYTES &&
+               crypto_sign_ed25519_verify_detached((const unsigned char *)signature.at,
+                                                   (const unsigned char *)bytes.at, bytes.len,
+                                                   key_ed25519(key)) == 0;
     if (signature.len == 0)
         return 0;
     EVP_MD_CTX *context = EVP_MD_CTX_new();

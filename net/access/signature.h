@@ -2,7 +2,8 @@
 /*
  * Signatures as JWS has them (RFC 7518 section 3, RFC 8037 section 3.1), made and checked by
  * OpenSSL: those of ECDSA are the two numbers side by side, each as long as the curve's
- * coordinates.
+ * coordinates. Those of Ed25519 are checked by libsodium, in half the time that OpenSSL 3.0 takes,
+ * and more strictly: keys of small order are none.
  *
  * Pure. Any thread; a key may be used by several at once.
  */
