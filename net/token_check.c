@@ -109,6 +109,13 @@ static struct verdict look_at_channels(const struct client *client, const struct
     return admitted;
 }
 
+/* Who has no token may have another reason to be let in, which the application knows; and to what
+ * it let in it has the last word (authorize.h). */
+static bool is_for_application(const struct client *client)
+{
+    return service_of(&client->connection)->server->authorizes;
+}
+
 struct verdict token_check(struct client *client)
 {
     const struct access *access = access_of(client);
@@ -120,6 +127,8 @@ struct verdict token_check(struct client *client)
     struct credential credential =
         credential_find(client_text(client, request->authorization), route->token,
                         client_text(client, request->cookie));
+    if (credential.place == CREDENTIAL_NONE && is_for_application(client))
+        return admitted;
     if (credential.place == CREDENTIAL_NONE && route->row->act == ACT_PUBLISH)
         return missing(client);
     if (credential.place == CREDENTIAL_BY_COOKIE && is_foreign_cookie(client))
@@ -143,11 +152,11 @@ struct verdict token_check(struct client *client)
 struct verdict token_check_frames(const struct client *client, struct frame *const *frames,
                                   unsigned count)
 {
-    if (!access_needs_token(access_of(client), GRANT_PUBLISH))
+    if (!access_needs_token(access_of(client), GRANT_PUBLISH) || is_for_application(client))
         return admitted;
     for (unsigned i = 0; i < count; i++) {
         struct text channel = frame_channel(frames[i]);
-        /* That of the route was looked at, or is the application's word (authorize.h). */
+        /* That of the route was looked at. */
         bool known =
             (i > 0 && text_equals(channel, frame_channel(frames[i - 1]))) ||
             (client->route->channel_count > 0 && text_equals(channel, client->route->channels[0]));
@@ -160,7 +169,7 @@ struct verdict token_check_frames(const struct client *client, struct frame *con
 struct verdict token_check_channels(const struct client *client, const struct text *channels,
                                     unsigned count)
 {
-    return access_needs_token(access_of(client), GRANT_SUBSCRIBE)
+    return access_needs_token(access_of(client), GRANT_SUBSCRIBE) && !is_for_application(client)
                ? look_at_channels(client, channels, count)
                : admitted;
 }

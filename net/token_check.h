@@ -6,6 +6,9 @@
  *   none where one is needed, or a bad one   401, with WWW-Authenticate
  *   a good one that does not cover them all  403, whether there is such a channel or not
  *
+ * Where an application is asked, too (authorize.h), it decides about requests without a token and
+ * about those whose token is good and covers the channels of the URL.
+ *
  * A token in a cookie counts only where a page of this server asks, or one of an origin that may
  * send cookies: the browser adds it whoever asks. Channels that stand in the body are asked for
  * later, by the handler. What is granted is client->grant from then on.

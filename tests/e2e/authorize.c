@@ -323,6 +323,32 @@ static void case_channels(void)
     stop();
 }
 
+/* --- beside tokens --------------------------------------------------------------------------- */
+
+/* It is asked after a token was accepted, or when none came. */
+static void case_tokens(void)
+{
+    static const char good[] = "Authorization: Bearer right\r\nContent-Type: text/plain\r\n";
+    static const char bad[] = "Authorization: Bearer wrong\r\nContent-Type: text/plain\r\n";
+    char path[128];
+    snprintf(path, sizeof(path), "/tmp/fanfare-e2e-authorize-tokens-%d", (int)getpid());
+    FILE *file = fopen(path, "we");
+    REQUIRE(file && fputs("right\n", file) >= 0 && fclose(file) == 0, "no file of tokens");
+    START(false, "--publish-token-file", path);
+    EXPECT_INT(post("/publish/a", "x"), 200);
+    EXPECT_INT(post("/publish/s403", "x"), 403);
+    EXPECT_INT(post("/send", "{\"message\": \"x\"}"), 200);
+    EXPECT_INT(ask("POST", "/publish/a", good, "x", NULL), 200);
+    EXPECT_INT(ask("POST", "/publish/s403", good, "x", NULL), 403);
+    EXPECT_INT(ask("POST", "/publish/mine", good, "x", NULL), 200);
+    EXPECT_INT(server_stat(&server, "authorize_asked"), 6);
+    EXPECT_INT(ask("POST", "/publish/a", bad, "x", NULL), 401);
+    EXPECT_INT(server_stat(&server, "authorize_asked"), 6);
+    EXPECT_INT(server_stat(&server, "published"), 4);
+    stop();
+    unlink(path);
+}
+
 /* --- time ------------------------------------------------------------------------------------ */
 
 static void case_slow(void)
@@ -551,6 +577,7 @@ int main(int argc, char **argv)
     check_case("unusable", case_unusable);
     check_case("nobody_there", case_nobody_there);
     check_case("channels", case_channels);
+    check_case("tokens", case_tokens);
     check_case("slow", case_slow);
     check_case("gone", case_gone);
     check_case("crowd", case_crowd);
