@@ -127,8 +127,9 @@ Test(options, faults_name_the_flag_and_what_is_allowed)
          "--workers: \"99999999999999999999\" is not a whole number; allowed: 1 to 256"},
         {"--workers=", "--workers: needs a value; allowed: 1 to 256"},
         {"--workers", "--workers: needs a value; allowed: 1 to 256"},
-        {"--io=ring", "--io: \"ring\" is not a choice; allowed: auto, uring or epoll"},
-        {"--io=aut", "--io: \"aut\" is not a choice; allowed: auto, uring or epoll"},
+        {"--io=ring",
+         "--io: \"ring\" is not a choice; allowed: auto, uring, uring-compat or epoll"},
+        {"--io=aut", "--io: \"aut\" is not a choice; allowed: auto, uring, uring-compat or epoll"},
         {"--slow=drop", "--slow: \"drop\" is not a choice; allowed: disconnect or skip"},
         {"--body-max=17M", "--body-max: 17M is out of range; allowed: 1K to 16M (bytes; K, M and "
                            "G may follow)"},
