@@ -57,25 +57,18 @@ static struct verdict (*const checks[])(struct client *client) = {
 
 /* --- asking them --------------------------------------------------------------------------- */
 
-/* The rest of the request is not read. */
+/* What is left of the request is not read. */
 static void answer(struct client *client, const struct verdict *verdict)
 {
     if (verdict->counter)
         net_count(verdict->counter);
-    client->close_after |= client->parser.request.has_body;
+    client->close_after |= client->parser.request.has_body && !client->request_done;
     client->request_done = true;
     if (verdict->reason)
         refusal_answer(client,
                        &(struct refusal){verdict->status, verdict->reason, verdict->sentence});
     else
         answer_challenge(client, verdict->status, verdict->sentence, verdict->challenge);
-}
-
-bool admission_allows(struct client *client, const struct verdict *verdict)
-{
-    if (verdict->admission == REFUSED)
-        answer(client, verdict);
-    return verdict->admission == ADMITTED;
 }
 
 enum admission admission_ask(struct client *client)
@@ -89,4 +82,41 @@ enum admission admission_ask(struct client *client)
         client->checks_done++;
     }
     return ADMITTED;
+}
+
+/* --- what stands in the body ---------------------------------------------------------------- */
+
+/* The application saw the target alone. */
+static struct verdict unasked(const struct client *client)
+{
+    return (struct verdict){
+        .admission = REFUSED,
+        .status = 403,
+        .sentence = "the application was not asked about this channel: name it in the URL",
+        .counter = &client->connection.loop->stats.requests_refused_authorize};
+}
+
+static bool let_in(struct client *client, const struct verdict *verdict)
+{
+    if (verdict->admission == REFUSED)
+        answer(client, verdict);
+    return verdict->admission == ADMITTED;
+}
+
+bool admission_lets_publish(struct client *client, struct frame *const *frames, unsigned count)
+{
+    struct verdict verdict = token_check_frames(client, frames, count);
+    for (unsigned i = 0; i < count && verdict.admission == ADMITTED; i++)
+        if (!authorize_covers(client, frame_channel(frames[i])))
+            verdict = unasked(client);
+    return let_in(client, &verdict);
+}
+
+bool admission_lets_read(struct client *client, const struct text *channels, unsigned count)
+{
+    struct verdict verdict = token_check_channels(client, channels, count);
+    for (unsigned i = 0; i < count && verdict.admission == ADMITTED; i++)
+        if (!authorize_covers(client, channels[i]))
+            verdict = unasked(client);
+    return let_in(client, &verdict);
 }

@@ -18,6 +18,9 @@
 /* Asks the checks that have not let the request in yet. REFUSED: it was answered. */
 enum admission admission_ask(struct client *client);
 
-/* For handlers that know only now what is asked for, since it stands in the body. False: it was
- * answered. */
-MUST_USE bool admission_allows(struct client *client, const struct verdict *verdict);
+/* For handlers that know only now what is asked for, since it stands in the body: whether it may be
+ * published to, or read. False: it was answered. */
+MUST_USE bool admission_lets_publish(struct client *client, struct frame *const *frames,
+                                     unsigned count);
+MUST_USE bool admission_lets_read(struct client *client, const struct text *channels,
+                                  unsigned count);

@@ -7,9 +7,7 @@
 
 #include "net/admission.h"
 #include "net/answer.h"
-#include "net/authorize.h"
 #include "net/handlers/publish_body.h"
-#include "net/token_check.h"
 
 /* A publish that waits for room. */
 struct waiting_publish {
@@ -172,26 +170,10 @@ static struct text channel_of(const struct route *route)
     return route->channel_count == 1 ? route->channels[0] : TEXT("");
 }
 
-/* The application saw the target alone. */
-static bool is_covered(const struct client *client, struct frame *const *frames, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        if (!authorize_covers(client, frame_channel(frames[i])))
-            return false;
-    return true;
-}
-
 static enum handler_result publish(struct client *client, bool is_send, struct frame *const *frames,
                                    unsigned count)
 {
-    if (!is_covered(client, frames, count)) {
-        net_count(&client->connection.loop->stats.requests_refused_authorize);
-        unref_all(frames, count);
-        return answer_error(client, 403,
-                            "the application was not asked about this channel: name it in the URL");
-    }
-    struct verdict verdict = token_check_frames(client, frames, count);
-    if (!admission_allows(client, &verdict)) {
+    if (!admission_lets_publish(client, frames, count)) {
         unref_all(frames, count);
         return ANSWERED;
     }
