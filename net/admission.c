@@ -27,7 +27,7 @@ static struct verdict check_host(struct client *client)
     struct text host = client_text(client, client->parser.request.host);
     /* A socket file's directory decides who comes, and a proxy that uses one passes any Host on. */
     if (policy_serves(policy_of(client), host) || client->listener->is_unix)
-        return (struct verdict){ADMITTED};
+        return (struct verdict){.admission = ADMITTED};
     return (struct verdict){.admission = REFUSED,
                             .status = 421,
                             .sentence = "this Host is not served here; --host NAME adds one",
@@ -39,7 +39,7 @@ static struct verdict check_origin(struct client *client)
     struct provenance from = provenance_of(client);
     if (client->parser.request.method != METHOD_POST || client->route->kind != ROUTE_FOUND ||
         policy_may_publish(policy_of(client), &from))
-        return (struct verdict){ADMITTED};
+        return (struct verdict){.admission = ADMITTED};
     return (struct verdict){
         .admission = REFUSED,
         .status = 403,

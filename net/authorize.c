@@ -303,7 +303,7 @@ static struct verdict follow(struct client *client)
         client_set_channels(client, answer->channels, answer->channel_count) < 0)
         return no_memory(stats);
     net_count(&stats->authorize_allowed);
-    return (struct verdict){ADMITTED};
+    return (struct verdict){.admission = ADMITTED};
 }
 
 struct verdict authorize_check(struct client *client)
@@ -312,7 +312,7 @@ struct verdict authorize_check(struct client *client)
     const struct route *route = client->route;
     if (!service_of(&client->connection)->server->authorizes || route->kind != ROUTE_FOUND ||
         route->row->act == ACT_LOOK)
-        return (struct verdict){ADMITTED};
+        return (struct verdict){.admission = ADMITTED};
     if (client->authorization == AUTHORIZATION_NONE)
         begin(client);
     switch (client->authorization) {
