@@ -56,6 +56,7 @@ void event_reader_restart(struct event_reader *reader)
     reader->line.len = 0;
     reader->after_return = reader->begun = false;
     memcpy(reader->id, reader->last_id, sizeof(reader->id));
+    reader->ended = false;
 }
 
 void event_reader_deinit(struct event_reader *reader)
@@ -110,6 +111,8 @@ static int line_take(struct event_reader *reader)
         dispatch(reader);
         return 0;
     }
+    if (text_equals(line, TEXT(": end")))
+        reader->ended = true;
     const char *colon = memchr(line.at, ':', line.len);
     struct text name = {line.at, colon ? (size_t)(colon - line.at) : line.len};
     struct text value = {line.at + line.len, 0};

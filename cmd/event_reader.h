@@ -39,6 +39,7 @@ struct event_reader {
     char last_id[EVENT_ID_BYTES_MAX + 1]; /* as of the last blank line: what a resume says */
     uint32_t retry_ms;                    /* last one told */
     bool has_data, after_return, begun;
+    bool ended; /* the server says that nothing will follow this stream */
     void (*on_event)(void *context, const struct read_event *event);
     void *context;
 };

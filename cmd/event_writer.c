@@ -41,20 +41,22 @@ static int data_write(struct buffer *out, struct text data, size_t max)
 }
 
 int event_write(struct buffer *out, const struct pub_settings *settings, const char *channel,
-                struct text data, uint64_t ack, size_t max)
+                struct text data, bool ends, uint64_t ack, size_t max)
 {
     char number[24];
     size_t before = out->len;
     int r = field_write(out, TEXT("channel: "), text_of(channel), max);
-    if (r == 0 && settings->event)
+    if (r == 0 && ends)
+        r = field_write(out, TEXT("end: "), TEXT("1"), max);
+    if (r == 0 && settings->event && data.at)
         r = field_write(out, TEXT("event: "), text_of(settings->event), max);
-    if (r == 0 && settings->id)
+    if (r == 0 && settings->id && data.at)
         r = field_write(out, TEXT("id: "), text_of(settings->id), max);
     if (r == 0 && settings->retry_ms >= 0) {
         snprintf(number, sizeof(number), "%" PRId64, settings->retry_ms);
         r = field_write(out, TEXT("retry: "), text_of(number), max);
     }
-    if (r == 0)
+    if (r == 0 && data.at)
         r = data_write(out, data, max);
     if (r == 0 && ack > 0) {
         snprintf(number, sizeof(number), "%" PRIu64, ack);

@@ -17,9 +17,11 @@
 /* True if the text stays one field: no CR, LF or NUL. */
 bool event_field_fits(const char *text);
 
-/* Appends one event, with `ack` unless that is 0. 0, -ENOMEM, or -EMSGSIZE beyond `max`. */
+/* Appends one event, with `ack` unless that is 0. `ends`: it ends the channel; then `data` may be
+ * NULL, and it is nothing else. 0, -ENOMEM, or -EMSGSIZE beyond `max`. */
 MUST_USE int event_write(struct buffer *out, const struct pub_settings *settings,
-                         const char *channel, struct text data, uint64_t ack, size_t max);
+                         const char *channel, struct text data, bool ends, uint64_t ack,
+                         size_t max);
 
 /* Lines of a descriptor, each without its line end (LF or CR LF). */
 struct line_reader {

@@ -65,6 +65,8 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
         settings->hub.workers = machine_threads(&machine, 1, WORKERS_MAX);
     if (settings->server.acceptors == 0)
         settings->server.acceptors = machine_threads(&machine, 4, ACCEPTORS_MAX);
+    if (!parse_was_given(parse, "end-keep"))
+        settings->hub.end_keep_s = settings->hub.history_age_s;
     settings->memory_usual = !parse_was_given(parse, "memory-max");
     if (settings->memory_usual)
         settings->hub.memory_max = machine_memory_share(&machine);

@@ -33,6 +33,7 @@ struct pub_settings {
     const char *event;
     const char *id;
     int64_t retry_ms; /* -1: none */
+    bool end;
     bool verbose;
 };
 

@@ -62,7 +62,8 @@ const struct command command_sub = {
     .name = "sub",
     .synopsis = "[OPTION]... CHANNEL...",
     .summary = "Subscribe to channels and print their events",
-    .text = "A connection that is lost is resumed where it was, without a hole. Ctrl-C ends.\n",
+    .text = "A connection that is lost is resumed where it was, without a hole. Ctrl-C ends.\n"
+            "When all of the channels have ended it does, too, with status 0.\n",
     .examples = "  fanfare sub news                              time, id, type and data\n"
                 "  fanfare sub --last 10 --json news sports\n"
                 "  fanfare sub --limit 1 --raw news              wait for one event\n",

@@ -77,11 +77,11 @@ static void connect_complain(const char *path, int error)
     log_complain(NAME, "cannot connect to the feed %s: %s%s", path, strerror(error), hint);
 }
 
-static bool add_event(struct feed_run *run, struct text data)
+static bool add_event(struct feed_run *run, struct text data, bool ends)
 {
     size_t before = run->held.len;
     int r = event_write(&run->held, run->publication->settings, run->publication->channel, data,
-                        run->composed + 1, SIZE_MAX / 2);
+                        ends, run->composed + 1, SIZE_MAX / 2);
     if (r < 0) {
         log_complain(NAME, "cannot compose an event: %s", strerror(-r));
         run->failed = true;
@@ -104,9 +104,11 @@ static bool add_lines(struct feed_run *run)
     while (window_open(run)) {
         if (!line_next(&run->lines, &line)) {
             run->input_done = run->lines.ended;
+            if (run->input_done && run->publication->settings->end)
+                (void)add_event(run, (struct text){NULL, 0}, true);
             return !run->input_done;
         }
-        if (!add_event(run, line))
+        if (!add_event(run, line, false))
             return false;
     }
     return false;
@@ -325,7 +327,7 @@ int pub_over_feed(const struct publication *publication, const char *path)
     }
     if (publication->data) {
         run.input_done = true;
-        (void)add_event(&run, text_of(publication->data));
+        (void)add_event(&run, text_of(publication->data), publication->settings->end);
     }
     exchange(&run);
     while (!is_done(&run) && !publication->data && reconnect(&run))

@@ -205,10 +205,10 @@ static bool batch_post(struct http_run *run)
     return go_on;
 }
 
-static bool batch_add(struct http_run *run, struct text data)
+static bool batch_add(struct http_run *run, struct text data, bool ends)
 {
-    int r = event_write(&run->body, run->publication->settings, run->publication->channel, data, 0,
-                        SIZE_MAX / 2);
+    int r = event_write(&run->body, run->publication->settings, run->publication->channel, data,
+                        ends, 0, SIZE_MAX / 2);
     if (r < 0) {
         log_complain(NAME, "cannot compose an event: %s", strerror(-r));
         run->failed = true;
@@ -233,10 +233,13 @@ static void publish_lines(struct http_run *run)
             break;
         }
         while (go_on && line_next(&run->lines, &line))
-            go_on = batch_add(run, line);
+            go_on = batch_add(run, line, false);
         if (go_on)
             go_on = batch_post(run); /* what has come so far does not wait for more */
     }
+    if (go_on && run->lines.ended && run->publication->settings->end &&
+        batch_add(run, (struct text){NULL, 0}, true))
+        batch_post(run);
     buffer_free(&run->lines.buffer);
 }
 
@@ -261,7 +264,7 @@ int pub_over_http(const struct publication *publication)
     curl_easy_setopt(run.curl, CURLOPT_WRITEFUNCTION, on_answer);
     curl_easy_setopt(run.curl, CURLOPT_WRITEDATA, &run);
     if (publication->data) {
-        if (batch_add(&run, text_of(publication->data)))
+        if (batch_add(&run, text_of(publication->data), publication->settings->end))
             batch_post(&run);
     } else {
         publish_lines(&run);

@@ -281,7 +281,7 @@ static int run_streams(struct sub_run *run)
     for (;;) {
         run->in_vain++; /* stream_begins takes it back */
         long status = stream_read(run, error);
-        if (run->interrupted || is_complete(run))
+        if (run->interrupted || is_complete(run) || run->reader.ended || status == 204)
             return EXIT_DONE;
         if (ferror(stdout))
             return EXIT_FAILED;

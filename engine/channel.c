@@ -14,6 +14,7 @@ void channels_init(struct channels *channels, const struct hash_key *key)
 static void channel_free(struct channel *channel)
 {
     history_deinit(&channel->history);
+    free(channel->ending);
     free(channel->members);
     free(channel);
 }
@@ -109,7 +110,7 @@ static void note_dropped(struct channels *channels, uint64_t hash, uint64_t sequ
 void channels_drop(struct channels *channels, struct channel *channel)
 {
     CHECK(channel->member_count == 0 && history_count(&channel->history) == 0);
-    CHECK(!channel->dirty && !channel->finishing);
+    CHECK(!channel->dirty && !channel->finishing && !channel->ending);
     channels_untouch(channels, channel);
     if (!MUTATION(drop_forgotten))
         note_dropped(channels, channel->hash, channel->history.evicted_through);

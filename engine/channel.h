@@ -2,9 +2,9 @@
 /*
  * A channel on one worker: its name, its history, and which of the worker's subscribers listen.
  *
- * A record exists while it has a member or a frame; one that has neither is dropped, and what it
- * had evicted is remembered by hash (channels_drop), so that a later resume is still told of its
- * gap.
+ * A record exists while it has a member or a frame, or has ended; one that has neither is dropped,
+ * and what it had evicted is remembered by hash (channels_drop), so that a later resume is still
+ * told of its gap.
  *
  * Sweep: `sweep_target` is the sequence it brings everybody to, `sweep_next` the first member not
  * visited yet; members may come and go between its slices. When all are visited, `visited` is the
@@ -19,6 +19,16 @@
 #include "engine/base/hash.h"
 #include "engine/history.h"
 #include "engine/base/map.h"
+
+struct channel;
+
+/* What is known of a channel that has ended: worker/ending.h. */
+struct ending {
+    struct channel *channel;
+    uint64_t sequence; /* of its last event */
+    int64_t born_ns;
+    struct ending *earlier, *later; /* by that */
+};
 
 struct channel {
     uint64_t hash;
@@ -36,7 +46,8 @@ struct channel {
     int64_t trimmed_ns; /* the turn in which a hand-off had its limits applied */
     uint64_t swept;
     uint32_t held_ms; /* for how long a crowd has held it lately, while others waited: see lag.c */
-    uint32_t held_at_ms; /* when that was counted */
+    uint32_t held_at_ms;   /* when that was counted */
+    struct ending *ending; /* NULL: open */
     struct channel *next_dirty;
     struct channel *next_finishing;
     struct channel *newer, *older; /* by latest publish; only while history is not empty */
@@ -61,6 +72,7 @@ struct channels {
     uint32_t most;     /* CHANNELS_MAX, but for tests */
     uint32_t listened; /* those with members */
     uint64_t memory;   /* bytes of records, rings, members, the map: all but the frames */
+    struct ending *ended_first, *ended_last;
     struct channel *newest, *oldest;
     struct channel *look_next; /* where the search for one that can go continues; NULL: oldest */
     struct dropped *dropped;   /* DROPPED_REMEMBERED, from the first drop on */

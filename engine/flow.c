@@ -14,6 +14,7 @@ int flow_init(struct flow *flow, unsigned workers)
         return -ENOMEM;
     int r = pthread_mutex_init(&flow->lock, NULL);
     CHECK(r == 0);
+    ledger_init(&flow->ledger, workers, &flow->record_bytes);
     return 0;
 }
 
@@ -22,6 +23,7 @@ void flow_deinit(struct flow *flow)
     if (!flow->cells)
         return;
     CHECK(!flow->waiters);
+    ledger_deinit(&flow->ledger);
     pthread_mutex_destroy(&flow->lock);
     free(flow->cells);
     flow->cells = NULL;
@@ -97,6 +99,36 @@ bool flow_swept(const struct flow *flow, struct frame *frame)
 }
 
 /* --- waiters ------------------------------------------------------------------------------- */
+
+void flow_waiter_add(struct flow *flow, struct hub_waiter *waiter, int eventfd)
+{
+    waiter->eventfd = eventfd;
+    atomic_init(&waiter->armed, false);
+    pthread_mutex_lock(&flow->lock);
+    waiter->next = flow->waiters;
+    flow->waiters = waiter;
+    pthread_mutex_unlock(&flow->lock);
+}
+
+void flow_waiter_arm(struct flow *flow, struct hub_waiter *waiter)
+{
+    if (!atomic_exchange_explicit(&waiter->armed, true, memory_order_relaxed))
+        atomic_fetch_add_explicit(&flow->armed, 1, memory_order_relaxed);
+    /* Full fence between arming and the caller's next try; pairs with the one in flow_wake. */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+void flow_waiter_remove(struct flow *flow, struct hub_waiter *waiter)
+{
+    pthread_mutex_lock(&flow->lock);
+    if (atomic_exchange_explicit(&waiter->armed, false, memory_order_relaxed))
+        atomic_fetch_sub_explicit(&flow->armed, 1, memory_order_relaxed);
+    struct hub_waiter **link = &flow->waiters;
+    while (*link != waiter)
+        link = &(*link)->next;
+    *link = waiter->next;
+    pthread_mutex_unlock(&flow->lock);
+}
 
 void flow_wake(struct flow *flow)
 {

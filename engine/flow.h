@@ -23,6 +23,7 @@
 
 #include "engine/frame.h"
 #include "engine/inquiry.h"
+#include "engine/ledger.h"
 #include "engine/limits.h"
 #include "engine/waiter.h"
 
@@ -36,6 +37,7 @@ struct flow {
     _Atomic uint64_t memory_max;
     uint64_t resident; /* bytes of the process when the hub was made; constant */
     struct inquiries inquiries;
+    struct ledger ledger;
     _Atomic unsigned armed; /* waiters armed: the hint that saves a lock per sweep */
     pthread_mutex_t lock;   /* of the list of waiters */
     struct hub_waiter *waiters;
@@ -97,5 +99,9 @@ static inline bool flow_memory_admits(const struct flow *flow)
 /* One worker has swept this frame. True for the last one, which gives it back with flow_subtract.
  */
 bool flow_swept(const struct flow *flow, struct frame *frame);
+/* See hub.h: who waits for room. */
+void flow_waiter_add(struct flow *flow, struct hub_waiter *waiter, int eventfd);
+void flow_waiter_arm(struct flow *flow, struct hub_waiter *waiter);
+void flow_waiter_remove(struct flow *flow, struct hub_waiter *waiter);
 /* After counters were lowered or inbox slots freed: wakes every armed waiter. */
 void flow_wake(struct flow *flow);

@@ -199,14 +199,29 @@ struct frame *form_end(enum form form)
     return frame_new_private(FRAME_LAST, end.at, end.len);
 }
 
-struct frame *form_goodbye(enum form form, uint32_t retry_ms, bool bare)
+struct frame *form_goodbye(enum form form, uint32_t retry_ms, bool bare, bool ended)
 {
-    char bytes[32];
+    char bytes[48];
     struct builder text = builder_of(bytes, sizeof(bytes));
-    builder_put(&text, TEXT("retry: "));
+    builder_put(&text, ended ? TEXT(": end\nretry: ") : TEXT("retry: "));
     builder_put_decimal(&text, retry_ms);
     builder_put(&text, bare ? TEXT("\n") : TEXT("\n\n"));
     return small_piece(form, FRAME_LAST, builder_text(&text), end_of(form));
+}
+
+struct frame *form_over(struct text lines)
+{
+    const struct text status = TEXT("HTTP/1.1 204 No Content\r\n");
+    const struct text end = TEXT("Connection: close\r\n\r\n");
+    size_t size = status.len + lines.len + end.len;
+    struct frame *frame = frame_new_room(FRAME_NOTE, size);
+    if (!frame)
+        return NULL;
+    struct builder builder = builder_of(frame->bytes, size);
+    builder_put(&builder, status);
+    builder_put(&builder, lines);
+    builder_put(&builder, end);
+    return built(frame, &builder);
 }
 
 /* A stream that ends at once, after it has said when to come back, and from where. */

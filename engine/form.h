@@ -68,8 +68,11 @@ static inline bool form_has_end(enum form form)
 }
 MUST_USE struct frame *form_end(enum form form);
 /* The end with a `retry:` of the client's own before it, which is taken when its line ends; `bare`:
- * without a blank line. */
-MUST_USE struct frame *form_goodbye(enum form form, uint32_t retry_ms, bool bare);
+ * without a blank line; `ended`: with a comment that says that nothing will follow. */
+MUST_USE struct frame *form_goodbye(enum form form, uint32_t retry_ms, bool bare, bool ended);
+/* The answer in place of a response that would have nothing and never will: 204, with head lines of
+ * the caller's, each ended by CRLF. EventSource stops there. */
+MUST_USE struct frame *form_over(struct text lines);
 
 /* The answer in place of a response, for a client that may come back soon. */
 struct form_refusal {

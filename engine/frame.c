@@ -96,7 +96,8 @@ static enum frame_fault check_event(const struct event *event)
         return fault;
     if (event->retry_ms < -1)
         return FRAME_RETRY_RANGE;
-    if (event->without_data && (event->retry_ms < 0 || event->type.len || event->id.len))
+    if (event->without_data &&
+        ((event->retry_ms < 0 && !event->ends) || event->type.len || event->id.len))
         return FRAME_DATA_NONE;
     if (event->data.len > DATA_BYTES_MAX)
         return FRAME_DATA_LONG;
@@ -251,13 +252,19 @@ static size_t format_retry(char out[RETRY_BYTES_MAX], int64_t retry_ms)
     return (size_t)snprintf(out, RETRY_BYTES_MAX, "retry: %lld\n", (long long)ms);
 }
 
+static uint8_t flags_of(const struct event *event)
+{
+    return (uint8_t)((event->ends ? FRAME_ENDS : 0) |
+                     (event->without_data ? FRAME_WITHOUT_DATA : 0));
+}
+
 /* A line that is taken as it ends. No blank line follows, which some clients would hand out as an
  * event; so the id, which is for the publisher alone, stands behind the name. */
 static int new_without_data(const struct event *event, uint64_t channel_hash,
                             struct frame **ret_frame)
 {
-    char retry[RETRY_BYTES_MAX];
-    size_t text_len = format_retry(retry, event->retry_ms);
+    char line[RETRY_BYTES_MAX] = ": ended\n";
+    size_t text_len = event->retry_ms < 0 ? strlen(line) : format_retry(line, event->retry_ms);
     size_t head_len = hex_digits_of(text_len) + 2;
     size_t len = head_len + text_len + 2;
     struct frame *frame = malloc(sizeof(*frame) + len + event->channel.len + ID_LEN);
@@ -270,9 +277,10 @@ static int new_without_data(const struct event *event, uint64_t channel_hash,
                             .id_len = ID_LEN,
                             .head_len = (uint8_t)head_len,
                             .tail_len = 2,
+                            .flags = flags_of(event),
                             .channel_len = (uint16_t)event->channel.len};
     char *at = frame->bytes + chunk_line_format(frame->bytes, text_len);
-    at = put(at, retry, text_len);
+    at = put(at, line, text_len);
     at = put(at, "\r\n", 2);
     at = put(at, event->channel.at, event->channel.len);
     memset(at, '0', ID_LEN);
@@ -309,6 +317,7 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
                             .id_given = event->id.len != 0,
                             .head_len = (uint8_t)head_len,
                             .tail_len = 2,
+                            .flags = flags_of(event),
                             .channel_len = (uint16_t)event->channel.len};
     char *at = frame->bytes + chunk_line_format(frame->bytes, text_len);
     if (type_len) {

@@ -5,7 +5,7 @@
  * Its bytes are event-stream text (WHATWG HTML section 9.2) with one HTTP/1.1 chunk around it (RFC
  * 9112 section 7.1), so frames laid end to end are a valid run of chunks. The plain view, for
  * HTTP/1.0, is the same bytes without the chunk's head and tail. `id:` is the last field; an event
- * without data is a line `retry:` and nothing else.
+ * without data is a line `retry:` or, of an end, a comment, and nothing else.
  *
  * States: built (one owner, sequence 0) -> stamped (in frame_stamp, by the publisher that claimed
  * the sequence) -> shared and immutable, until the last reference goes. A frame of another kind
@@ -34,7 +34,8 @@ struct event {
     struct text id;    /* empty: ours */
     struct text data;  /* may be empty: the empty text is a valid event */
     int64_t retry_ms;  /* -1: none; above EVENT_RETRY_MS_MAX it is taken as that */
-    bool without_data; /* a retry alone: clients take the delay and dispatch nothing */
+    bool without_data; /* a retry alone, or an end: clients dispatch nothing */
+    bool ends;         /* the channel: nothing is published to it after this */
 };
 
 /* Why an event cannot become a frame; positive, to be answered, never forwarded. */
@@ -64,6 +65,11 @@ enum frame_kind {
     FRAME_LAST, /* ends the response */
 };
 
+enum frame_flag {
+    FRAME_ENDS = 1, /* the last event of its channel */
+    FRAME_WITHOUT_DATA = 2,
+};
+
 struct frame {
     _Atomic uint32_t references;
     _Atomic uint32_t unswept; /* workers that have not given its bytes back yet (engine/flow.h) */
@@ -77,6 +83,7 @@ struct frame {
     bool id_given;        /* by the publisher */
     uint8_t head_len;     /* the chunk's size line */
     uint8_t tail_len;     /* the chunk's end: 2, or 0 for a private frame */
+    uint8_t flags;        /* enum frame_flag; 0 for nearly all */
     uint16_t channel_len; /* the name follows bytes[len] */
     char bytes[];
 };

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The hub: the sequence, the workers, and the calls that reach them. See hub.h. */
+/*
+ * The hub: the sequence, the workers, and the calls that reach them. See hub.h.
+ *
+ * Length: the engine's whole face, each call a few lines.
+ */
 #include "engine/hub.h"
 
 #include <errno.h>
@@ -12,16 +16,20 @@
 #include "engine/base/clock.h"
 #include "engine/backend.h"
 #include "engine/limits.h"
+#include "engine/mutation.h"
 #include "engine/worker/worker.h"
 
-/* In the sequence word, so that closing and claiming cannot overlap. */
+/* In the sequence word, so that closing and claiming cannot overlap; and that there is anything in
+ * the ledger. Numbers have the 48 bits below (history.c relies on it, too). */
 #define CLOSED_BIT (UINT64_C(1) << 63)
+#define LEDGER_BIT (UINT64_C(1) << 62)
+#define MARKS      (CLOSED_BIT | LEDGER_BIT)
 
 /* Slots of a ring that may still be closing, and descriptors of threads, listeners and logs. */
 #define DESCRIPTORS_KEPT 256u
 
 struct hub {
-    /* The next sequence to claim, and CLOSED_BIT. A claim is a compare-and-swap, never an add. */
+    /* The next sequence to claim, and MARKS. A claim is a compare-and-swap, never an add. */
     alignas(64) _Atomic uint64_t next;
     alignas(64) _Atomic uint64_t publish_busy;
     _Atomic uint64_t refused_full;
@@ -50,6 +58,7 @@ void hub_options_default(struct hub_options *options)
         .history_events = 10000,
         .history_bytes = 16u << 20,
         .history_age_s = 3600,
+        .end_keep_s = 3600,
         .heartbeat_s = 15,
         .retry_ms = 2000,
         .write_timeout_ms = 300000,
@@ -279,19 +288,69 @@ static bool inboxes_have_room(const struct hub *hub, uint64_t first, unsigned co
     return true;
 }
 
-/* 0 and the first of `count` sequences, HUB_BUSY, or -ESHUTDOWN. */
-static int claim(struct hub *hub, unsigned count, uint64_t *ret_first)
+/* Under the mark: whether the ledger lets the frames be published. 0, HUB_ENDED with the first that
+ * it does not. Who finds the ledger empty takes the mark away, and its word is an old one then. */
+static int look_into_ledger(struct hub *hub, struct frame *const *frames, unsigned count,
+                            uint64_t *ret_first)
 {
-    uint64_t first = atomic_load_explicit(&hub->next, memory_order_acquire);
+    struct ledger *ledger = &hub->flow.ledger;
+    ledger_lock(ledger);
+    unsigned ended = ledger_find_ended(ledger, frames, count);
+    if (ledger_is_empty(ledger))
+        atomic_fetch_and_explicit(&hub->next, ~LEDGER_BIT, memory_order_acq_rel);
+    ledger_unlock(ledger);
+    if (ended == count)
+        return 0;
+    *ret_first = ended;
+    return HUB_ENDED;
+}
+
+/* 0 and the first of `count` sequences, HUB_BUSY, HUB_ENDED, or -ESHUTDOWN. `noted`: the ledger
+ * knows these frames, and is locked. */
+static int claim(struct hub *hub, struct frame *const *frames, unsigned count, bool noted,
+                 uint64_t *ret_first)
+{
+    uint64_t word = atomic_load_explicit(&hub->next, memory_order_acquire);
+    bool looked = false;
     do {
-        if (first & CLOSED_BIT)
+        if (word & CLOSED_BIT)
             return -ESHUTDOWN;
-        if (!inboxes_have_room(hub, first, count))
+        if (!inboxes_have_room(hub, word & ~MARKS, count))
             return HUB_BUSY;
-    } while (!atomic_compare_exchange_weak_explicit(&hub->next, &first, first + count,
+        if ((word & LEDGER_BIT) && !noted && !MUTATION(end_unseen) &&
+            !(looked && MUTATION(end_looked_once))) {
+            looked = true;
+            int r = look_into_ledger(hub, frames, count, ret_first);
+            if (r != 0)
+                return r;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&hub->next, &word, word + count,
                                                     memory_order_acq_rel, memory_order_acquire));
-    *ret_first = first;
+    *ret_first = word & ~MARKS;
     return 0;
+}
+
+/* The same for frames that the ledger has to know first. On 0 it stays locked until they are
+ * stored: what is claimed is waited for, and to unlock may be a system call. */
+static int claim_noted(struct hub *hub, struct frame *const *frames, unsigned count,
+                       uint64_t *ret_first)
+{
+    struct ledger *ledger = &hub->flow.ledger;
+    unsigned index = 0;
+    ledger_lock(ledger);
+    int r = ledger_note(ledger, frames, count, &index);
+    if (r != 0) {
+        ledger_unlock(ledger);
+        *ret_first = index;
+        return r == LEDGER_ENDED ? HUB_ENDED : r;
+    }
+    atomic_fetch_or_explicit(&hub->next, LEDGER_BIT, memory_order_acq_rel);
+    r = claim(hub, frames, count, true, ret_first);
+    if (r != 0) {
+        ledger_erase(ledger, frames, count);
+        ledger_unlock(ledger);
+    }
+    return r;
 }
 
 static void prepare(struct frame *const *frames, unsigned count, uint32_t references)
@@ -327,21 +386,27 @@ int hub_publish(struct hub *hub, struct frame *const *frames, unsigned count, ui
     uint64_t next = atomic_load_explicit(&hub->next, memory_order_relaxed);
     if (next & CLOSED_BIT)
         return -ESHUTDOWN;
-    if (!flow_admits(&hub->flow, frames, count) || !inboxes_have_room(hub, next, count))
+    if (!flow_admits(&hub->flow, frames, count) || !inboxes_have_room(hub, next & ~MARKS, count))
         return busy(hub);
     prepare(frames, count, hub->worker_count);
     flow_add(&hub->flow, frames, count);
-    uint64_t first, bytes = 0;
-    for (unsigned i = 0; i < count; i++)
+    uint64_t first = 0, bytes = 0;
+    unsigned flags = 0;
+    for (unsigned i = 0; i < count; i++) {
         bytes += frame_memory(frames[i]);
+        flags |= frames[i]->flags;
+    }
+    bool noted = flags & FRAME_ENDS;
     /* Counted before a worker can give it back. */
     atomic_fetch_add_explicit(&hub->flow.frame_bytes, bytes, memory_order_relaxed);
-    int r = claim(hub, count, &first);
+    int r =
+        noted ? claim_noted(hub, frames, count, &first) : claim(hub, frames, count, false, &first);
     if (r != 0) {
         flow_subtract(&hub->flow, frames, count);
         atomic_fetch_sub_explicit(&hub->flow.frame_bytes, bytes, memory_order_relaxed);
         prepare(frames, count, 1);
         flow_wake(&hub->flow);
+        *ret_first = first;
         return r == HUB_BUSY ? busy(hub) : r;
     }
     /* From here to the last store every later event waits for us: stamps and stores, nothing else.
@@ -351,6 +416,8 @@ int hub_publish(struct hub *hub, struct frame *const *frames, unsigned count, ui
         for (unsigned w = 0; w < hub->worker_count; w++)
             inbox_put(&hub->workers[w].inbox, first + i, frames[i]);
     }
+    if (noted)
+        ledger_unlock(&hub->flow.ledger);
     wake_parked(hub);
     *ret_first = first;
     return 0;
@@ -358,39 +425,24 @@ int hub_publish(struct hub *hub, struct frame *const *frames, unsigned count, ui
 
 void hub_waiter_add(struct hub *hub, struct hub_waiter *waiter, int eventfd)
 {
-    waiter->eventfd = eventfd;
-    atomic_init(&waiter->armed, false);
-    pthread_mutex_lock(&hub->flow.lock);
-    waiter->next = hub->flow.waiters;
-    hub->flow.waiters = waiter;
-    pthread_mutex_unlock(&hub->flow.lock);
+    flow_waiter_add(&hub->flow, waiter, eventfd);
 }
 
 void hub_waiter_arm(struct hub *hub, struct hub_waiter *waiter)
 {
-    if (!atomic_exchange_explicit(&waiter->armed, true, memory_order_relaxed))
-        atomic_fetch_add_explicit(&hub->flow.armed, 1, memory_order_relaxed);
-    /* Full fence between arming and the caller's next try; pairs with the one in flow_wake. */
-    atomic_thread_fence(memory_order_seq_cst);
+    flow_waiter_arm(&hub->flow, waiter);
 }
 
 void hub_waiter_remove(struct hub *hub, struct hub_waiter *waiter)
 {
-    pthread_mutex_lock(&hub->flow.lock);
-    if (atomic_exchange_explicit(&waiter->armed, false, memory_order_relaxed))
-        atomic_fetch_sub_explicit(&hub->flow.armed, 1, memory_order_relaxed);
-    struct hub_waiter **link = &hub->flow.waiters;
-    while (*link != waiter)
-        link = &(*link)->next;
-    *link = waiter->next;
-    pthread_mutex_unlock(&hub->flow.lock);
+    flow_waiter_remove(&hub->flow, waiter);
 }
 
 /* --- subscribing --------------------------------------------------------------------------- */
 
 uint64_t hub_next_sequence(const struct hub *hub)
 {
-    return atomic_load_explicit(&hub->next, memory_order_acquire) & ~CLOSED_BIT;
+    return atomic_load_explicit(&hub->next, memory_order_acquire) & ~MARKS;
 }
 
 uint64_t hub_epoch(const struct hub *hub)

@@ -60,14 +60,15 @@ struct hub *hub_free(struct hub *hub);
 /* Builds the frame of an event: 0, a positive enum frame_fault, or -ENOMEM. */
 MUST_USE int hub_frame(struct hub *hub, const struct event *event, struct frame **ret_frame);
 
-enum { HUB_BUSY = 1, HUB_FULL = 2, HUB_NO_MEMORY = 3 };
+enum { HUB_BUSY = 1, HUB_FULL = 2, HUB_NO_MEMORY = 3, HUB_ENDED = 4 };
 
 /*
  * Publishes 1 to PUBLISH_EVENTS_MAX frames whole or not at all, in this order, one after the other
  * in the sequence; on 0 their references belong to the hub and *ret_first is the first one's
- * sequence. HUB_BUSY: no room now (the channel's share, an inbox, or memory_max); -ESHUTDOWN:
- * closed. Both leave the frames with the caller, unstamped, to be tried again or dropped. Never
- * blocks.
+ * sequence. HUB_BUSY: no room now (the channel's share, an inbox, or memory_max). HUB_ENDED: the
+ * channel of a frame has ended, of the *ret_first-th first. -ESHUTDOWN: closed. -ENOMEM: what ends
+ * a channel finds no memory. All of them leave the frames with the caller, unstamped, to be tried
+ * again or dropped. Never waits for room.
  */
 MUST_USE int hub_publish(struct hub *hub, struct frame *const *frames, unsigned count,
                          uint64_t *ret_first);

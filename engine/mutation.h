@@ -12,24 +12,28 @@
 #ifdef FANFARE_MUTATIONS
 
 #define MUTATIONS(X)                                                                               \
-    X(arena_reused)         /* a run is built over one that a queued send still points to */       \
-    X(cursor_too_far)       /* a sweep leaves the cursor one sequence behind what was sent */      \
-    X(drain_too_early)      /* goodbyes before everything claimed is taken */                      \
-    X(drop_forgotten)       /* a dropped channel leaves no trace of what it evicted */             \
-    X(evict_past_reader)    /* history goes although a reader that is not slow needs it */         \
-    X(event_unkept)         /* an event that there is no memory for is passed over */              \
-    X(expired_served)       /* whose token has ended gets all that it lacks first */               \
-    X(flow_kept)            /* bytes in flight are not given back when a frame is evicted */       \
-    X(gap_untold)           /* what was lost is passed over in silence */                          \
-    X(hold_for_ever)        /* a crowd of slow readers may stop a channel without end */           \
-    X(join_too_early)       /* before everything published before the request is taken */          \
-    X(limit_counts_unsent)  /* events of a short send count against `limit` */                     \
-    X(missed_off_by_one)    /* the event resumed from counts as missed */                          \
-    X(offset_forgotten)     /* a begun frame is begun anew after a second short send */            \
-    X(park_blindly)         /* a worker sleeps without a last look: a lost wake-up */              \
-    X(poll_forgets)         /* a long poll does not see what is retained for it */                 \
-    X(poll_goes_on)         /* nor end with the first events that come */                          \
-    X(send_to_blocked)      /* a sweep does not pass over blocked subscribers */                   \
+    X(arena_reused)        /* a run is built over one that a queued send still points to */        \
+    X(cursor_too_far)      /* a sweep leaves the cursor one sequence behind what was sent */       \
+    X(drain_too_early)     /* goodbyes before everything claimed is taken */                       \
+    X(drop_forgotten)      /* a dropped channel leaves no trace of what it evicted */              \
+    X(end_looked_once)     /* a publisher looks for an end, and not again when it came too late */ \
+    X(end_overtakes)       /* readers are ended before they have what came before the end */       \
+    X(end_unawaited)       /* a name is free again although a reader lacks its end */              \
+    X(end_unseen)          /* a publisher does not look whether its channel has ended */           \
+    X(evict_past_reader)   /* history goes although a reader that is not slow needs it */          \
+    X(event_unkept)        /* an event that there is no memory for is passed over */               \
+    X(expired_served)      /* whose token has ended gets all that it lacks first */                \
+    X(flow_kept)           /* bytes in flight are not given back when a frame is evicted */        \
+    X(gap_untold)          /* what was lost is passed over in silence */                           \
+    X(hold_for_ever)       /* a crowd of slow readers may stop a channel without end */            \
+    X(join_too_early)      /* before everything published before the request is taken */           \
+    X(limit_counts_unsent) /* events of a short send count against `limit` */                      \
+    X(missed_off_by_one)   /* the event resumed from counts as missed */                           \
+    X(offset_forgotten)    /* a begun frame is begun anew after a second short send */             \
+    X(park_blindly)        /* a worker sleeps without a last look: a lost wake-up */               \
+    X(poll_forgets)        /* a long poll does not see what is retained for it */                  \
+    X(poll_goes_on)        /* nor end with the first events that come */                           \
+    X(send_to_blocked)     /* a sweep does not pass over blocked subscribers */                    \
     X(send_without_waitall) /* io_uring takes a short send for a whole one */                      \
     X(two_sends_in_flush)   /* a channel's next sweep begins before its last one is settled */     \
     X(waiters_asleep)       /* publishers are not woken when there is room again */                \

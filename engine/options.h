@@ -22,6 +22,7 @@ struct hub_options {
     uint32_t history_events;   /* per channel */
     uint64_t history_bytes;    /* per channel */
     uint32_t history_age_s;    /* per channel */
+    uint32_t end_keep_s;       /* for how long an ended channel stays so */
     uint32_t heartbeat_s;      /* 0: none */
     uint32_t retry_ms;         /* what `retry:` tells a client */
     uint32_t write_timeout_ms; /* a subscriber that took nothing for so long is closed; 0: never */

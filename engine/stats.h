@@ -13,6 +13,7 @@
 #define STATS_OF_EACH(X)                                                                           \
     X(channels)                                                                                    \
     X(channels_dropped)                                                                            \
+    X(channels_ended)                                                                              \
     X(history_events)                                                                              \
     X(history_bytes)                                                                               \
     X(evicted)                                                                                     \
@@ -48,6 +49,8 @@
     X(closed_age, counter, "Responses ended because they reached their lifetime")                  \
     X(closed_token_expired, counter, "Responses ended because the token they came with did")       \
     X(closed_memory, counter, "Subscribers closed because memory-max was reached")                 \
+    X(closed_ended, counter, "Responses ended because their channels had")                         \
+    X(answered_ended, counter, "Clients told 204: they had all of a channel that ended")           \
     X(closed_cut, counter, "Subscribers cut when the drain timeout ended")                         \
     X(refused_full, counter, "Subscribers refused: no worker had room")                            \
     X(refused_memory, counter, "Subscribers refused: out of memory")                               \
@@ -62,6 +65,7 @@
     X(wakes, counter, "Times a parked worker was woken")                                           \
     X(channels, gauge, "Channels with history, or subscribed to on the worker that has the most")  \
     X(channels_dropped, counter, "Channels that went with the last of their history")              \
+    X(channels_ended, gauge, "Channels that have ended, within end-keep")                          \
     X(channels_held, gauge, "Channels whose publishers wait for a reading subscriber")             \
     X(history_events, gauge, "Events in history")                                                  \
     X(history_bytes, gauge, "Bytes of the events in history")                                      \

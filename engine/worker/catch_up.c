@@ -99,13 +99,16 @@ static bool gathered_add_retained(struct gathered *gathered, struct subscriber *
 
 /* The private frame that ends a drained response: a `retry:` slot of the client's own, so that they
  * do not all come back in the same millisecond, and the last chunk. */
-static struct frame *goodbye_frame(struct worker *worker, enum form form, bool bare)
+static struct frame *goodbye_frame(struct worker *worker, const struct subscriber *subscriber,
+                                   bool ended)
 {
     uint32_t spread_ms = 1000 + worker->records.live / 10;
     uint32_t slot = worker->drain.slot++;
     /* Slots are dealt by a multiplicative step, so that neighbours are far apart. */
     uint32_t retry_ms = worker->limits.retry_ms + slot * 2654435761u % spread_ms;
-    return release_private(worker, form_goodbye(form, retry_ms, bare));
+    bool bare = subscriber->flags & SUBSCRIBER_BARE;
+    return release_private(worker,
+                           form_goodbye(subscriber_form(subscriber), retry_ms, bare, ended));
 }
 
 static void add_end(struct worker *worker, struct gathered *gathered)
@@ -138,7 +141,9 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
         gathered_add(gathered, gathered->gap);
         COUNT(worker, skipped, 1);
     }
-    bool everything = expired || gathered_add_retained(gathered, subscriber);
+    bool everything = expired ||
+                      (MUTATION(end_overtakes) && subscriber_channels_ended(subscriber)) ||
+                      gathered_add_retained(gathered, subscriber);
     if (subscriber_waits(subscriber) && (gathered->events || gathered->gap) &&
         !MUTATION(poll_goes_on)) {
         subscriber->flags |= SUBSCRIBER_LIMITED;
@@ -147,7 +152,8 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
     if ((subscriber->flags & SUBSCRIBER_LIMITED) && gathered->events == subscriber->events_left) {
         add_end(worker, gathered);
     } else if (everything && subscriber_is_ending(worker, subscriber) && !gathered->gap) {
-        gathered->gap = goodbye_frame(worker, gathered->form, subscriber->flags & SUBSCRIBER_BARE);
+        gathered->gap =
+            goodbye_frame(worker, subscriber, !expired && subscriber_channels_ended(subscriber));
         gathered->ends = true; /* without memory for a goodbye the response just ends */
         if (gathered->gap)
             gathered_add(gathered, gathered->gap);

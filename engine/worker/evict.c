@@ -38,6 +38,50 @@ void evict_record(struct worker *worker, struct channel *channel)
     COUNT(worker, channels, -1);
 }
 
+/* --- ended channels ------------------------------------------------------------------------ */
+
+void evict_ending(struct worker *worker, struct channel *channel)
+{
+    struct channels *channels = &worker->channels;
+    struct ending *ending = TAKE(channel->ending);
+    while (history_count(&channel->history))
+        evict_oldest(worker, channel);
+    if (ending->earlier)
+        ending->earlier->later = ending->later;
+    else
+        channels->ended_first = ending->later;
+    if (ending->later)
+        ending->later->earlier = ending->earlier;
+    else
+        channels->ended_last = ending->earlier;
+    channels->memory -= heap_bytes(sizeof(*ending));
+    free(ending);
+    COUNT(worker, channels_ended, -1);
+    ledger_forget(&worker->flow->ledger, channel->hash,
+                  (struct text){channel->name, channel->name_len});
+}
+
+/* A record that only an end keeps. */
+static bool is_only_ended(const struct channel *channel)
+{
+    return channel->ending && !channel->member_count && !channel->dirty && !channel->finishing &&
+           !history_count(&channel->history);
+}
+
+bool evict_an_ending(struct worker *worker)
+{
+    struct ending *ending = worker->channels.ended_first;
+    for (int looks = 0; ending && looks < 1000; looks++, ending = ending->later) {
+        struct channel *channel = ending->channel;
+        if (!is_only_ended(channel))
+            continue;
+        evict_ending(worker, channel);
+        evict_record(worker, channel);
+        return true;
+    }
+    return false;
+}
+
 /* --- after a sweep ------------------------------------------------------------------------- */
 
 static bool is_over(const struct worker *worker, const struct history *history)
@@ -129,7 +173,7 @@ bool evict_trim(struct worker *worker, struct channel *channel)
     if (history_count(history))
         return false;
     channels_untouch(&worker->channels, channel);
-    if (channel->member_count || channel->dirty || channel->finishing)
+    if (channel->member_count || channel->dirty || channel->finishing || channel->ending)
         return false;
     evict_record(worker, channel);
     return true;
@@ -247,6 +291,8 @@ bool evict_relieve(struct worker *worker)
     uint64_t begin = kept_here(worker);
     uint64_t target = begin > excess ? begin - excess : 0;
     uint32_t count = 0, before = 0;
+    while (count < RELIEVE_BATCH && kept_here(worker) > target && evict_an_ending(worker))
+        count++;
     struct channel *channel = worker->channels.oldest;
     for (uint32_t looks = 0; channel && looks < RELIEVE_BATCH && count < RELIEVE_BATCH; looks++) {
         struct channel *newer = channel->newer;
@@ -254,6 +300,8 @@ bool evict_relieve(struct worker *worker)
         if (kept <= target)
             break;
         count += relieve_channel(worker, channel, kept - target);
+        if (is_only_ended(channel))
+            evict_ending(worker, channel);
         evict_trim(worker, channel); /* gives back, and drops the record if nothing is left */
         channel = newer;
         if (!channel && count > before) {

@@ -24,3 +24,9 @@ void evict_expired(struct worker *worker);
 void evict_oldest(struct worker *worker, struct channel *channel);
 /* The record goes; it has no members and no frames. */
 void evict_record(struct worker *worker, struct channel *channel);
+
+/* An ended channel is open again, with no history; while nothing is queued. */
+void evict_ending(struct worker *worker, struct channel *channel);
+/* The record of one that nothing else keeps goes, of those the one that ended first. False: there
+ * is none. */
+bool evict_an_ending(struct worker *worker);

@@ -4,6 +4,7 @@
 
 #include "engine/mutation.h"
 #include "engine/worker/dirty.h"
+#include "engine/worker/ending.h"
 #include "engine/worker/evict.h"
 #include "engine/worker/state.h"
 
@@ -19,16 +20,18 @@ static bool drop_some_channel(struct worker *worker)
     for (int looks = 0; looks < 1000; looks++) {
         struct channel *channel = channels->look_next ? channels->look_next : channels->oldest;
         if (!channel)
-            return false;
+            break;
         channels->look_next = channel->newer;
         if (channel->member_count || channel->dirty || channel->finishing)
             continue;
+        if (channel->ending)
+            evict_ending(worker, channel);
         while (history_count(&channel->history))
             evict_oldest(worker, channel);
         evict_record(worker, channel);
         return true;
     }
-    return false;
+    return evict_an_ending(worker);
 }
 
 struct channel *intake_channel(struct worker *worker, uint64_t hash, struct text name)
@@ -53,7 +56,10 @@ static bool intake_frame(struct worker *worker, struct frame *frame)
     struct channel *channel = intake_channel(worker, frame->channel_hash, frame_channel(frame));
     if (!channel)
         return false;
-    if (history_add(&channel->history, &worker->options->key, frame) < 0) {
+    bool ends = frame->flags & FRAME_ENDS;
+    struct ending *ending = ends ? ending_new(channel, frame) : NULL;
+    if ((ends && !ending) || history_add(&channel->history, &worker->options->key, frame) < 0) {
+        free(ending);
         dirty_add(worker, channel); /* or nobody would drop the record, should it be a new one */
         return false;
     }
@@ -63,6 +69,8 @@ static bool intake_frame(struct worker *worker, struct frame *frame)
     worker->memory.kept_bytes += frame_memory(frame);
     channels_touch(&worker->channels, channel);
     dirty_add(worker, channel);
+    if (ends)
+        ending_take(worker, ending);
     return true;
 }
 

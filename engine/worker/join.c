@@ -132,14 +132,39 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
     return release_private(worker, form_open(subscriber_form(subscriber), &opening));
 }
 
-/* The head and all that belongs to it becomes the begun frame. */
+/* It has everything of channels that have ended: but for what dispatches nothing, like the end
+ * itself. */
+static bool has_all_for_good(struct subscriber *subscriber)
+{
+    struct membership single;
+    uint32_t count;
+    struct membership *members = subscriber_memberships(subscriber, &single, &count);
+    if (!subscriber_channels_ended(subscriber))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct history *history = &members[i].channel->history;
+        uint64_t place = history_after(history, subscriber->cursor);
+        for (; place < history->end; place++)
+            if (!(history_at(history, place)->flags & FRAME_WITHOUT_DATA))
+                return false;
+    }
+    return true;
+}
+
+enum { JOIN_OVER = 1 };
+
+/* The head and all that belongs to it becomes the begun frame. JOIN_OVER: there is nothing to send,
+ * and never will be. */
 static int greet(struct worker *worker, struct subscriber *subscriber,
                  const struct handoff *handoff)
 {
     struct gap gap;
     resolve(worker, subscriber, handoff, &gap);
     struct frame *notice = NULL;
-    if (handoff->has_resume && (gap.everywhere || gap_is_due(subscriber, gap.sequence))) {
+    bool lost = handoff->has_resume && (gap.everywhere || gap_is_due(subscriber, gap.sequence));
+    if (handoff->has_resume && !lost && has_all_for_good(subscriber))
+        return JOIN_OVER;
+    if (lost) {
         notice = gap_frame(worker, subscriber, &gap);
         if (!notice)
             return -ENOMEM;
@@ -157,12 +182,22 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
 
 /* --- adopting ------------------------------------------------------------------------------ */
 
+/* The whole answer, for who is not to be a subscriber. */
+static void answer(struct worker *worker, int fd, struct text bytes)
+{
+    ssize_t sent = send(fd, bytes.at, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent; /* best effort: the connection is closed either way */
+    io_discard_input(fd);
+    close(fd);
+    atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
+}
+
 /* No room in here, or no time left: the client gets an answer it can act on. Who has no position of
  * its own yet comes back with that of its request, and has missed nothing. */
 static void refuse(struct worker *worker, const struct handoff *handoff, const char *reason,
                    const char *sentence)
 {
-    char answer[FORM_REFUSAL_BYTES_MAX], id[ID_LEN];
+    char bytes[FORM_REFUSAL_BYTES_MAX], id[ID_LEN];
     bool from_here = !handoff->has_resume && !handoff->last;
     id_format(id, worker->options->epoch, handoff->before - 1);
     struct form_refusal refusal = {
@@ -174,19 +209,28 @@ static void refuse(struct worker *worker, const struct handoff *handoff, const c
         .retry_ms = slots_take(&worker->arrivals.slots, worker->now_ns, worker->limits.retry_ms),
         .point = {from_here ? id : NULL, sizeof(id)},
     };
-    size_t len = form_refusal(handoff->plain ? FORM_PLAIN : FORM_CHUNKED, &refusal, answer);
-    ssize_t sent = send(handoff->fd, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    (void)sent; /* best effort: the connection is closed either way */
-    io_discard_input(handoff->fd);
-    close(handoff->fd);
+    size_t len = form_refusal(handoff->plain ? FORM_PLAIN : FORM_CHUNKED, &refusal, bytes);
+    answer(worker, handoff->fd, (struct text){bytes, len});
     COUNT(worker, refused_put_off, handoff->puts_off);
-    atomic_fetch_sub_explicit(&worker->reserved, 1, memory_order_relaxed);
 }
 
 static void refuse_for_memory(struct worker *worker, const struct handoff *handoff)
 {
     COUNT(worker, refused_memory, 1);
     refuse(worker, handoff, "memory", "the server is out of memory");
+}
+
+/* It comes back to what has ended, and has had all of it. */
+static void tell_over(struct worker *worker, const struct handoff *handoff)
+{
+    struct frame *over = form_over(handoff->head);
+    if (!over) {
+        refuse_for_memory(worker, handoff);
+        return;
+    }
+    answer(worker, handoff->fd, (struct text){over->bytes, over->len});
+    COUNT(worker, answered_ended, 1);
+    frame_unref(over);
 }
 
 /* A subscriber's records stay as long as it does: with too many of them an event's channel might
@@ -259,6 +303,11 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
     visits_expect(worker, subscriber, handoff->ends_ns);
     int r = greet(worker, subscriber, handoff);
+    if (r == JOIN_OVER) {
+        subscriber_abandon(worker, subscriber);
+        tell_over(worker, handoff);
+        return;
+    }
     if (r == 0)
         r = worker->io->operations->add(worker->io, handoff->fd,
                                         subscriber_index(worker, subscriber));

@@ -221,7 +221,18 @@ void subscriber_abandon(struct worker *worker, struct subscriber *subscriber)
 
 bool subscriber_is_ending(const struct worker *worker, const struct subscriber *subscriber)
 {
-    return worker->drain.under_way || (subscriber->flags & SUBSCRIBER_ENDING);
+    return worker->drain.under_way || (subscriber->flags & SUBSCRIBER_ENDING) ||
+           subscriber_channels_ended(subscriber);
+}
+
+bool subscriber_channels_ended(const struct subscriber *subscriber)
+{
+    if (!(subscriber->flags & SUBSCRIBER_MANY))
+        return subscriber->channel->ending;
+    uint32_t i = 0;
+    while (i < subscriber->set->count && subscriber->set->items[i].channel->ending)
+        i++;
+    return i == subscriber->set->count;
 }
 
 enum close_reason subscriber_end_reason(const struct worker *worker,
@@ -235,7 +246,10 @@ enum close_reason subscriber_end_reason(const struct worker *worker,
         return CLOSE_EXPIRED;
     if (subscriber->flags & SUBSCRIBER_AGED)
         return CLOSE_AGE;
-    return subscriber->flags & SUBSCRIBER_IDLE ? CLOSE_IDLE : CLOSE_LIMIT;
+    if (subscriber->flags & SUBSCRIBER_IDLE)
+        return CLOSE_IDLE;
+    bool limit = (subscriber->flags & SUBSCRIBER_LIMITED) && subscriber->events_left == 0;
+    return !limit && subscriber_channels_ended(subscriber) ? CLOSE_ENDED : CLOSE_LIMIT;
 }
 
 static void count_closed(struct worker *worker, enum close_reason reason)
@@ -255,6 +269,9 @@ static void count_closed(struct worker *worker, enum close_reason reason)
         break;
     case CLOSE_DRAIN:
         COUNT(worker, closed_drain, 1);
+        break;
+    case CLOSE_ENDED:
+        COUNT(worker, closed_ended, 1);
         break;
     case CLOSE_CUT:
         COUNT(worker, closed_cut, 1);

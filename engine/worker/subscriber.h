@@ -106,6 +106,7 @@ enum close_reason {
     CLOSE_AGE,
     CLOSE_MEMORY,
     CLOSE_EXPIRED,
+    CLOSE_ENDED,
 };
 
 static inline uint32_t subscriber_index(const struct worker *worker,
@@ -181,6 +182,8 @@ void subscriber_caught_up(struct worker *worker, struct subscriber *subscriber);
 /* To be ended in order as soon as it has everything; and what counts as the reason when a response
  * has ended in order. */
 bool subscriber_is_ending(const struct worker *worker, const struct subscriber *subscriber);
+/* All of them, so that nothing will follow what is there. */
+bool subscriber_channels_ended(const struct subscriber *subscriber);
 enum close_reason subscriber_end_reason(const struct worker *worker,
                                         const struct subscriber *subscriber);
 /* Counts it out and has it wait for subscriber_bury. */

@@ -5,6 +5,7 @@
 #include "engine/worker/batch.h"
 #include "engine/worker/catch_up.h"
 #include "engine/worker/drain.h"
+#include "engine/worker/ending.h"
 #include "engine/worker/evict.h"
 #include "engine/worker/intake.h"
 #include "engine/worker/join.h"
@@ -87,8 +88,10 @@ static bool keep_time(struct worker *worker, bool ticks)
 static bool settle(struct worker *worker, bool ticks)
 {
     sweep_finish(worker);
-    if (ticks)
+    if (ticks) {
+        ending_expire(worker);
         evict_expired(worker);
+    }
     bool more = evict_relieve(worker);
     if (ticks)
         worker->tick_due_ns = NO_TIME;

@@ -25,6 +25,7 @@ enum field {
     FIELD_ACK,
     FIELD_RETRY,
     FIELD_WAIT,
+    FIELD_END,
     FIELD_OTHER,
     FIELD_COMMENT
 };
@@ -32,7 +33,7 @@ enum field {
 static const struct text field_names[] = {
     [FIELD_DATA] = {"data", 4}, [FIELD_CHANNEL] = {"channel", 7}, [FIELD_EVENT] = {"event", 5},
     [FIELD_ID] = {"id", 2},     [FIELD_ACK] = {"ack", 3},         [FIELD_RETRY] = {"retry", 5},
-    [FIELD_WAIT] = {"wait", 4},
+    [FIELD_WAIT] = {"wait", 4}, [FIELD_END] = {"end", 3},
 };
 
 #define SEEN(field) (1u << (field))
@@ -111,6 +112,8 @@ static const char *field_error(enum field field)
         return frame_fault_text(FRAME_RETRY_RANGE);
     case FIELD_ACK:
         return "the ack is not 1 to 64 bytes of UTF-8 without control characters";
+    case FIELD_END:
+        return "end has a value other than 1";
     default:
         return "wait has a value other than no";
     }
@@ -241,7 +244,7 @@ static void take_line(struct event_text *parser, struct text line, bool may_borr
     struct text value = {line.at + value_at, line.len - value_at};
     if (field != FIELD_DATA && field < FIELD_OTHER && line.len > sizeof(parser->line)) {
         refuse_field(parser, field);
-        parser->seen |= (uint8_t)SEEN(field);
+        parser->seen |= (uint16_t)SEEN(field);
         return;
     }
 
@@ -274,10 +277,15 @@ static void take_line(struct event_text *parser, struct text line, bool may_borr
         if (!parser->wait_no)
             refuse(parser, EVENT_TEXT_FIELD, field_error(field));
         break;
+    case FIELD_END:
+        parser->event.ends = text_equals(value, TEXT("1"));
+        if (!parser->event.ends)
+            refuse(parser, EVENT_TEXT_FIELD, field_error(field));
+        break;
     default:
         return;
     }
-    parser->seen |= (uint8_t)SEEN(field);
+    parser->seen |= (uint16_t)SEEN(field);
 }
 
 /* --- lines --------------------------------------------------------------------------------- */
@@ -295,7 +303,7 @@ static void settle_line(struct event_text *parser)
         parser->line_state = LINE_SKIP;
     } else if (line.len == sizeof(parser->line)) {
         refuse_field(parser, field);
-        parser->seen |= (uint8_t)SEEN(field);
+        parser->seen |= (uint16_t)SEEN(field);
         parser->line_state = LINE_SKIP;
     }
 }
@@ -378,9 +386,10 @@ static const char *skip_mark(struct event_text *parser, const char *at, const ch
     return at;
 }
 
-static bool is_retry_alone(const struct event_text *parser)
+static bool may_lack_data(const struct event_text *parser)
 {
-    return parser->event.retry_ms >= 0 && !(parser->seen & (SEEN(FIELD_EVENT) | SEEN(FIELD_ID)));
+    return (parser->event.retry_ms >= 0 || (parser->seen & SEEN(FIELD_END))) &&
+           !(parser->seen & (SEEN(FIELD_EVENT) | SEEN(FIELD_ID)));
 }
 
 /* A blank line: MORE if there was no event before it. */
@@ -390,7 +399,7 @@ static enum event_text_result finish_event(struct event_text *parser)
         return EVENT_TEXT_MORE;
     bool has_data = parser->seen & SEEN(FIELD_DATA);
     parser->event.without_data = !has_data;
-    bool is_event = has_data || is_retry_alone(parser);
+    bool is_event = has_data || may_lack_data(parser);
     if (!is_event && !parser->feed) {
         begin_event(parser);
         return EVENT_TEXT_MORE;

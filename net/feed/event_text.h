@@ -3,11 +3,11 @@
  * Event-stream text, as publishers write it: the feed's grammar, read piece by piece.
  *
  * The line rules are those of WHATWG HTML section 9.2.6 (LF, CR or CRLF; one leading space of a
- * value removed; a byte order mark only at the start), with three more fields: `channel`, `ack`,
- * `wait`. Nothing persists between events. A block of comments, unknown fields and blank lines is
+ * value removed; a byte order mark only at the start), with more fields: `channel`, `ack`, `wait`,
+ * `end`. Nothing persists between events. A block of comments, unknown fields and blank lines is
  * ignored.
  *
- * A block with a retry and without data, type and id tells clients a delay, and dispatches nothing.
+ * A block without data, type and id may tell clients a delay (`retry`), or end its channel (`end`).
  * On the feed every other event needs data, all need a channel, and a retry is digits: what lacks
  * them was meant otherwise. Anybody's event stream, relayed as a body, has other blocks without
  * data: there they are skipped, and a retry that is no digits counts as none.
@@ -63,7 +63,7 @@ struct event_text {
     bool after_cr;      /* a LF now belongs to the CR before it */
     uint8_t mark_len;   /* bytes of a byte order mark seen; 3: past the start */
     uint8_t line_state; /* enum line_state */
-    uint8_t seen;       /* bits of the fields this event has */
+    uint16_t seen;      /* bits of the fields this event has */
     bool data_borrowed; /* event.data lies in the caller's bytes */
     uint16_t line_len;
     size_t data_max;

@@ -170,8 +170,10 @@ static void finish_run(struct feed *feed, unsigned count, uint64_t first,
     feed->done += count;
 }
 
-/* One attempt with the next `count` entries, whose frames these are; on 0 they are done. */
-static int publish_once(struct feed *feed, struct frame *const *frames, unsigned count)
+/* One attempt with the next `count` entries, whose frames these are; on 0 they are done. HUB_ENDED:
+ * *ret_index is the first that comes too late for its channel. */
+static int publish_once(struct feed *feed, struct frame *const *frames, unsigned count,
+                        unsigned *ret_index)
 {
     struct given_id given[TURN_EVENTS];
     uint64_t first = 0;
@@ -184,6 +186,8 @@ static int publish_once(struct feed *feed, struct frame *const *frames, unsigned
     int r = hub_publish(service_of(&feed->connection)->hub, frames, count, &first);
     if (r == 0)
         finish_run(feed, count, first, given);
+    if (r == HUB_ENDED)
+        *ret_index = (unsigned)first;
     return r;
 }
 
@@ -207,16 +211,25 @@ static int publish_run(struct feed *feed, unsigned *ret_count)
 {
     struct service *service = service_of(&feed->connection);
     struct frame *frames[TURN_EVENTS];
-    unsigned count = gather_run(feed, frames);
+    unsigned index = 0, count = gather_run(feed, frames);
     bool wait_no = feed->entries[feed->done].wait_no;
     int r = HUB_BUSY;
     if (!waiters_hold(&service->waiters, frames, one_channel(frames, count)))
-        r = publish_once(feed, frames, count);
+        r = publish_once(feed, frames, count, &index);
+    if (r == HUB_ENDED && index > 0) {
+        count = index; /* what comes before it, and then that one */
+        r = publish_once(feed, frames, count, &index);
+    }
     if (r == HUB_BUSY && count > 1) {
         /* Narrower: one event that may not wait, or one channel, so that only it is waited for. */
         count = wait_no ? 1 : one_channel(frames, count);
         if (!waiters_hold(&service->waiters, frames, count))
-            r = publish_once(feed, frames, count);
+            r = publish_once(feed, frames, count, &index);
+    }
+    if (r == HUB_ENDED) {
+        if (index == 0) /* else it ended meanwhile, and the next run looks again */
+            drop_run(feed, 1, "the channel has ended");
+        return 0;
     }
     if (r == HUB_BUSY && wait_no) {
         net_count(&service->loop.stats.feed_events_busy);
@@ -231,16 +244,17 @@ static int publish_run(struct feed *feed, unsigned *ret_count)
     return r;
 }
 
-/* What waits for room is tried again. True if it is published, or cannot ever be. */
+/* What waits for room is tried again. True if it is published, or cannot ever be, which in part is
+ * for the next turn to say. */
 static bool retry(struct feed *feed)
 {
     struct frame *frames[TURN_EVENTS];
     (void)gather_run(feed, frames);
-    unsigned count = feed->waiting;
-    int r = publish_once(feed, frames, count);
+    unsigned index, count = feed->waiting;
+    int r = publish_once(feed, frames, count, &index);
     if (r == HUB_BUSY)
         return false;
-    if (r)
+    if (r && r != HUB_ENDED)
         drop_run(feed, count, publish_fault(r));
     feed->waiting = 0;
     waiters_remove(&service_of(&feed->connection)->waiters, &feed->waiter);

@@ -76,6 +76,14 @@ static void unref_all(struct frame *const *frames, unsigned count)
         frame_unref(frames[i]);
 }
 
+/* The channel of one of `count` frames has ended. */
+static enum handler_result answer_ended(struct client *client, unsigned count, uint64_t index)
+{
+    char sentence[64];
+    snprintf(sentence, sizeof(sentence), "event %u: the channel has ended", (unsigned)index + 1);
+    return answer_error(client, 409, count > 1 ? sentence : "the channel has ended");
+}
+
 /* One attempt. WAITING: nothing has happened, the frames are still the caller's. Else it is over,
  * and they are not. */
 static enum handler_result publish_once(struct client *client, bool is_send,
@@ -87,6 +95,9 @@ static enum handler_result publish_once(struct client *client, bool is_send,
     int r = hub_publish(service_of(&client->connection)->hub, frames, count, &first);
     if (r == 0) {
         result = answer_published(client, is_send, given, count, first);
+    } else if (r == HUB_ENDED) {
+        unref_all(frames, count);
+        result = answer_ended(client, count, first);
     } else if (r != HUB_BUSY) {
         unref_all(frames, count);
         client->close_after = true;
@@ -202,7 +213,8 @@ static enum handler_result on_publish(struct client *client)
                                 .bytes = client_text(client, request->body),
                                 .type = route->event,
                                 .id = route->id,
-                                .retry_ms = route->retry_ms};
+                                .retry_ms = route->retry_ms,
+                                .ends = route->ends};
     body.channel = channel_of(route);
     char error[PUBLISH_ERROR_BYTES];
     unsigned count = 0;

@@ -62,6 +62,7 @@ static int add_event(struct decoder *decoder, struct event *event, bool has_chan
         event->id = body->id;
     if (event->retry_ms < 0)
         event->retry_ms = body->retry_ms;
+    event->ends |= body->ends;
 
     int r = hub_frame(decoder->hub, event, &decoder->frames[decoder->count]);
     if (r > 0)
@@ -76,7 +77,7 @@ static int add_event(struct decoder *decoder, struct event *event, bool has_chan
  * otherwise. */
 static bool may_lack_data(const struct event *event)
 {
-    return event->retry_ms >= 0 && !event->type.len && !event->id.len;
+    return (event->retry_ms >= 0 || event->ends) && !event->type.len && !event->id.len;
 }
 
 /* --- raw text ------------------------------------------------------------------------------ */
@@ -84,6 +85,7 @@ static bool may_lack_data(const struct event *event)
 static int decode_raw(struct decoder *decoder)
 {
     struct event event = {.data = decoder->body->bytes, .retry_ms = -1};
+    event.without_data = decoder->body->ends && !event.data.len; /* an end alone */
     return add_event(decoder, &event, false);
 }
 
@@ -173,6 +175,7 @@ static int decode_form_into(struct decoder *decoder, char *scratch)
     /* A field of an HTML form that was left empty is sent as an empty value: it was not given. */
     if (values[FORM_RETRY].len && !retry_parse(values[FORM_RETRY], &event.retry_ms))
         return refuse(decoder, 400, "%s", frame_fault_text(FRAME_RETRY_RANGE));
+    event.ends = decoder->body->ends;
     event.without_data = !given[FORM_DATA];
     if (event.without_data && !may_lack_data(&event))
         return refuse(decoder, 400,
@@ -214,7 +217,7 @@ static int json_text(struct decoder *decoder, const json_t *object, const char *
 /* A misspelt member would be lost in silence. */
 static int check_members(struct decoder *decoder, json_t *object)
 {
-    static const char *const members[] = {"channel", "event", "id", "data", "retry"};
+    static const char *const members[] = {"channel", "event", "id", "data", "retry", "end"};
     size_t known = 0;
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         known += json_object_get(object, members[i]) != NULL;
@@ -231,7 +234,7 @@ static int check_members(struct decoder *decoder, json_t *object)
         char word[HTTP_WORD_ROOM], sentence[128];
         http_word(text_of(name), word);
         snprintf(sentence, sizeof(sentence),
-                 "unknown member \"%s\"; members are channel, event, id, data, retry", word);
+                 "unknown member \"%s\"; members are channel, event, id, data, retry, end", word);
         return refuse_event(decoder, 400, sentence);
     }
     return 0;
@@ -263,6 +266,10 @@ static int add_json_event(struct decoder *decoder, json_t *object)
     /* -1 means none from here on, so what is below 0 ends here. */
     if (retry && event.retry_ms < 0)
         return refuse_event(decoder, 400, frame_fault_text(FRAME_RETRY_RANGE));
+    const json_t *ends = json_object_get(object, "end");
+    if (ends && !json_is_boolean(ends))
+        return refuse_event(decoder, 400, "end is not true or false");
+    event.ends = json_is_true(ends) || decoder->body->ends;
     event.without_data = !has_data;
     if (event.without_data && !may_lack_data(&event))
         return refuse_event(decoder, 400, "data is missing");
@@ -344,6 +351,8 @@ int publish_body_decode(struct hub *hub, const struct publish_body *body, struct
         r = refuse(&decoder, 400, "the body has no event");
     if (r == 0 && decoder.count > 1 && body->id.len)
         r = refuse(&decoder, 400, "the query has an id, but the body more than one event");
+    if (r == 0 && decoder.count > 1 && body->ends)
+        r = refuse(&decoder, 400, "the query has an end, but the body more than one event");
     if (r == 0) {
         *ret_count = decoder.count;
         return 0;

@@ -7,11 +7,12 @@
  * event; text/event-stream is any number of events in the feed's grammar (`ack` and `wait` are
  * checked and then ignored: the answer's ids acknowledge, and --publish-wait is the server's), and
  * may be anybody's stream: blocks without data are skipped, ids of our own form count as none. A
- * retry alone (no data, type or id) is a message of its own, in JSON, a form and an event-stream.
+ * retry alone (no data, type or id) is a message of its own, in JSON, a form and an event-stream,
+ * and so is an end.
  *
  * An event's channel is the URL's; if the URL has none, the event's own. Both, and different, is a
  * fault. `event` and `retry` of the query stand in for events that have none of their own; `id`
- * too, for a body of one event.
+ * and `end` too, for a body of one event.
  *
  * Pure but for the frames it allocates; acceptor threads. Publishing them, and how long to wait for
  * room, is the caller's. Used by net/handlers/publish.c.
@@ -34,6 +35,7 @@ struct publish_body {
     struct text type;    /* from the query, decoded; empty: none */
     struct text id;
     int64_t retry_ms; /* from the query; -1: none */
+    bool ends;        /* the query ends the channel */
 };
 
 /*

@@ -47,6 +47,7 @@ static const struct parameter_row {
     {"id", PARAMETER_ID, "id is given twice"},
     {"retry", PARAMETER_RETRY, "retry is given twice"},
     {"wait", PARAMETER_WAIT, "wait is given twice"},
+    {"end", PARAMETER_END, "end is given twice"},
     {"preface", PARAMETER_PREFACE, "preface is given twice"},
     {"access_token", PARAMETER_TOKEN, "access_token is given twice"},
 };
@@ -151,6 +152,9 @@ static bool take_parameter(struct route *route, enum route_parameter parameter, 
         route->polls = true;
         route->wait_ms = (uint32_t)number * 1000;
         return true;
+    case PARAMETER_END:
+        route->ends = text_equals(value, TEXT("1"));
+        return route->ends || refuse(route, 400, "end has a value other than 1");
     case PARAMETER_PREFACE:
         if (!text_equals(value, TEXT("yes")) && !text_equals(value, TEXT("no")))
             return refuse(route, 400, "preface is neither yes nor no");
@@ -325,6 +329,7 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     route->polls = false;
     route->wait_ms = 0;
     route->retry_ms = -1;
+    route->ends = false;
     route->scratch_len = 0;
 
     if (target.len > sizeof(route->scratch)) {

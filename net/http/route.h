@@ -45,6 +45,7 @@ enum route_parameter {
     PARAMETER_EVENT,
     PARAMETER_ID,
     PARAMETER_RETRY,
+    PARAMETER_END,
     PARAMETER_PREFACE,
     PARAMETER_TOKEN,
     PARAMETER_WAIT,
@@ -56,7 +57,7 @@ enum route_parameter {
      1u << PARAMETER_WAIT)
 #define ROUTE_PUBLISHES                                                                            \
     (1u << PARAMETER_CHANNEL | 1u << PARAMETER_EVENT | 1u << PARAMETER_ID |                        \
-     1u << PARAMETER_RETRY | 1u << PARAMETER_TOKEN)
+     1u << PARAMETER_RETRY | 1u << PARAMETER_TOKEN | 1u << PARAMETER_END)
 
 struct handler;
 
@@ -130,6 +131,7 @@ struct route {
     struct text event;
     struct text id;
     int64_t retry_ms; /* -1: not given */
+    bool ends;        /* the channel */
     /* route.c's own: room for the sentence that names a parameter. */
     char unknown[128];
     /* And the decoded text; decoding never lengthens, so the largest target fits. */

@@ -80,13 +80,16 @@ static void read_object(struct reading *reading, const json_t *object)
     reading->bad |= retry && (!json_is_integer(retry) || json_integer_value(retry) < 0);
     if (retry)
         event.retry_ms = json_integer_value(retry);
+    const json_t *end = json_object_get(object, "end");
+    reading->bad |= end && !json_is_boolean(end);
+    event.ends = json_is_true(end);
     event.channel = string_of(reading, object, "channel", &given);
     add_event(reading, event, given);
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)object, key, value) reading->bad |=
         strcmp(key, "data") != 0 && strcmp(key, "event") != 0 && strcmp(key, "id") != 0 &&
-        strcmp(key, "retry") != 0 && strcmp(key, "channel") != 0;
+        strcmp(key, "retry") != 0 && strcmp(key, "channel") != 0 && strcmp(key, "end") != 0;
 }
 
 static void read_json(struct reading *reading, struct text bytes)
@@ -204,7 +207,7 @@ static void complete(struct reading *reading, const struct publish_body *body)
         if (!reading->has_channel[i])
             event->channel = body->channel;
         reading->bad |= body->channel.len && !text_equals(event->channel, body->channel);
-        reading->bad |= event->without_data && event->retry_ms < 0;
+        reading->bad |= event->without_data && event->retry_ms < 0 && !event->ends;
         if (event->type.len == 0 && !event->without_data)
             event->type = body->type;
         if (event->id.len == 0 && !event->without_data)

@@ -4,7 +4,8 @@
 
 #include "tests/fuzz/rules.h"
 
-static const char *const names[] = {"data", "channel", "event", "id", "ack", "retry", "wait"};
+static const char *const names[] = {"data", "channel", "event", "id",
+                                    "ack",  "retry",   "wait",  "end"};
 
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -14,13 +15,15 @@ struct reading {
     char *room; /* for the next byte of data */
     size_t data_max;
     bool feed;
-    bool has_data, has_channel, has_any, is_named; /* by a type or an id */
+    bool has_data, has_channel, has_any, has_end;
+    bool is_named; /* by a type or an id */
     struct feed_item item;
 };
 
 static void start_item(struct reading *reading)
 {
     reading->has_data = reading->has_channel = reading->has_any = reading->is_named = false;
+    reading->has_end = false;
     reading->item = (struct feed_item){.event = {.retry_ms = -1, .data = {"", 0}}};
 }
 
@@ -111,6 +114,7 @@ static void put_line(struct reading *reading, struct text line)
     bool is_data = text_equals(name, TEXT("data"));
     bool is_channel = text_equals(name, TEXT("channel"));
     bool is_retry = text_equals(name, TEXT("retry"));
+    reading->has_end |= text_equals(name, TEXT("end"));
     reading->is_named |= text_equals(name, TEXT("event")) || text_equals(name, TEXT("id"));
     if (is_data)
         put_data(reading, value);
@@ -132,6 +136,8 @@ static void put_line(struct reading *reading, struct text line)
         put_retry(reading, value);
     else if (text_equals(name, TEXT("wait")) && text_equals(value, TEXT("no")))
         reading->item.wait_no = true;
+    else if (text_equals(name, TEXT("end")) && text_equals(value, TEXT("1")))
+        event->ends = true;
     else
         fault(reading, EVENT_TEXT_FIELD);
     reading->has_channel = reading->has_channel || is_channel;
@@ -141,14 +147,14 @@ static void end_block(struct reading *reading)
 {
     if (!reading->has_any)
         return;
-    bool retry_alone =
-        !reading->has_data && !reading->is_named && reading->item.event.retry_ms >= 0;
+    bool alone = !reading->has_data && !reading->is_named &&
+                 (reading->item.event.retry_ms >= 0 || reading->has_end);
     reading->item.event.without_data = !reading->has_data;
-    if (!reading->has_data && !retry_alone && !reading->feed) { /* dispatches nothing */
+    if (!reading->has_data && !alone && !reading->feed) { /* dispatches nothing */
         start_item(reading);
         return;
     }
-    if ((!reading->has_data && !retry_alone) || (reading->feed && !reading->has_channel))
+    if ((!reading->has_data && !alone) || (reading->feed && !reading->has_channel))
         fault(reading, EVENT_TEXT_FIELD);
     put_item(reading);
 }

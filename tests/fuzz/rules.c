@@ -93,7 +93,8 @@ bool rules_is_event(const struct event *event)
     }
     if (event->id.len && !rules_is_given_id(event->id))
         return false;
-    if (event->without_data && (event->retry_ms < 0 || event->id.len || event->type.len))
+    if (event->without_data &&
+        ((event->retry_ms < 0 && !event->ends) || event->id.len || event->type.len))
         return false;
     return event->retry_ms >= -1 && !text_equals(event->type, TEXT("fanfare-gap"));
 }

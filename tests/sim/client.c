@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "tests/sim/ended.h"
 #include "tests/sim/expect.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/gap_text.h"
@@ -274,7 +275,8 @@ static void on_goodbye(struct client *client, const struct block *block)
 {
     bool left = client->socket->half_closed && !client->limit && !client->polls;
     bool expired = client_has_expired(client, 0);
-    if ((!*client->draining && !left && !expired) || client->goodbye)
+    bool over = ended_for(client);
+    if ((!*client->draining && !left && !expired && !over) || client->goodbye)
         fail("client %u: a goodbye that nobody asked for", client->number);
     if (block->retry_ms < client->options->retry_ms)
         fail("client %u: its goodbye asks it back after %" PRId64 " ms", client->number,
@@ -284,7 +286,18 @@ static void on_goodbye(struct client *client, const struct block *block)
     uint64_t next = left || expired ? 0 : client_next(client);
     if (next)
         fail("client %u: a goodbye before event %" PRIu64, client->number, next);
+    if (client->told_end && !over)
+        fail("client %u: it is told the end of what goes on", client->number);
+    if (over && ended_here(client) && !client->told_end && !left && !expired)
+        fail("client %u: it is not told that its channels have ended", client->number);
     client->goodbye = true;
+}
+
+static void on_comment(struct client *client, const struct block *block)
+{
+    client->told_end |= text_equals(block->comment, TEXT(": end"));
+    if (text_equals(block->comment, TEXT(": ended")))
+        on_event(client, block);
 }
 
 /* No goodbye comes before an event, but to who has left. */
@@ -305,7 +318,7 @@ static void on_block(void *context, const struct block *block)
     if (!client->greeted) {
         on_preface(client, block);
     } else if (block->is_comment) {
-        return;
+        on_comment(client, block);
     } else if (text_equals(block->type, TEXT("fanfare-gap"))) {
         if (!gap_text_parse(&gap, block->data))
             fail("client %u: a gap that cannot be read: %.*s", client->number, (int)block->data.len,
@@ -353,12 +366,23 @@ void client_join(struct client *client, struct worker *worker)
     client->worker = worker;
     expect_greeting(client);
     client->joined_ns = worker->now_ns;
+    if (client->has_resume && ended_before(client))
+        fail("client %u gets a stream although there is nothing to read any more", client->number);
     client->greeted = client->bare;
     client->reader = (struct reader){.plain = client->plain,
                                      .bare = client->bare,
                                      .on_head = on_head,
                                      .on_block = on_block,
                                      .context = client};
+}
+
+void client_told_over(struct client *client, struct worker *worker)
+{
+    client->worker = worker;
+    expect_greeting(client);
+    if (!client->has_resume || !ended_before(client))
+        fail("client %u is told that there is nothing to read any more", client->number);
+    client->told_over = true;
 }
 
 uint32_t client_whole_events(const struct client *client)

@@ -59,6 +59,8 @@ struct client {
     /* How far it is. */
     struct reader reader;
     bool greeted, goodbye, gap_open;
+    bool told_end;  /* the comment before the goodbye */
+    bool told_over; /* it was answered 204 */
     unsigned gaps_seen;
     uint64_t through[MODEL_CHANNELS_MAX];
     uint64_t cursor; /* the newest position it was given */
@@ -79,6 +81,8 @@ struct client *client_free(struct client *client);
 struct subscribe_request client_request(const struct client *client, struct text *channels);
 /* Its worker has just adopted it. */
 void client_join(struct client *client, struct worker *worker);
+/* The worker answered that there is nothing to read and never will be. */
+void client_told_over(struct client *client, struct worker *worker);
 /* Takes what the socket took since the last time. */
 void client_read(struct client *client);
 /* The next event it must get; 0: it has everything. */

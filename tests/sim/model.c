@@ -22,10 +22,12 @@ void model_init(struct model *model, struct sim_random *random)
 {
     static const uint32_t largest[] = {60, 60, 60, 3000, 3000, 3000, 40000, 40000, 300000, 1200000};
     memset(long_name, 'l', sizeof(long_name));
-    *model =
-        (struct model){.channel_count = (unsigned)sim_random_between(random, 1, MODEL_CHANNELS_MAX),
-                       .largest = largest[sim_random_below(random, 10)],
-                       .given_one_in = (unsigned)sim_random_below(random, 6)};
+    *model = (struct model){
+        .channel_count = (unsigned)sim_random_between(random, 1, MODEL_CHANNELS_MAX),
+        .largest = largest[sim_random_below(random, 10)],
+        .given_one_in = (unsigned)sim_random_below(random, 6),
+        .ends_one_in =
+            sim_random_one_in(random, 3) ? (unsigned)sim_random_between(random, 10, 200) : 0};
     unsigned first = (unsigned)sim_random_below(random, MODEL_CHANNELS_MAX);
     for (unsigned i = 0; i < model->channel_count; i++) {
         unsigned name = (first + i) % MODEL_CHANNELS_MAX;
@@ -106,7 +108,8 @@ struct model_event model_make(const struct model *model, struct sim_random *rand
         type_len = snprintf(type, sizeof(type), "type%u", (unsigned)sim_random_below(random, 3));
     if (sim_random_one_in(random, 8))
         event.retry_ms = (int64_t)sim_random_below(random, 10000);
-    if (event.retry_ms >= 0 && sim_random_one_in(random, 3)) {
+    event.ends = model->ends_one_in && sim_random_one_in(random, model->ends_one_in);
+    if ((event.retry_ms >= 0 || event.ends) && sim_random_one_in(random, 3)) {
         event.without_data = true;
         len = 0;
         id_len = type_len = 0;

@@ -18,7 +18,8 @@ struct model_event {
     char *bytes; /* of all four texts */
     struct text type, id, data, published;
     int64_t retry_ms;
-    bool without_data; /* a retry alone */
+    bool without_data; /* a retry alone, or an end */
+    bool ends;         /* its channel */
     uint32_t frame_len;
     int64_t born_ns;
 };
@@ -26,6 +27,7 @@ struct model_event {
 struct model_channel {
     struct text name;
     uint64_t *sequences; /* ascending */
+    uint64_t end;        /* which has ended it, as far as publishers must know; 0: it is open */
     size_t count, size;
 };
 
@@ -37,6 +39,7 @@ struct model {
     uint64_t published;    /* the highest sequence stamped */
     uint32_t largest;      /* bytes of the largest data that this run makes */
     unsigned given_one_in; /* one event in so many has an id of its own; 0: none */
+    unsigned ends_one_in;  /* ends its channel; 0: none */
 };
 
 void model_init(struct model *model, struct sim_random *random);

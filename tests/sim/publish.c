@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/flow.h"
+#include "tests/sim/ended.h"
 #include "tests/sim/fail.h"
 
 #define DEPTH_MAX 3
@@ -87,6 +88,7 @@ void __wrap_frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence)
         event->sequence = sequence;
         event->frame_len = frame->len;
         event->born_ns = frame->born_ns;
+        ended_stamped(event);
         model_add(&world->model, event);
         event->bytes = NULL;
         happen_within(publisher);
@@ -117,7 +119,8 @@ static void request_make(struct publisher *publisher)
                               .id = made->id,
                               .data = made->published,
                               .retry_ms = made->retry_ms,
-                              .without_data = made->without_data};
+                              .without_data = made->without_data,
+                              .ends = made->ends};
         int r = hub_frame(world->hub, &event, &publisher->frames[i]);
         if (r != 0)
             fail("a sound event is refused: %d", r);
@@ -155,6 +158,13 @@ static int request_try(struct publisher *publisher)
     if (r == HUB_BUSY) {
         trace("publisher %u is refused", publisher->number);
         expect_busy(publisher);
+        return r;
+    }
+    if (r == HUB_ENDED) {
+        trace("publisher %u: event %llu's channel has ended", publisher->number,
+              (unsigned long long)first);
+        ended_refused(publisher, first);
+        request_drop(publisher);
         return r;
     }
     if (r == -ESHUTDOWN) {

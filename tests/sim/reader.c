@@ -57,6 +57,8 @@ static void end_block(struct reader *reader, uint64_t end)
                           .data = text_of_bytes(&reader->data),
                           .id = text_of_bytes(&reader->id),
                           .type = text_of_bytes(&reader->type),
+                          .comment = reader->is_comment ? text_of_bytes(&reader->line)
+                                                        : (struct text){NULL, 0},
                           .retry_ms = reader->retry_ms,
                           .end = end};
     if (block.data.len)
@@ -104,7 +106,9 @@ static void end_line(struct reader *reader, uint64_t end)
         if (in_block(reader))
             fail("a comment within a block");
         reader->is_comment = true;
+        reader->line.len = line.len; /* which is shown */
         end_block(reader, end);
+        reader->line.len = 0;
     } else if (takes(&line, "data: ")) {
         reader->has_data = true;
         bytes_add(&reader->data, line.at, line.len);

@@ -23,7 +23,7 @@ void bytes_add(struct bytes *bytes, const char *at, size_t len);
 
 struct block {
     bool has_data, has_id, has_type, has_retry, is_comment;
-    struct text data, id, type;
+    struct text data, id, type, comment;
     int64_t retry_ms;
     uint64_t end; /* the stream's bytes up to and including its blank line */
 };

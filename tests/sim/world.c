@@ -78,6 +78,7 @@ static void choose_options(void)
     options->history_events = (uint32_t)ONE_OF(1, 2, 5, 20, 100, 100, 10000);
     options->history_bytes = ONE_OF(1, 500, 5000, 100000, 1u << 20, 16u << 20);
     options->history_age_s = (uint32_t)ONE_OF(1, 10, 3600);
+    options->end_keep_s = (uint32_t)ONE_OF(1, 1, 10, 3600);
     options->heartbeat_s = (uint32_t)ONE_OF(0, 1, 15);
     options->retry_ms = (uint32_t)ONE_OF(0, 2000, 86400000 - 2000);
     options->slow_after_ms = (uint32_t)ONE_OF(20, 200, 1000);
@@ -177,7 +178,10 @@ void turn_worker(struct world_worker *worker)
         inbox_unpark(&worker->worker->inbox);
         worker->asleep = false;
     }
+    struct world_worker *outer = world->turning;
+    world->turning = worker;
     bool busy = worker_turn(worker->worker);
+    world->turning = outer;
     if (!worker->worker->stopped && !busy)
         worker->asleep = inbox_park(&worker->worker->inbox);
     trace("worker %u turned: position %llu%s", worker->index,

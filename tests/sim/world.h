@@ -55,6 +55,7 @@ struct world {
     struct model model;
     struct world_worker workers[WORLD_WORKERS_MAX];
     unsigned worker_count;
+    struct world_worker *turning; /* NULL: none */
     struct publisher publishers[WORLD_PUBLISHERS_MAX];
     struct client **clients;
     unsigned client_count, client_size;

@@ -30,6 +30,7 @@ Test(defaults, hub, .init = read_both)
     EXPECT_SAME(hub, history_events);
     EXPECT_SAME(hub, history_bytes);
     EXPECT_SAME(hub, history_age_s);
+    EXPECT_SAME(hub, end_keep_s);
     EXPECT_SAME(hub, heartbeat_s);
     EXPECT_SAME(hub, retry_ms);
     EXPECT_SAME(hub, write_timeout_ms);

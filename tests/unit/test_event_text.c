@@ -70,6 +70,8 @@ static void write_result(struct script *script, const struct event_text *parser,
             snprintf(retry, sizeof(retry), "%lld", (long long)event->retry_ms);
             write_text(script, "retry", text_of(retry));
         }
+        if (event->ends)
+            write_bytes(script, " end", 4);
         if (parser->wait_no)
             write_bytes(script, " wait=no", 8);
     }
@@ -276,6 +278,14 @@ Test(event_text, blocks_without_data)
                "event data=1\nrefused error=the input ended before the event's blank line\n");
 }
 
+Test(event_text, ends)
+{
+    CHECK_FEED("channel: c\nend: 1\n\nchannel: c\nend:1\ndata: x\nid: 7\nack: k\n\n",
+               "event channel=c end\nevent channel=c id=7 data=x end ack=k\n");
+    CHECK_BODY("end: 1\n\nend: 1\nretry: 3\n\nend: 1\nevent: e\n\n",
+               "event end\nevent retry=3 end\n");
+}
+
 Test(event_text, refusals)
 {
     const char *retry = "retry is not a number of milliseconds, 0 or more";
@@ -284,6 +294,9 @@ Test(event_text, refusals)
     check_refused("channel: c\n", "the event has no data");
     check_refused("channel: c\nevent: x\nid: 7\n", "the event has no data");
     check_refused("retry: 5\n", "the event has no channel");
+    check_refused("channel: c\nend: 0\ndata: x\n", "end has a value other than 1");
+    check_refused("channel: c\nend\n", "end has a value other than 1");
+    check_refused("channel: c\nend: 1\nid: 7\n", "the event has no data");
     check_refused("channel: c\nretry: 5\nid: 7\n", "the event has no data");
     check_refused("channel: c\nretry: 5\nevent: e\n", "the event has no data");
     check_refused("channel:\ndata: x\n", "the channel name is empty");

@@ -122,6 +122,16 @@ Test(publish_body, a_retry_alone)
           "c>retry: 8\nc>event: type\ndata: x\n");
 }
 
+Test(publish_body, ends)
+{
+    check(SENT(JSON, "c", BODY("{\"end\":true}")), "c>: ended\n");
+    check(SENT(JSON, "c", BODY("{\"end\":true,\"retry\":5}")), "c>retry: 5\n");
+    check(SENT(JSON, "c", BODY("{\"end\":false,\"data\":\"x\"}")), "c>data: x\n");
+    check(SENT(STREAM, "c", BODY("end: 1\n\n")), "c>: ended\n");
+    check_refused(SENT(JSON, "c", BODY("{\"end\":false}")), 400, "data is missing");
+    check_refused(SENT(JSON, "c", BODY("{\"end\":true,\"event\":\"e\"}")), 400, "data is missing");
+}
+
 Test(publish_body, content_types)
 {
     const char *good[] = {"text/plain; charset=utf-8",
@@ -210,9 +220,10 @@ Test(publish_body, json_refused)
     check_refused(SENT(JSON, "c", BODY("{\"data\":{\"a\":1}}")), 400,
                   "data is not a string: send its JSON text as one, as JSON.stringify gives it");
     check_refused(SENT(JSON, "c", BODY("{\"data\":\"x\",\"retyr\":5}")), 400,
-                  "unknown member \"retyr\"; members are channel, event, id, data, retry");
-    check_refused(SENT(JSON, "c", BODY("[{\"data\":\"x\"},{\"da\\u0007ta\":\"\"}]")), 400,
-                  "event 2: unknown member \"da?ta\"; members are channel, event, id, data, retry");
+                  "unknown member \"retyr\"; members are channel, event, id, data, retry, end");
+    check_refused(
+        SENT(JSON, "c", BODY("[{\"data\":\"x\"},{\"da\\u0007ta\":\"\"}]")), 400,
+        "event 2: unknown member \"da?ta\"; members are channel, event, id, data, retry, end");
     check_refused(SENT(JSON, "c", BODY("{\"data\":\"x\",\"retry\":\"5\"}")), 400,
                   "retry is not an integer");
     check_refused(SENT(JSON, "c", BODY("{\"data\":\"x\",\"retry\":1.5}")), 400,

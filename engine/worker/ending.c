@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Ended channels: see ending.h. */
+#include "engine/worker/ending.h"
+
+#include "engine/mutation.h"
+#include "engine/worker/evict.h"
+#include "engine/worker/subscriber.h"
+
+/* Ended channels looked at in one go. */
+#define LOOKS_MAX 1000
+
+struct ending *ending_new(struct channel *channel, const struct frame *frame)
+{
+    CHECK(!channel->ending);
+    struct ending *ending = malloc(sizeof(*ending));
+    if (ending)
+        *ending = (struct ending){
+            .channel = channel, .sequence = frame->sequence, .born_ns = frame->born_ns};
+    return ending;
+}
+
+void ending_take(struct worker *worker, struct ending *ending)
+{
+    struct channels *channels = &worker->channels;
+    struct channel *channel = ending->channel;
+    channel->ending = ending;
+    channels->memory += heap_bytes(sizeof(*ending));
+    ending->earlier = channels->ended_last;
+    if (channels->ended_last)
+        channels->ended_last->later = ending;
+    else
+        channels->ended_first = ending;
+    channels->ended_last = ending;
+    COUNT(worker, channels_ended, 1);
+    /* No sweep brings them to their end: that is a send of each one's own. */
+    for (uint32_t i = 0; i < channel->member_count; i++) {
+        struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
+        if (subscriber->state != SUBSCRIBER_CURRENT)
+            continue;
+        subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
+        subscriber_queue(worker, subscriber);
+    }
+}
+
+/* Whether somebody who reads still lacks the end, or its own end. Slow ones that wait for theirs
+ * are closed, and gone at the turn's end. */
+static bool is_awaited(struct worker *worker, struct channel *channel)
+{
+    bool awaited = false;
+    for (uint32_t i = channel->member_count; i-- > 0;) {
+        struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
+        if (subscriber->state == SUBSCRIBER_CLOSING) {
+            awaited = true;
+        } else if (subscriber_lacks(subscriber) && !(subscriber->flags & SUBSCRIBER_EXPIRED) &&
+                   (subscriber->cursor < channel->ending->sequence ||
+                    subscriber_is_ending(worker, subscriber))) {
+            awaited = true;
+            if (subscriber->flags & SUBSCRIBER_SLOW)
+                subscriber_close(worker, subscriber, CLOSE_SLOW);
+        }
+    }
+    return awaited;
+}
+
+void ending_expire(struct worker *worker)
+{
+    int64_t keep_ns = (int64_t)worker->limits.end_keep_s * 1000000000;
+    struct ending *ending = worker->channels.ended_first;
+    for (int looks = 0; ending && looks < LOOKS_MAX; looks++) {
+        struct ending *later = ending->later;
+        struct channel *channel = ending->channel;
+        if (worker->now_ns - ending->born_ns <= keep_ns)
+            return; /* all others ended later */
+        bool swept = !channel->dirty && !channel->finishing && channel->swept >= ending->sequence;
+        if (swept && (!is_awaited(worker, channel) || MUTATION(end_unawaited))) {
+            evict_ending(worker, channel);
+            evict_trim(worker, channel); /* drops the record if nobody is left */
+        }
+        ending = later;
+    }
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* See ended.h. */
+#include "tests/sim/ended.h"
+
+#include <inttypes.h>
+#include <sys/socket.h>
+
+#include "tests/sim/fail.h"
+#include "tests/sim/world.h"
+
+static const struct channel *find_record(const struct worker *worker, unsigned channel)
+{
+    struct text name = world->model.channels[channel].name;
+    return channels_find(&worker->channels, hash_text(&worker->options->key, name), name);
+}
+
+/* --- publishers ------------------------------------------------------------------------------ */
+
+static bool has_forgotten(const struct worker *worker, unsigned channel, uint64_t end)
+{
+    const struct channel *record = find_record(worker, channel);
+    return worker->position > end && (!record || !record->ending);
+}
+
+static bool all_have_forgotten(unsigned channel, uint64_t end)
+{
+    bool all = true;
+    for (unsigned i = 0; i < world->worker_count; i++)
+        all &= has_forgotten(world->workers[i].worker, channel, end);
+    return all;
+}
+
+static bool keep_has_passed(uint64_t end)
+{
+    const struct model_event *event = model_at(&world->model, end);
+    return world->sim.now_ns - event->born_ns > (int64_t)world->options.end_keep_s * 1000000000;
+}
+
+void ended_stamped(const struct model_event *event)
+{
+    struct model_channel *channel = &world->model.channels[event->channel];
+    if (channel->end && event->sequence > channel->end) {
+        if (!all_have_forgotten(event->channel, channel->end))
+            fail("event %" PRIu64 " of channel %u is published although event %" PRIu64
+                 " has ended it",
+                 event->sequence, event->channel, channel->end);
+        if (!keep_has_passed(channel->end))
+            fail("channel %u, ended by event %" PRIu64 ", is open again too soon", event->channel,
+                 channel->end);
+        channel->end = 0;
+    }
+    if (!event->ends)
+        return;
+    uint64_t later = model_first_after(&world->model, event->channel, event->sequence);
+    if (later)
+        fail("event %" PRIu64 " is published behind event %" PRIu64 ", which ends channel %u",
+             later, event->sequence, event->channel);
+    channel->end = event->sequence;
+}
+
+/* Somebody else has claimed its end, and is at the stamps before it. */
+static bool is_about_to_end(const struct publisher *publisher, unsigned channel)
+{
+    for (unsigned p = 0; p < WORLD_PUBLISHERS_MAX; p++) {
+        const struct publisher *other = &world->publishers[p];
+        for (unsigned i = other->stamped; other != publisher && other->within && i < other->count;
+             i++)
+            if (other->events[i].channel == channel && other->events[i].ends)
+                return true;
+    }
+    return false;
+}
+
+/* Whether the frame of that index has to be refused. */
+static bool is_ended(const struct publisher *publisher, uint64_t index)
+{
+    unsigned channel = publisher->events[index].channel;
+    uint64_t end = world->model.channels[channel].end;
+    for (uint64_t i = 0; i < index; i++)
+        if (publisher->events[i].channel == channel && publisher->events[i].ends)
+            return true;
+    return is_about_to_end(publisher, channel) || (end && !all_have_forgotten(channel, end));
+}
+
+void ended_refused(const struct publisher *publisher, uint64_t index)
+{
+    if (index >= publisher->count || !is_ended(publisher, index))
+        fail("publisher %u is told that the channel of its event %" PRIu64 " has ended",
+             publisher->number, index);
+    for (uint64_t i = 0; i < index; i++)
+        if (is_ended(publisher, i))
+            fail("publisher %u is told of event %" PRIu64 ", but the channel of event %" PRIu64
+                 " has ended before",
+                 publisher->number, index, i);
+}
+
+/* --- readers --------------------------------------------------------------------------------- */
+
+/* The newest event of the channel up to `through` ends it. */
+static bool is_over(const struct client *client, unsigned channel, uint64_t through)
+{
+    const struct model_channel *found = &client->model->channels[channel];
+    size_t at = found->count;
+    while (at > 0 && found->sequences[at - 1] > through)
+        at--;
+    return at > 0 && model_at(client->model, found->sequences[at - 1])->ends;
+}
+
+bool ended_for(const struct client *client)
+{
+    bool all = true;
+    for (unsigned i = 0; i < client->channel_count; i++)
+        all &= is_over(client, client->channels[i], client->through[client->channels[i]]);
+    return all;
+}
+
+bool ended_here(const struct client *client)
+{
+    bool all = true;
+    for (unsigned i = 0; i < client->channel_count; i++) {
+        const struct channel *record = find_record(client->worker, client->channels[i]);
+        all &= record && record->ending;
+    }
+    return all;
+}
+
+bool ended_before(const struct client *client)
+{
+    if (!ended_here(client) || client->gap_count)
+        return false;
+    for (unsigned i = 0; i < client->channel_count; i++) {
+        unsigned channel = client->channels[i];
+        uint64_t next = client->through[channel];
+        while ((next = model_first_after(client->model, channel, next)))
+            if (!model_at(client->model, next)->without_data)
+                return false;
+    }
+    return true;
+}
+
+void ended_rest(const struct client *client)
+{
+    if (ended_here(client))
+        fail("client %u is connected although all of its channels have ended", client->number);
+}
+
+bool ended_long_ago(const struct client *client)
+{
+    for (unsigned i = 0; i < client->channel_count; i++) {
+        const struct model_channel *channel = &client->model->channels[client->channels[i]];
+        for (size_t k = channel->count; k > 0; k--)
+            if (model_at(client->model, channel->sequences[k - 1])->ends &&
+                keep_has_passed(channel->sequences[k - 1]))
+                return true;
+    }
+    return false;
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+ssize_t __real_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags);
+/* Only who is not to be a subscriber is answered so. */
+ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags)
+{
+    static const char wanted[] = "HTTP/1.1 204 No Content\r\n";
+    struct sim_socket *socket = world ? sim_socket_find(&world->sim, fd) : NULL;
+    if (!socket)
+        return __real_send(fd, bytes, len, flags);
+    struct client *client = socket->context;
+    if (len < sizeof(wanted) - 1 || memcmp(bytes, wanted, sizeof(wanted) - 1) != 0)
+        return (ssize_t)len; /* a refusal */
+    client_told_over(client, world->turning->worker);
+    return (ssize_t)len;
+}
