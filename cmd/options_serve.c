@@ -175,9 +175,10 @@ static const struct option serve_options[] = {
      SERVE(server.jwt_algorithm)},
     {.name = "jwt-jwks",
      .type = VALUE_TEXT,
-     .shown = "FILE",
+     .shown = "FILE|URL",
      .usual_said = "none",
-     .help = "A JWK set (RFC 7517) with keys for the same tokens, each with its own alg and kid",
+     .help = "A JWK set (RFC 7517) with keys for the same tokens, each with its own alg and kid; a "
+             "URL is fetched every five minutes, at SIGHUP, and for a kid that is not known",
      .from = FROM_ANY,
      SERVE(server.jwt_jwks)},
     {.name = "anonymous",

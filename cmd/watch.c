@@ -51,6 +51,9 @@ enum { JUMP_MS = 2000 }; /* less is a clock being set right, or a sample that ca
           now->net.requests_refused_authorize_answer,                                              \
       "requests were refused because the application at --authorize-url did not answer, or said "  \
       "neither yes nor no; /stats tells which (requests_refused_authorize_...)")                   \
+    X(net.jwks_failed,                                                                             \
+      "times the keys at --jwt-jwks could not be fetched, or had none for us; those that were "    \
+      "there hold on: is the URL right, and does it answer with a JWK set?")                       \
     X(net.requests_refused_authorize_full,                                                         \
       "requests were refused because too many wait for the application at --authorize-url; it is " \
       "too slow for the clients that come, --authorize-cache may help")                            \

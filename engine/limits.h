@@ -266,6 +266,14 @@
 /* The body of the application's answer, which is read and dropped so that the connection can be
  * used again. Longer: no answer, 503, for it is a page of something else. */
 #define AUTHORIZE_BODY_BYTES_MAX (64u << 10)
+/* How often the keys of --jwt-jwks URL are fetched, and after how long again when that failed;
+ * issuers keep an old key for hours at least. */
+#define JWKS_EVERY_S 300
+#define JWKS_RETRY_S 10
+/* And when a token names a key that is not known, which anybody can make: not more often. */
+#define JWKS_GAP_S 10
+/* Longer: it failed, and the keys that were there hold. */
+#define JWKS_TIMEOUT_MS 10000u
 /* Head lines that the application adds to a stream's head. Longer: no answer, 503. */
 #define HOOK_LINES_BYTES_MAX 4096u
 /* An acceptor's answers that are kept for --authorize-cache: some 20,000 without lines of their

@@ -76,6 +76,11 @@
       "Requests refused: a cookie that another origin's page has sent")                            \
     X(publishes_refused_origin, counter,                                                           \
       "Publishes refused: a page of an origin that is not allowed")                                \
+    X(jwks_fetched, counter, "Times the keys at --jwt-jwks were fetched")                          \
+    X(jwks_failed, counter,                                                                        \
+      "Times they could not be had, or had no key for us; those before them hold")                 \
+    X(requests_refused_token_pending, counter,                                                     \
+      "Requests refused: a token, before there were keys from --jwt-jwks")                         \
     X(authorize_asked, counter, "Requests for which the application was asked")                    \
     X(authorize_cached, counter, "Requests for which its answer was still known")                  \
     X(authorize_allowed, counter, "Requests that the application let in")                          \

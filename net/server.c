@@ -15,6 +15,7 @@
 
 #include "net/acceptor.h"
 #include "net/fetch/fetcher.h"
+#include "net/jwks.h"
 #include "net/listen_spec.h"
 #include "net/server_state.h"
 
@@ -89,15 +90,26 @@ static int make_acceptors(struct server *server, char *error, size_t error_size)
     return r;
 }
 
+/* All of them, whether their threads run or not. */
+static void on_keys(void *context)
+{
+    struct server *server = context;
+    for (unsigned i = 0; i < server->state.acceptor_count; i++)
+        acceptor_wake(server->acceptors[i]);
+}
+
 /* Only where somebody is to be asked. */
 static int make_fetcher(struct server *server, char *error, size_t error_size)
 {
     struct server_state *state = &server->state;
     const char *url = server->options.authorize_url;
-    if (!url)
+    const char *keys = server_options_jwks_url(&server->options);
+    if (!url && !keys)
         return 0;
-    state->authorizes = !fetch_place_read(url, &state->authorize_place);
-    int r = state->authorizes ? fetcher_new(&state->fetcher) : -EINVAL;
+    state->authorizes = url && !fetch_place_read(url, &state->authorize_place);
+    int r = fetcher_new(&state->fetcher);
+    if (!r && keys)
+        r = jwks_new(state, keys, on_keys, server, &state->jwks);
     if (r)
         snprintf(error, error_size, "cannot set up the thread that asks other servers: %s",
                  strerror(-r));
@@ -152,6 +164,7 @@ struct server *server_free(struct server *server)
         acceptor_free(server->acceptors[i]);
     free(server->acceptors);
     fetcher_free(server->state.fetcher);
+    jwks_free(server->state.jwks);
     close_listeners(server);
     server_state_deinit(&server->state);
     free(server);
@@ -164,11 +177,21 @@ static void wake_all(struct server *server)
         acceptor_wake(server->acceptors[i]);
 }
 
+static bool has_same_url(const struct server_options *options, const struct server_options *other)
+{
+    const char *url = server_options_jwks_url(options), *next = server_options_jwks_url(other);
+    return url && next ? strcmp(url, next) == 0 : url == next;
+}
+
 int server_reload(struct server *server, const struct server_options *options, char *error,
                   size_t error_size)
 {
     struct server_options changed = server->options;
     struct server_rules rules;
+    if (!has_same_url(&changed, options)) {
+        snprintf(error, error_size, "jwt-jwks: a URL can be changed by a restart alone");
+        return -EINVAL;
+    }
     server_options_change(&changed, options);
     int r = server_options_check(&changed, &rules, error, error_size);
     if (r)
@@ -182,6 +205,8 @@ int server_reload(struct server *server, const struct server_options *options, c
     server_state_limit(&server->state, &changed, &rules);
     tune_listeners(server, &changed);
     wake_all(server);
+    if (server->state.jwks)
+        jwks_again(server->state.jwks);
     return 0;
 }
 
@@ -200,6 +225,8 @@ int server_start(struct server *server)
         if (!r)
             server->running++;
     }
+    if (!r && server->state.jwks)
+        jwks_start(server->state.jwks);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r)
         server_stop(server);

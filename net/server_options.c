@@ -87,6 +87,8 @@ static int check_texts(const struct server_options *options, char *error, size_t
     }
     if (!r)
         r = check_place("authorize-url", options->authorize_url, error, error_size);
+    if (!r)
+        r = check_place("jwt-jwks", server_options_jwks_url(options), error, error_size);
     for (unsigned i = 0; i < options->listen_count && !r; i++) {
         struct listen_spec spec;
         r = listen_spec_read(options->listen[i], &spec, error, error_size);
@@ -106,14 +108,22 @@ static int make_policy(const struct server_options *options, struct policy **ret
     return policy_new(&said, ret_policy, error, error_size);
 }
 
+const char *server_options_jwks_url(const struct server_options *options)
+{
+    const char *text = options->jwt_jwks;
+    return text && fetch_place_is(text) ? text : NULL;
+}
+
 static int make_access(const struct server_options *options, struct access **ret_access,
                        char *error, size_t error_size)
 {
+    const char *url = server_options_jwks_url(options);
     struct access_options said = {.publish_token_file = options->publish_token_file,
                                   .jwt_key_files = options->jwt_key_file,
                                   .jwt_key_file_count = options->jwt_key_file_count,
                                   .jwt_algorithm = options->jwt_algorithm,
-                                  .jwks_file = options->jwt_jwks,
+                                  .jwks_file = url ? NULL : options->jwt_jwks,
+                                  .keys_come = url != NULL,
                                   .anonymous = options->anonymous,
                                   .anonymous_count = options->anonymous_count};
     return access_new(&said, ret_access, error, error_size);

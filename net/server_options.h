@@ -69,7 +69,7 @@ struct server_options {
     const char *jwt_key_file[ACCESS_KEY_FILES_MAX];
     unsigned jwt_key_file_count;
     enum algorithm jwt_algorithm;
-    const char *jwt_jwks; /* a file; NULL: none */
+    const char *jwt_jwks; /* a file or a URL; NULL: none */
     const char *anonymous[ACCESS_PATTERNS_MAX];
     unsigned anonymous_count;
     bool publish_open; /* a listener that other machines reach may be published to by all of them */
@@ -90,6 +90,8 @@ void server_rules_deinit(struct server_rules *rules);
  * have them. */
 MUST_USE int server_options_check(const struct server_options *options,
                                   struct server_rules *ret_rules, char *error, size_t error_size);
+/* Where keys are to be fetched; NULL: nowhere. */
+const char *server_options_jwks_url(const struct server_options *options);
 /* The proxies that they trust, of options that were checked. */
 void server_options_trusted(const struct server_options *options,
                             struct address_ranges *ret_ranges);

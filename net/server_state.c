@@ -40,6 +40,7 @@ void server_state_deinit(struct server_state *state)
     pthread_mutex_destroy(&state->lock);
     state->limits.policy = policy_unref(state->limits.policy);
     state->limits.access = access_unref(state->limits.access);
+    state->limits.fetched = keys_unref(state->limits.fetched);
     state->tally = tally_unref(state->tally);
     if (state->rate)
         hub_count_memory(state->hub, -(int64_t)connect_rate_memory());
@@ -82,14 +83,27 @@ void server_state_limit(struct server_state *state, const struct server_options 
     atomic_fetch_add_explicit(&state->reloads, 1, memory_order_release);
 }
 
+void server_state_keys(struct server_state *state, struct keys *keys)
+{
+    pthread_mutex_lock(&state->lock);
+    struct keys *before = state->limits.fetched;
+    state->limits.fetched = keys;
+    pthread_mutex_unlock(&state->lock);
+    keys_unref(before);
+    atomic_fetch_add_explicit(&state->reloads, 1, memory_order_release);
+}
+
 void server_state_limits(struct server_state *state, struct server_limits *limits)
 {
     policy_unref(limits->policy);
     access_unref(limits->access);
+    keys_unref(limits->fetched);
     pthread_mutex_lock(&state->lock);
     *limits = state->limits;
     policy_ref(limits->policy);
     access_ref(limits->access);
+    if (limits->fetched)
+        keys_ref(limits->fetched);
     pthread_mutex_unlock(&state->lock);
 }
 
@@ -116,8 +130,9 @@ void server_state_await(struct server_state *state, const unsigned *count, unsig
 void server_state_totals(const struct server_state *state, struct net_totals *ret_totals)
 {
     *ret_totals = (struct net_totals){0};
-    for (unsigned i = 0; i < state->acceptor_count; i++) {
-        const struct net_stats *stats = state->stats[i];
+    for (unsigned i = 0; i <= state->acceptor_count; i++) {
+        const struct net_stats *stats =
+            i < state->acceptor_count ? state->stats[i] : &state->fetcher_stats;
 #define ADD(name, kind, help)                                                                      \
     ret_totals->name += atomic_load_explicit(&stats->name, memory_order_relaxed);
         NET_STATS_TABLE(ADD)

@@ -38,6 +38,7 @@ struct server_limits {
     struct address_ranges trusted; /* proxies */
     struct policy *policy;         /* a reference of ours */
     struct access *access;         /* likewise; NULL: nobody needs a token */
+    struct keys *fetched;          /* likewise; those of --jwt-jwks URL; NULL: none have come yet */
     struct tally *tally;           /* the server's; NULL: there was no cap yet */
     struct connect_rate *rate;     /* likewise */
 };
@@ -51,8 +52,10 @@ struct server_state {
     unsigned acceptor_count;
     const struct net_stats *stats[ACCEPTORS_MAX]; /* one set an acceptor */
 
-    struct fetcher *fetcher; /* asks other servers; NULL: nobody is asked */
-    bool authorizes;         /* the application is asked, at: */
+    struct fetcher *fetcher;        /* asks other servers; NULL: nobody is asked */
+    struct net_stats fetcher_stats; /* that its thread counts */
+    struct jwks *jwks;              /* fetches keys; NULL: there is no URL of any */
+    bool authorizes;                /* the application is asked, at: */
     struct fetch_place authorize_place;
 
     _Atomic uint32_t authorizing; /* questions to it that are not over */
@@ -92,6 +95,8 @@ MUST_USE int server_state_prepare(struct server_state *state, const struct serve
  * rules over. Any thread. */
 void server_state_limit(struct server_state *state, const struct server_options *options,
                         const struct server_rules *rules);
+/* Other fetched keys from now on, likewise. Takes them over. */
+void server_state_keys(struct server_state *state, struct keys *keys);
 /* Takes over the limits that hold now, with references to the rules. Any thread. */
 void server_state_limits(struct server_state *state, struct server_limits *limits);
 

@@ -7,6 +7,7 @@
 #include "engine/base/clock.h"
 #include "net/access/credential.h"
 #include "net/access/token_fault.h"
+#include "net/jwks.h"
 
 #define UNCOVERED "the token does not cover all that is asked for"
 
@@ -56,6 +57,26 @@ static struct verdict bad(const struct client *client, enum token_fault fault)
 #undef X
     };
     return refused(401, token_fault_text(fault), counters[fault], "Bearer error=\"invalid_token\"");
+}
+
+/* It may be good, by keys that are not here: fetched yet, or again. */
+static bool is_of_keys_to_come(const struct client *client, enum token_fault fault)
+{
+    const struct service *service = service_of(&client->connection);
+    struct jwks *jwks = service->server->jwks;
+    bool of_keys = fault == TOKEN_KEY || (fault == TOKEN_ALGORITHM && !service->limits.fetched);
+    if (jwks && of_keys && service->limits.fetched)
+        jwks_miss(jwks);
+    return jwks && of_keys && !service->limits.fetched;
+}
+
+static struct verdict pending(const struct client *client)
+{
+    return (struct verdict){.admission = REFUSED,
+                            .status = 503,
+                            .sentence = "the keys of tokens are not here yet, try again",
+                            .counter = &stats_of(client)->requests_refused_token_pending,
+                            .reason = "keys"};
 }
 
 static struct verdict missing(const struct client *client)
@@ -135,13 +156,16 @@ struct verdict token_check(struct client *client)
         return foreign_cookie(client);
     int r = credential.place == CREDENTIAL_NONE
                 ? 0
-                : access_judge(access, credential.token, time(NULL), &client->grant);
+                : access_judge(access, service_of(&client->connection)->limits.fetched,
+                               credential.token, time(NULL), &client->grant);
     if (r < 0)
         return (struct verdict){.admission = REFUSED,
                                 .status = 503,
                                 .sentence = "the server is out of memory",
                                 .counter = &stats_of(client)->requests_refused_memory,
                                 .reason = "memory"};
+    if (r > 0 && is_of_keys_to_come(client, (enum token_fault)r))
+        return pending(client);
     if (r > 0)
         return bad(client, (enum token_fault)r);
     return look_at_channels(client, route->channels, route->channel_count);

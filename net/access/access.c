@@ -77,7 +77,7 @@ static int read_keys(struct access *access, const struct access_options *options
                      size_t error_size)
 {
     char fault[FAULT_BYTES] = "";
-    if (options->jwt_key_file_count == 0 && !options->jwks_file)
+    if (options->jwt_key_file_count == 0 && !options->jwks_file && !options->keys_come)
         return 0;
     access->keys = keys_new();
     int r = access->keys ? 0 : -ENOMEM;
@@ -115,7 +115,7 @@ static int read_anonymous(struct access *access, const struct access_options *op
 
 static int check(const struct access_options *options, char *error, size_t error_size)
 {
-    bool keys = options->jwt_key_file_count > 0 || options->jwks_file;
+    bool keys = options->jwt_key_file_count > 0 || options->jwks_file || options->keys_come;
     if (options->jwt_key_file_count > ACCESS_KEY_FILES_MAX)
         return objection_say(error, error_size, "jwt-key-file is given more than %d times",
                              ACCESS_KEY_FILES_MAX);
@@ -134,7 +134,8 @@ int access_new(const struct access_options *options, struct access **ret_access,
     if (r)
         return r;
     *ret_access = NULL;
-    if (!options->publish_token_file && options->jwt_key_file_count == 0 && !options->jwks_file)
+    if (!options->publish_token_file && options->jwt_key_file_count == 0 && !options->jwks_file &&
+        !options->keys_come)
         return 0;
     struct access *access = calloc(1, sizeof(*access));
     if (!access)
@@ -185,12 +186,22 @@ bool access_is_anonymous(const struct access *access, struct text channel)
     return !access || !access->keys || patterns_match(access->anonymous, channel);
 }
 
-int access_judge(const struct access *access, struct text token, int64_t now_s,
-                 struct grant **ret_grant)
+/* Other keys may judge otherwise. */
+static bool is_of_keys(int fault)
+{
+    return fault == TOKEN_KEY || fault == TOKEN_ALGORITHM || fault == TOKEN_SIGNATURE;
+}
+
+int access_judge(const struct access *access, const struct keys *fetched, struct text token,
+                 int64_t now_s, struct grant **ret_grant)
 {
     if (token_list_has(access->tokens, token)) {
         *ret_grant = grant_ref(access->publisher);
         return 0;
     }
-    return access->keys ? token_verify(access->keys, token, now_s, ret_grant) : TOKEN_UNKNOWN;
+    if (!access->keys)
+        return TOKEN_UNKNOWN;
+    bool own = !fetched || keys_count(access->keys) > 0;
+    int r = own ? token_verify(access->keys, token, now_s, ret_grant) : TOKEN_KEY;
+    return fetched && is_of_keys(r) ? token_verify(fetched, token, now_s, ret_grant) : r;
 }

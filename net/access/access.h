@@ -31,6 +31,7 @@ struct access_options {
     unsigned jwt_key_file_count;
     enum algorithm jwt_algorithm; /* of all of them */
     const char *jwks_file;        /* NULL: none */
+    bool keys_come;               /* from elsewhere, later: `fetched` of access_judge */
     const char *const *anonymous; /* patterns: net/access/pattern.h */
     unsigned anonymous_count;
 };
@@ -49,6 +50,7 @@ struct access *access_unref(struct access *access);
 bool access_needs_token(const struct access *access, enum grant_right right);
 /* May be read by whoever asks. */
 bool access_is_anonymous(const struct access *access, struct text channel);
-/* What the token grants: 0, -ENOMEM, or a positive enum token_fault. `now_s` is Unix time. */
-MUST_USE int access_judge(const struct access *access, struct text token, int64_t now_s,
-                          struct grant **ret_grant);
+/* What the token grants: 0, -ENOMEM, or a positive enum token_fault. `fetched` are keys beside its
+ * own, or NULL; `now_s` is Unix time. */
+MUST_USE int access_judge(const struct access *access, const struct keys *fetched,
+                          struct text token, int64_t now_s, struct grant **ret_grant);

@@ -10,13 +10,22 @@ void fetch_init(struct fetch *fetch)
 {
     fetch->head = (struct fetch_bytes){.most = FETCH_HEAD_BYTES_MAX};
     fetch->body = (struct fetch_bytes){.most = fetch->body_bytes_max};
+    fetch->queue = (struct link){NULL, NULL};
+    fetch->slot = NULL;
+    fetch->due_ns = 0;
+    fetch->hurried = false;
+    atomic_init(&fetch->hastened, false);
+    atomic_init(&fetch->references, 1);
+    fetch_renew(fetch);
+}
+
+void fetch_renew(struct fetch *fetch)
+{
+    fetch->head.len = fetch->body.len = 0;
     fetch->outcome = FETCH_CANCELLED;
     fetch->status = 0;
     fetch->reason = NULL;
-    fetch->queue = (struct link){NULL, NULL};
-    fetch->slot = NULL;
     fetch->over = false;
-    atomic_init(&fetch->references, 1);
 }
 
 struct fetch *fetch_ref(struct fetch *fetch)

@@ -52,15 +52,20 @@ struct fetch {
     const char *reason; /* of FETCH_FAILED; static */
 
     /* The fetcher's. */
-    struct message start, cancel;
-    struct link queue;
+    struct message start, cancel, hasten;
+    struct link queue;       /* of those that are due, or of those that are not */
+    int64_t due_ns;          /* when it is to begin */
     struct fetch_slot *slot; /* NULL: it is not under way */
     bool over;
+    bool hurried;          /* hastened while it was under way: begins at once when started again */
+    _Atomic bool hastened; /* `hasten` is in the mailbox; pairs: the exchanges of both sides */
     _Atomic unsigned references; /* as a frame's: taken relaxed, given back acq_rel */
 };
 
 /* With one reference, after the first part was filled. */
 void fetch_init(struct fetch *fetch);
+/* In `done`: it may be started again. */
+void fetch_renew(struct fetch *fetch);
 struct fetch *fetch_ref(struct fetch *fetch);
 /* Takes NULL; returns NULL. */
 struct fetch *fetch_unref(struct fetch *fetch);

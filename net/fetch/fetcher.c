@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "engine/base/clock.h"
 #include "engine/limits.h"
 
 /* Wakes that nobody asked for, in case of a fault of ours; picked by hand. */
@@ -19,7 +20,7 @@
 /* What curl reads at once: a head, not a download. */
 #define READ_AT_ONCE 4096L
 
-enum fetcher_message { FETCHER_START, FETCHER_CANCEL };
+enum fetcher_message { FETCHER_START, FETCHER_CANCEL, FETCHER_HASTEN };
 
 /* One of those that run at once; its easy handle, and so its buffers, are used again. */
 struct fetch_slot {
@@ -39,6 +40,7 @@ struct fetcher {
     struct mailbox mailbox;
     _Atomic bool ends; /* stored before a wake, read after one */
     struct link queue;
+    struct link later; /* not due yet; a few at most */
     struct fetch_slot slots[FETCHES_MAX];
 };
 
@@ -184,6 +186,29 @@ static void begin(struct fetch_slot *slot, struct fetch *fetch)
         slot_done(slot, CURLE_OUT_OF_MEMORY);
 }
 
+/* Those that are due join the queue. When the next one is; INT64_MAX: there is none. */
+static int64_t queue_due(struct fetcher *fetcher)
+{
+    int64_t now_ns = clock_ns(), next_ns = INT64_MAX;
+    for (struct link *link = fetcher->later.next, *next; link != &fetcher->later; link = next) {
+        struct fetch *fetch = LINK_OWNER(link, struct fetch, queue);
+        next = link->next;
+        if (fetch->due_ns <= now_ns) {
+            list_remove(link);
+            list_add(&fetcher->queue, link);
+        } else if (fetch->due_ns < next_ns) {
+            next_ns = fetch->due_ns;
+        }
+    }
+    return next_ns;
+}
+
+static int sleep_ms(int64_t until_ns)
+{
+    int64_t left_ms = until_ns == INT64_MAX ? SLEEP_MS : (until_ns - clock_ns()) / 1000000 + 1;
+    return left_ms < 0 ? 0 : left_ms > SLEEP_MS ? SLEEP_MS : (int)left_ms;
+}
+
 static void fill_slots(struct fetcher *fetcher)
 {
     for (unsigned i = 0; i < FETCHES_MAX && !list_is_empty(&fetcher->queue); i++) {
@@ -214,6 +239,12 @@ static void post(struct fetcher *fetcher, struct message *message, enum fetcher_
 
 void fetcher_start(struct fetcher *fetcher, struct fetch *fetch)
 {
+    fetcher_start_at(fetcher, fetch, 0);
+}
+
+void fetcher_start_at(struct fetcher *fetcher, struct fetch *fetch, int64_t due_ns)
+{
+    fetch->due_ns = due_ns;
     fetch_ref(fetch);
     post(fetcher, &fetch->start, FETCHER_START);
 }
@@ -221,6 +252,31 @@ void fetcher_start(struct fetcher *fetcher, struct fetch *fetch)
 void fetcher_cancel(struct fetcher *fetcher, struct fetch *fetch)
 {
     post(fetcher, &fetch->cancel, FETCHER_CANCEL);
+}
+
+void fetcher_hasten(struct fetcher *fetcher, struct fetch *fetch)
+{
+    if (atomic_exchange_explicit(&fetch->hastened, true, memory_order_acq_rel))
+        return;
+    fetch_ref(fetch);
+    post(fetcher, &fetch->hasten, FETCHER_HASTEN);
+}
+
+/* What is under way may have been answered already: then it is the next one that is meant. */
+static void hasten(struct fetch *fetch)
+{
+    (void)atomic_exchange_explicit(&fetch->hastened, false, memory_order_acq_rel);
+    fetch->due_ns = 0;
+    fetch->hurried = fetch->slot != NULL;
+    fetch_unref(fetch);
+}
+
+static void take_start(struct fetcher *fetcher, struct fetch *fetch)
+{
+    if (fetch->hurried)
+        fetch->due_ns = 0;
+    fetch->hurried = false;
+    list_add(&fetcher->later, &fetch->queue);
 }
 
 static void cancel(struct fetch *fetch)
@@ -240,7 +296,10 @@ static void take_mail(struct fetcher *fetcher)
         struct message *next = message->next;
         switch ((enum fetcher_message)message->kind) {
         case FETCHER_START:
-            list_add(&fetcher->queue, &LINK_OWNER(message, struct fetch, start)->queue);
+            take_start(fetcher, LINK_OWNER(message, struct fetch, start));
+            break;
+        case FETCHER_HASTEN:
+            hasten(LINK_OWNER(message, struct fetch, hasten));
             break;
         case FETCHER_CANCEL: {
             struct fetch *fetch = LINK_OWNER(message, struct fetch, cancel);
@@ -271,6 +330,8 @@ static void take_done(struct fetcher *fetcher)
 static void cancel_all(struct fetcher *fetcher)
 {
     take_mail(fetcher);
+    while (!list_is_empty(&fetcher->later))
+        cancel(LINK_OWNER(fetcher->later.next, struct fetch, queue));
     while (!list_is_empty(&fetcher->queue))
         cancel(LINK_OWNER(fetcher->queue.next, struct fetch, queue));
     for (unsigned i = 0; i < FETCHES_MAX; i++)
@@ -295,9 +356,10 @@ static void *run(void *argument)
         (void)curl_multi_perform(fetcher->multi, &running);
         take_done(fetcher);
         take_mail(fetcher);
+        int64_t next_ns = queue_due(fetcher);
         fill_slots(fetcher);
         /* What has just begun has a deadline of now, which ends the sleep. */
-        (void)curl_multi_poll(fetcher->multi, NULL, 0, SLEEP_MS, NULL);
+        (void)curl_multi_poll(fetcher->multi, NULL, 0, sleep_ms(next_ns), NULL);
     }
     cancel_all(fetcher);
     close_all(fetcher);
@@ -310,6 +372,7 @@ int fetcher_new(struct fetcher **ret_fetcher)
     if (!fetcher)
         return -ENOMEM;
     list_init(&fetcher->queue);
+    list_init(&fetcher->later);
     mailbox_init(&fetcher->mailbox);
     for (unsigned i = 0; i < FETCHES_MAX; i++)
         fetcher->slots[i].fetcher = fetcher;

@@ -11,8 +11,8 @@
  *
  * Life: fetcher_new -> fetcher_run (the thread) -> fetcher_stop (fetches that are not over are
  * cancelled; joins) -> fetcher_free. Start and cancel come from any thread through a mailbox; all
- * else belongs to the fetcher's thread. It reads no clock but curl's, counts nothing and does not
- * know what is fetched for what.
+ * else belongs to the fetcher's thread. It counts nothing and does not know what is fetched for
+ * what.
  */
 #pragma once
 
@@ -31,6 +31,10 @@ struct fetcher *fetcher_free(struct fetcher *fetcher);
 
 /* Any thread, until fetcher_stop. Takes a reference of its own. */
 void fetcher_start(struct fetcher *fetcher, struct fetch *fetch);
+/* The same, but it does not begin before this time (clock_ns). */
+void fetcher_start_at(struct fetcher *fetcher, struct fetch *fetch, int64_t due_ns);
+/* Any thread that has a reference: one that has not begun need not wait any longer. */
+void fetcher_hasten(struct fetcher *fetcher, struct fetch *fetch);
 /* Any thread until fetcher_stop, then the one that called it; once for each fetch: it need not go
  * on. Takes the caller's reference over. `done` is called all the same, if it has not been. */
 void fetcher_cancel(struct fetcher *fetcher, struct fetch *fetch);

@@ -99,6 +99,17 @@ static bool answer(struct application *application, int fd, const char *target)
     return say(fd, text, strlen(text));
 }
 
+static bool answer_document(struct application *application, int fd)
+{
+    char head[128];
+    pthread_mutex_lock(&application->lock);
+    const char *document = application->document;
+    pthread_mutex_unlock(&application->lock);
+    snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n",
+             document ? "200 OK" : "500 No", document ? strlen(document) : 0);
+    return say(fd, head, strlen(head)) && (!document || say(fd, document, strlen(document)));
+}
+
 /* --- questions ----------------------------------------------------------------------------- */
 
 static bool read_head(int fd, char *head, size_t size)
@@ -141,7 +152,8 @@ static void *serve(void *argument)
     while (read_head(visit.fd, head, sizeof(head))) {
         note(visit.application, head);
         const char *target = strstr(head, "X-Original-URI: ");
-        if (!target || !answer(visit.application, visit.fd, target))
+        if (target ? !answer(visit.application, visit.fd, target)
+                   : !answer_document(visit.application, visit.fd))
             break;
     }
     close(visit.fd);
@@ -212,6 +224,13 @@ void application_release(struct application *application)
     pthread_mutex_lock(&application->lock);
     application->holds = false;
     pthread_cond_broadcast(&application->changed);
+    pthread_mutex_unlock(&application->lock);
+}
+
+void application_publish(struct application *application, const char *document)
+{
+    pthread_mutex_lock(&application->lock);
+    application->document = document;
     pthread_mutex_unlock(&application->lock);
 }
 

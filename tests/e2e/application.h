@@ -23,6 +23,7 @@ struct application {
     pthread_cond_t changed;
     char last[8192];              /* the head it was asked with last */
     bool holds;                   /* who is asked `hold` waits */
+    const char *document;         /* what is at its URL for who asks for that; NULL: 500 */
     _Atomic unsigned asked;       /* heads that have come */
     _Atomic unsigned connections; /* accepted so far */
     _Atomic unsigned open;        /* and not closed */
@@ -33,6 +34,8 @@ void application_start(struct application *application, bool over_unix);
 void application_stop(struct application *application);
 /* Lets everybody go on who is held, and holds nobody from now on. */
 void application_release(struct application *application);
+/* What it says from now on to who asks about no client. */
+void application_publish(struct application *application, const char *document);
 /* Waits until it was asked so often. */
 void application_await(struct application *application, unsigned asked);
 /* Waits until so few connections are open. */

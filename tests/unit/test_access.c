@@ -62,9 +62,9 @@ Test(access, publish_tokens_rule_publishing_alone)
     cr_expect(access_needs_token(access, GRANT_PUBLISH));
     cr_expect(!access_needs_token(access, GRANT_SUBSCRIBE));
     cr_expect(access_is_anonymous(access, TEXT("any")));
-    cr_expect_eq(access_judge(access, TEXT("three-token"), 0, &grant), TOKEN_UNKNOWN);
-    cr_expect_eq(access_judge(access, TEXT(""), 0, &grant), TOKEN_UNKNOWN);
-    cr_assert_eq(access_judge(access, TEXT("two-token"), 0, &grant), 0);
+    cr_expect_eq(access_judge(access, NULL, TEXT("three-token"), 0, &grant), TOKEN_UNKNOWN);
+    cr_expect_eq(access_judge(access, NULL, TEXT(""), 0, &grant), TOKEN_UNKNOWN);
+    cr_assert_eq(access_judge(access, NULL, TEXT("two-token"), 0, &grant), 0);
     cr_expect(grant_may(grant, GRANT_PUBLISH, TEXT("any/thing")));
     cr_expect(!grant_may(grant, GRANT_SUBSCRIBE, TEXT("any/thing")));
     cr_expect_eq(grant_ends_at_s(grant), GRANT_NEVER);
@@ -89,8 +89,8 @@ Test(access, keys_rule_both)
     cr_expect(access_is_anonymous(access, TEXT("open/a/b")));
     cr_expect(access_is_anonymous(access, TEXT("lobby")));
     cr_expect(!access_is_anonymous(access, TEXT("lobbyist")));
-    cr_expect_eq(access_judge(access, TEXT("three-token"), 0, &grant), TOKEN_FORM);
-    cr_expect_eq(access_judge(access, TEXT("one-token"), 0, &grant), 0);
+    cr_expect_eq(access_judge(access, NULL, TEXT("three-token"), 0, &grant), TOKEN_FORM);
+    cr_expect_eq(access_judge(access, NULL, TEXT("one-token"), 0, &grant), 0);
     grant_unref(grant);
     access_unref(access);
 }
