@@ -182,6 +182,11 @@ Test(keys, every_private_key_signs_for_its_public_one)
         cr_expect_eq(signature_check(checker, TEXT("said"), signature), 1, "%zu", i);
         cr_expect_eq(signature_check(checker, TEXT("sain"), signature), 0, "%zu", i);
         cr_expect_eq(signature_check(checker, TEXT("said"), TEXT("")), 0, "%zu", i);
+        bytes[len] = 0;
+        signature.len = len + 1;
+        cr_expect_eq(signature_check(checker, TEXT("said"), signature), 0, "%zu, longer", i);
+        signature.len = len - 1;
+        cr_expect_eq(signature_check(checker, TEXT("said"), signature), 0, "%zu, shorter", i);
         key_unref(signer);
         key_unref(checker);
     }
