@@ -191,6 +191,15 @@ static const struct pending_operations pending_operations = {
     .deadline = DEADLINE_AUTHORIZE,
 };
 
+/* Whether a client that ends its side of the connection has left: a subscriber has, as it has for a
+ * worker; who polls, or has a body to come, may say all of it and wait for the answer. */
+static bool is_gone_at_its_end(const struct client *client)
+{
+    const struct route *route = client->route;
+    return route->row->act == ACT_SUBSCRIBE && route->limit == 0 && !route->polls &&
+           !client->parser.request.has_body;
+}
+
 /* Takes the question over. */
 static enum authorization ask(struct client *client, struct question *question)
 {
@@ -223,8 +232,7 @@ static enum authorization ask(struct client *client, struct question *question)
     fetch_init(&question->fetch);
     asking->question = question;
     asking->pending.bytes = bytes;
-    /* A subscriber that leaves is gone; a publisher may say all it has to and close its side. */
-    asking->pending.watches = client->route->row->act == ACT_SUBSCRIBE;
+    asking->pending.watches = is_gone_at_its_end(client);
     client->pending = &asking->pending;
     net_count(&service->loop.stats.authorize_asked);
     fetcher_start(server->fetcher, &question->fetch);

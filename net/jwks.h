@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys by URL (--jwt-jwks URL): a JWK set that is fetched at the start, every JWKS_EVERY_S from then
- * on, at a reload, and when a token names a key that is not known, at most every JWKS_GAP_S.
+ * Keys by URL (--jwt-jwks URL): a JWK set that is fetched at the start, then every JWKS_EVERY_S, at
+ * a reload, and when a token names a key that is not known, at most every JWKS_GAP_S.
  *
  * A set that cannot be had, or that has no key for us, changes nothing: the keys that were there
  * hold on, and it is tried again after JWKS_RETRY_S. What came is the server's (server_state_keys),

@@ -375,7 +375,7 @@ static void case_slow(void)
 /* A client that leaves costs nothing more, and neither does its question. */
 static void case_gone(void)
 {
-    struct client leaver, publisher;
+    struct client leaver, publisher, poller;
 
     START(false);
     long long open = server_stat(&server, "connections_open");
@@ -390,8 +390,13 @@ static void case_gone(void)
                            "Content-Length: 2\r\n\r\nhi");
     client_finish(&publisher);
     application_await(&application, 2);
+    /* And who polls. */
+    begin(&poller, "/events/hold?wait=no", "");
+    client_finish(&poller);
+    application_await(&application, 3);
     application_release(&application);
     EXPECT_INT(status_of(&publisher), 200);
+    EXPECT_INT(status_of(&poller), 200);
     EXPECT_INT(server_stat(&server, "authorize_cancelled"), 1);
     stop();
 }
