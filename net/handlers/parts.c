@@ -27,9 +27,9 @@ static const struct route_row rows[] = {
      .has_rest = true,
      .methods = &route_writes,
      .parameters = ROUTE_PUBLISHES,
-     .only =
-         "channel, event, id, retry, end, access_token", /* a misspelt one would be lost in silence */
-     .channels_max = 1,                                  /* none: the body is to carry it */
+     /* A misspelt one would be lost in silence. */
+     .only = "channel, event, id, retry, end, access_token",
+     .channels_max = 1, /* none: the body is to carry it */
      .handler = &publish_handler},
     {.path = "/stream",
      .name = ROUTE_NAME_SUBSCRIBE,

@@ -125,32 +125,52 @@ Test(event_reader, endless_line_is_given_up)
     event_reader_deinit(&reader);
 }
 
+Test(event_reader, an_end_is_told)
+{
+    struct event_reader reader;
+    event_reader_init(&reader, note, NULL);
+    feed(&reader, TEXT(": ended\n:end\ndata: : end\n\n"), 64);
+    cr_expect_not(reader.ended);
+    feed(&reader, TEXT(": end\nretry: 7\n\n"), 3);
+    cr_expect(reader.ended);
+    event_reader_restart(&reader);
+    cr_expect_not(reader.ended);
+    event_reader_deinit(&reader);
+}
+
 Test(event_writer, events)
 {
     static const struct {
         struct pub_settings settings;
         struct text data;
+        bool ends;
         uint64_t ack;
         const char *text;
     } cases[] = {
-        {{.retry_ms = -1}, BYTES("a"), 0, "channel: c\ndata: a\n\n"},
-        {{.retry_ms = -1}, BYTES(""), 3, "channel: c\ndata: \nack: 3\n\n"},
+        {{.retry_ms = -1}, BYTES("a"), false, 0, "channel: c\ndata: a\n\n"},
+        {{.retry_ms = -1}, BYTES(""), false, 3, "channel: c\ndata: \nack: 3\n\n"},
         {{.retry_ms = 0, .event = "e", .id = "i"},
          BYTES("a"),
+         false,
          0,
          "channel: c\nevent: e\nid: i\nretry: 0\ndata: a\n\n"},
         {{.retry_ms = -1},
          BYTES("a\nchannel: other\r\n\rb\n"),
+         false,
          0,
          "channel: c\ndata: a\ndata: channel: other\ndata: \ndata: b\ndata: \n\n"},
+        {{.retry_ms = -1}, BYTES("a"), true, 0, "channel: c\nend: 1\ndata: a\n\n"},
+        {{.retry_ms = -1, .event = "e", .id = "i"}, {0}, true, 7, "channel: c\nend: 1\nack: 7\n\n"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct buffer out = {0};
-        cr_assert_eq(event_write(&out, &cases[i].settings, "c", cases[i].data, cases[i].ack, 1000),
+        cr_assert_eq(event_write(&out, &cases[i].settings, "c", cases[i].data, cases[i].ends,
+                                 cases[i].ack, 1000),
                      0);
         cr_expect_eq(out.len, strlen(cases[i].text), "case %zu", i);
         cr_expect(memcmp(out.at, cases[i].text, out.len) == 0, "case %zu", i);
-        cr_expect_eq(event_write(&out, &cases[i].settings, "c", cases[i].data, 0, out.len + 9),
+        cr_expect_eq(event_write(&out, &cases[i].settings, "c", cases[i].data, cases[i].ends, 0,
+                                 out.len + 9),
                      -EMSGSIZE);
         cr_expect_eq(out.len, strlen(cases[i].text), "no half an event, case %zu", i);
         buffer_free(&out);

@@ -18,11 +18,15 @@ Test(form, comments_and_ends)
     expect_bytes(form_comment(FORM_CHUNKED), FRAME_NOTE, "2\r\n:\n\r\n");
     expect_bytes(form_comment(FORM_PLAIN), FRAME_NOTE, ":\n");
     expect_bytes(form_end(FORM_CHUNKED), FRAME_LAST, "0\r\n\r\n");
-    expect_bytes(form_goodbye(FORM_CHUNKED, 2345, false), FRAME_LAST,
+    expect_bytes(form_goodbye(FORM_CHUNKED, 2345, false, false), FRAME_LAST,
                  "d\r\nretry: 2345\n\n\r\n0\r\n\r\n");
-    expect_bytes(form_goodbye(FORM_CHUNKED, 2345, true), FRAME_LAST,
+    expect_bytes(form_goodbye(FORM_CHUNKED, 2345, true, false), FRAME_LAST,
                  "c\r\nretry: 2345\n\r\n0\r\n\r\n");
-    expect_bytes(form_goodbye(FORM_PLAIN, UINT32_MAX, false), FRAME_LAST, "retry: 4294967295\n\n");
+    expect_bytes(form_goodbye(FORM_PLAIN, UINT32_MAX, false, false), FRAME_LAST,
+                 "retry: 4294967295\n\n");
+    expect_bytes(form_goodbye(FORM_PLAIN, 5, false, true), FRAME_LAST, ": end\nretry: 5\n\n");
+    expect_bytes(form_over(TEXT("A: b\r\n")), FRAME_NOTE,
+                 "HTTP/1.1 204 No Content\r\nA: b\r\nConnection: close\r\n\r\n");
     cr_assert_not(form_has_end(FORM_PLAIN));
 }
 

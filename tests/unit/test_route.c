@@ -89,6 +89,8 @@ static const char *describe(const struct route *route)
         note(line, size, " token=%.*s", (int)route->token.len, route->token.at);
     if (route->retry_ms != -1)
         note(line, size, " retry=%lld", (long long)route->retry_ms);
+    if (route->ends)
+        note(line, size, " end");
     return line;
 }
 
@@ -387,18 +389,19 @@ Test(route, parameters)
         {METHOD_POST, "/send?evnt=x", "send"},
         {METHOD_POST, "/publish/a?evnt=x",
          "refused 400 unknown parameter \"evnt\"; parameters are channel, event, id, "
-         "retry, " TOKEN},
+         "retry, end, " TOKEN},
         {METHOD_POST, "/publish/a?event=x&last=1",
          "refused 400 unknown parameter \"last\"; parameters are channel, event, id, "
-         "retry, " TOKEN},
+         "retry, end, " TOKEN},
         {METHOD_POST, "/publish/a?=x",
-         "refused 400 unknown parameter \"\"; parameters are channel, event, id, retry, " TOKEN},
+         "refused 400 unknown parameter \"\"; parameters are channel, event, id, retry, "
+         "end, " TOKEN},
         {METHOD_POST, "/publish/a?a%0d%22%5c%c3%a4b",
          "refused 400 unknown parameter \"a?????b\"; parameters are channel, event, id, "
-         "retry, " TOKEN},
+         "retry, end, " TOKEN},
         {METHOD_POST, "/publish/a?0123456789012345678901234567890123456789x",
          "refused 400 unknown parameter \"0123456789012345678901234567890123456789...\"; "
-         "parameters are channel, event, id, retry, " TOKEN},
+         "parameters are channel, event, id, retry, end, " TOKEN},
         {METHOD_GET, "/events/a?last=", "refused 400 last is not a number from 0 to 4294967295"},
         {METHOD_GET, "/events/a?last", "refused 400 last is not a number from 0 to 4294967295"},
         {METHOD_GET, "/events/a?last=4294967296",
