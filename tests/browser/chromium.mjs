@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * Chromium's own EventSource, headless: the live page from connecting to publishing, also below a
- * path of a proxy and with no connection left to publish on, and the promise that a stream is
- * gapless from its first byte, through a proxy that cuts it right behind the preface.
+ * path of a proxy and with no connection left to publish on, the promise that a stream is gapless
+ * from its first byte, through a proxy that cuts it right behind the preface, and a token in a
+ * cookie, which ends, is renewed, and is no other origin's to use.
  *
  * CHROMIUM names the browser (/usr/bin/chromium); SCREENSHOT, if set, is where a picture of the
  * live page goes. The browser gets a new, empty profile and talks to 127.0.0.1 only.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createHmac } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expectEqual, prefaceEnd, runCases, skip, startPathProxy, startProxy, startServer, until }
@@ -213,6 +215,52 @@ async function refusedOnce() {
   await full.stop();
 }
 
+// The browser sends the cookie by itself. The stream ends with its token and comes back with the
+// next one; a page of another port, which is the same site, has the cookie too and may not use it.
+async function tokenInACookie() {
+  const key = join(profile, 'key');
+  const secret = 'a secret of the tests, which is long enough for all';
+  writeFileSync(key, secret);
+  const guarded = await startServer('--retry', '20', '--jwt-key-file', key);
+  const text = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const token = (seconds) => {
+    const exp = Math.floor(Date.now() / 1000) + seconds;
+    const fanfare = { subscribe: ['mine/*'], publish: ['mine/*'] };
+    const signed = text({ alg: 'HS256' }) + '.' + text({ fanfare, exp });
+    return signed + '.' + createHmac('sha256', secret).update(signed).digest('base64url');
+  };
+  const setCookie = (seconds) => browser.addCookies([{ name: 'fanfare', value: token(seconds),
+    url: guarded.url, httpOnly: true, sameSite: 'Lax' }]);
+  const publish = async (data) => {
+    const answer = await fetch(guarded.url + '/publish/mine/a', { method: 'POST', body: data,
+      headers: { Authorization: 'Bearer ' + token(60) } });
+    return [data, (await answer.json()).ids[0]];
+  };
+  const stat = async (name) => (await guarded.stats())[name];
+  await setCookie(3);
+  const { page, seen } = await rawSource(guarded.url, '/events/mine/a');
+  await until('the stream', async () => await stat('subscribers') === 1);
+  const wanted = [await publish('with the first')];
+  await until('the event', async () => (await seen()).length === 1);
+  await setCookie(60);
+  await until('the end of the token', async () => await stat('closed_token_expired') === 1);
+  wanted.push(await publish('meanwhile'));
+  await until('both', async () => (await seen()).length === 2);
+  expectEqual('events', await seen(), wanted);
+  const { page: foreign } = await openPage(server.url + '/healthz');
+  await foreign.evaluate((target) => {
+    globalThis.source = new EventSource(target, { withCredentials: true });
+  }, guarded.url + '/events/mine/a');
+  await until('the refusal', async () => await stat('requests_refused_cookie') === 1);
+  await until('the end', () =>
+    foreign.evaluate(() => source.readyState === EventSource.CLOSED));
+  expectEqual('joined', await stat('joined'), 2);
+  await foreign.close();
+  await page.close();
+  await browser.clearCookies();
+  await guarded.stop();
+}
+
 async function exactlyOnce() {
   const total = 200;
   const proxy = await startProxy(server.port, (number, sent) =>
@@ -234,7 +282,7 @@ async function exactlyOnce() {
 }
 
 const failed = await runCases({ livePage, livePageBelowAPath, publishingHasATimeOut,
-  gaplessFromTheFirstByte, refusedOnce, exactlyOnce });
+  gaplessFromTheFirstByte, refusedOnce, tokenInACookie, exactlyOnce });
 await browser.close();
 rmSync(profile, { recursive: true, force: true });
 await server.stop();
