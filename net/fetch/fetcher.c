@@ -163,6 +163,10 @@ static void set_options(const struct fetch_slot *slot)
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, slot->lines);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "fanfare/" FANFARE_VERSION);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* Or whoever gives up a name that is still being looked up waits for that, and all with it. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_AT_ONCE);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)fetch->timeout_ms);
