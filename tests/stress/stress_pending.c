@@ -135,14 +135,18 @@ static void on_free(struct client *client, struct pending *pending)
     free(pending);
 }
 
-static const struct pending_operations operations = {
-    .expire = on_expire, .answer = on_answer, .free = on_free};
+/* One that is answered too late on purpose, and one that no busy machine makes late. */
+static const struct pending_operations late_operations = {
+    .deadline = DEADLINE_ROOM, .expire = on_expire, .answer = on_answer, .free = on_free};
+static const struct pending_operations later_operations = {
+    .deadline = DEADLINE_AUTHORIZE, .expire = on_expire, .answer = on_answer, .free = on_free};
 
-static enum handler_result begin(struct client *client, struct tasks *tasks)
+static enum handler_result begin(struct client *client, struct tasks *tasks,
+                                 const struct pending_operations *operations)
 {
     struct service *service = service_of(&client->connection);
     struct later *later = calloc(1, sizeof(*later));
-    REQUIRE(later && pending_begin(&service->pendings, &later->pending, &operations,
+    REQUIRE(later && pending_begin(&service->pendings, &later->pending, operations,
                                    &client->connection) == 0,
             "out of memory");
     atomic_fetch_add(&pendings_made, 1);
@@ -153,12 +157,12 @@ static enum handler_result begin(struct client *client, struct tasks *tasks)
 
 static enum handler_result on_later(struct client *client)
 {
-    return begin(client, &soon);
+    return begin(client, &soon, &later_operations);
 }
 
 static enum handler_result on_late(struct client *client)
 {
-    return begin(client, &held);
+    return begin(client, &held, &late_operations);
 }
 
 static const struct handler later_handler = {.on_request = on_later};
@@ -261,6 +265,7 @@ int main(void)
     options.allow_origin[0] = ORIGIN;
     options.allow_origin_count = 1;
     options.publish_wait_ms = 20;
+    options.authorize_timeout_ms = DEADLINE_MS;
     REQUIRE(hub_new(&hub_options, &hub) == 0 && hub_start(hub) == 0, "hub");
     REQUIRE(server_new(hub, &parts, &options, &server, error, sizeof(error)) == 0, "%s", error);
     REQUIRE(server_start(server) == 0, "server_start");
