@@ -15,8 +15,9 @@ static const struct option token_options[] = {
     {.name = "key-file",
      .type = VALUE_PATH,
      .shown = "FILE",
-     .help = "The secret, or the key in PEM: the private one to make a token, either of the pair "
-             "to explain one",
+     .help =
+         "The secret, or the key in PEM: the private one to make a token; to explain one either "
+         "of the pair, or a JWK set",
      .from = FROM_FLAG,
      TOKEN(key_file)},
     {.name = "algorithm",

@@ -13,15 +13,52 @@
 #include "cmd/commands.h"
 #include "cmd/log.h"
 #include "net/access/grant.h"
-#include "net/access/key.h"
+#include "net/access/keys.h"
 #include "net/access/pattern.h"
 #include "net/access/secret_file.h"
 #include "net/access/token_make.h"
 
 static const char NAME[] = "token";
 
-/* The key of the file, for the caller to give up; NULL, and it was told why not. */
-static struct key *key_read(const struct token_settings *settings)
+static enum algorithm algorithm_for(const struct token_settings *settings, struct text text)
+{
+    enum algorithm usual = key_usual_algorithm(text);
+    if (settings->has_algorithm)
+        return settings->algorithm;
+    return usual == ALGORITHM_COUNT ? ALGORITHM_HS256 : usual;
+}
+
+/* Nobody's secret begins like this, and every JWK set does. */
+static bool is_json(struct text text)
+{
+    size_t at = 0;
+    while (at < text.len && strchr(" \t\r\n", text.at[at]))
+        at++;
+    return at < text.len && text.at[at] == '{';
+}
+
+/* The file's key, or to explain with, those of the JWK set that it is. */
+static int keys_add_text(struct keys *keys, const struct token_settings *settings, struct text text,
+                         char *error, size_t error_size)
+{
+    enum algorithm algorithm = algorithm_for(settings, text);
+    struct key *key = NULL;
+    unsigned left_out;
+    if (settings->explain && is_json(text))
+        return keys_add_jwks(keys, KEYS_FILE,
+                             algorithm_family(algorithm) == FAMILY_RSA ? algorithm
+                                                                       : ALGORITHM_RS256,
+                             text, &left_out, error, error_size);
+    int r = key_new_text(algorithm, text, settings->explain ? PEM_EITHER : PEM_PRIVATE, &key, error,
+                         error_size);
+    if (!r)
+        r = keys_add(keys, key);
+    key_unref(key);
+    return r;
+}
+
+/* What is in the file, for the caller to give up; NULL, and it was told why not. */
+static struct keys *keys_read(const struct token_settings *settings)
 {
     char error[512];
     struct secret secret;
@@ -30,19 +67,18 @@ static struct key *key_read(const struct token_settings *settings)
         log_complain(NAME, "--key-file: %s", r == -ENOMEM ? strerror(ENOMEM) : error);
         return NULL;
     }
-    struct text text = {secret.bytes, secret.len};
-    enum algorithm algorithm = settings->algorithm, usual = key_usual_algorithm(text);
-    if (!settings->has_algorithm)
-        algorithm = usual == ALGORITHM_COUNT ? ALGORITHM_HS256 : usual;
-    struct key *key = NULL;
-    r = key_new_text(algorithm, text, settings->explain ? PEM_EITHER : PEM_PRIVATE, &key, error,
-                     sizeof(error));
+    struct keys *keys = keys_new();
+    r = keys ? keys_add_text(keys, settings, (struct text){secret.bytes, secret.len}, error,
+                             sizeof(error))
+             : -ENOMEM;
     secret_deinit(&secret);
+    if (r == 0)
+        return keys;
     if (r == -ENOMEM)
         log_complain(NAME, "%s", strerror(ENOMEM));
-    else if (r)
+    else
         log_complain(NAME, "--key-file: %.200s %s", settings->key_file, error);
-    return key;
+    return keys_unref(keys);
 }
 
 /* Checks the patterns of an option into `texts`. */
@@ -97,10 +133,10 @@ static int make(const struct token_settings *settings, const struct key *key)
 int token_run(const struct parse *parse, const struct token_settings *settings)
 {
     (void)parse;
-    struct key *key = settings->key_file ? key_read(settings) : NULL;
-    if (settings->key_file && !key)
+    struct keys *keys = settings->key_file ? keys_read(settings) : NULL;
+    if (settings->key_file && !keys)
         return EXIT_USAGE;
-    int status = settings->explain ? token_explain(key) : make(settings, key);
-    key_unref(key);
+    int status = settings->explain ? token_explain(keys) : make(settings, keys_at(keys, 0));
+    keys_unref(keys);
     return status;
 }

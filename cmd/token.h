@@ -7,6 +7,7 @@
 
 #include "cmd/options.h"
 
-/* Explains the token on standard input; the exit status. `key` may be NULL. */
-struct key;
-MUST_USE int token_explain(struct key *key);
+struct keys;
+
+/* Explains the token on standard input; the exit status. `keys` may be NULL. */
+MUST_USE int token_explain(const struct keys *keys);

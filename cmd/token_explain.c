@@ -92,13 +92,15 @@ static void say_claims(const struct claims *claims, int64_t now_s)
         say_time("ends", claims->ends_at_s, now_s);
 }
 
-static void say_signature(int fault, const struct key *key)
+static void say_signature(int fault, const struct keys *keys)
 {
     if (fault == TOKEN_OK || fault == TOKEN_SIGNATURE)
         say("signature", fault ? TEXT("bad") : TEXT("good"));
-    else
+    else if (keys_count(keys) == 1)
         printf("%-12snot looked at: the key is for %s\n", "signature",
-               algorithm_name(key_algorithm(key)));
+               algorithm_name(key_algorithm(keys_at(keys, 0))));
+    else
+        say("signature", TEXT("not looked at: none of the keys is for it"));
 }
 
 /* The last line; the exit status. `checked`: there was a key. */
@@ -115,19 +117,8 @@ static int say_verdict(int fault, bool checked)
 
 /* --- explaining ---------------------------------------------------------------------------- */
 
-/* What jws_check says of this one key. */
-static int check(const struct jws *jws, struct key *key)
-{
-    struct keys *keys = keys_new();
-    int r = keys ? keys_add(keys, key) : -ENOMEM;
-    if (!r)
-        r = jws_check(jws, keys);
-    keys_unref(keys);
-    return r;
-}
-
 /* The first fault in the order in which a server looks, or -ENOMEM. */
-static int explain(struct text token, struct key *key)
+static int explain(struct text token, const struct keys *keys)
 {
     struct jws jws;
     struct claims claims;
@@ -138,7 +129,7 @@ static int explain(struct text token, struct key *key)
     say("algorithm", jws.algorithm);
     if (jws.has_kid)
         say("key", jws.kid);
-    int fault = key                                              ? check(&jws, key)
+    int fault = keys                                             ? jws_check(&jws, keys)
                 : algorithm_of(jws.algorithm) == ALGORITHM_COUNT ? TOKEN_ALGORITHM
                                                                  : TOKEN_OK;
     r = claims_read(jws.payload, &claims);
@@ -147,13 +138,13 @@ static int explain(struct text token, struct key *key)
         r = claims_hold(&claims, now_s);
         claims_deinit(&claims);
     }
-    if (key)
-        say_signature(fault, key);
+    if (keys)
+        say_signature(fault, keys);
     jws_deinit(&jws);
     return fault ? fault : r;
 }
 
-int token_explain(struct key *key)
+int token_explain(const struct keys *keys)
 {
     /* What is longer is refused for it, so one byte more is enough; and there are blanks. */
     char bytes[TOKEN_BYTES_MAX + 64];
@@ -167,10 +158,10 @@ int token_explain(struct key *key)
         log_complain(NAME, "there is no token on standard input");
         return EXIT_USAGE;
     }
-    int r = explain(token, key);
+    int r = explain(token, keys);
     if (r < 0) {
         log_complain(NAME, "%s", strerror(-r));
         return EXIT_FAILED;
     }
-    return say_verdict(r, key != NULL);
+    return say_verdict(r, keys != NULL);
 }

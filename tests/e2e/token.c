@@ -95,6 +95,17 @@ static void case_says_why_not(void)
     expect_said(&outcome, 1, "no: the token's signature");
     RUN(&outcome, empty, "explain", "--key-file", pem.path);
     expect_said(&outcome, 1, "not looked at: the key is for EdDSA");
+    struct key_file set = key_write(
+        "{\"keys\": [{\"kty\":\"oct\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"},"
+        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+        "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}");
+    RUN(&outcome, empty, "explain", "--key-file", set.path);
+    expect_said(&outcome, 1, "no: the token's signature");
+    RUN(&outcome, none, "explain", "--key-file", set.path);
+    expect_said(&outcome, 1, "none of the keys is for it");
+    RUN(&outcome, NULL, "make", "--key-file", set.path);
+    expect_sentence(&outcome, 2, "never the secret");
+    unlink(set.path);
     RUN(&outcome, "not a token", "explain");
     expect_said(&outcome, 1, "no: the token is not a JWT");
     char longer[12000];
