@@ -57,6 +57,10 @@
 /* Keys that tokens may be signed with; a token that names none is tried with each. A provider's set
  * has two to six, picked by hand. More: refused at the start. */
 #define KEYS_MAX 32
+/* Of them, those that one token is tried with: a forged one costs that many checks, of 0.1 ms each
+ * for ES256. As many as there may be files. More: refused (401), counted as signature; a kid says
+ * which key it is. */
+#define KEYS_TRIED_MAX 16u
 /* RFC 7518 section 3.3 wants 2,048 bits at least; checking costs with the square of the bits, 0.2
  * ms at the most here. Others: refused at the start. */
 #define RSA_BITS_MIN 2048

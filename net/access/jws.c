@@ -91,27 +91,49 @@ void jws_deinit(struct jws *jws)
 
 /* --- checking ------------------------------------------------------------------------------ */
 
-int jws_check(const struct jws *jws, const struct keys *keys)
+/* True if it names a key, some keys have names, and none has this one. */
+static bool names_nobody(const struct jws *jws, const struct keys *keys)
+{
+    bool some_named = false;
+    for (unsigned i = 0; i < keys_count(keys); i++) {
+        struct text kid = key_kid(keys_at(keys, i));
+        if (jws->has_kid && text_equals(kid, jws->kid))
+            return false;
+        some_named |= kid.len > 0;
+    }
+    return jws->has_kid && some_named;
+}
+
+/* Tries those of the named key, or the others that may have signed it: all, if it names none, else
+ * those that have no name. 1: one of them did; 0: none; -ENOMEM. */
+static int try_keys(const struct jws *jws, const struct keys *keys, bool named, unsigned *tried)
 {
     enum algorithm algorithm = algorithm_of(jws->algorithm);
-    bool tried = false, some_named = false, is_named = false;
-    for (unsigned i = 0; i < keys_count(keys); i++) {
+    for (unsigned i = 0; i < keys_count(keys) && *tried < KEYS_TRIED_MAX; i++) {
         const struct key *key = keys_at(keys, i);
         struct text kid = key_kid(key);
-        bool same = jws->has_kid && text_equals(kid, jws->kid);
-        some_named |= kid.len > 0;
-        is_named |= same;
-        /* A key without a name is tried for all, and all are for a token that names none. */
-        if ((jws->has_kid && kid.len > 0 && !same) || key_algorithm(key) != algorithm)
+        bool wanted = named ? text_equals(kid, jws->kid) : !jws->has_kid || kid.len == 0;
+        if (!wanted || key_algorithm(key) != algorithm)
             continue;
-        tried = true;
+        (*tried)++;
         int r = signature_check(key, jws->input, jws->signature);
-        if (r < 0)
+        if (r != 0)
             return r;
-        if (r == 1)
-            return 0;
     }
-    if (jws->has_kid && some_named && !is_named)
+    return 0;
+}
+
+int jws_check(const struct jws *jws, const struct keys *keys)
+{
+    unsigned tried = 0;
+    int r = jws->has_kid ? try_keys(jws, keys, true, &tried) : 0;
+    if (r == 0)
+        r = try_keys(jws, keys, false, &tried);
+    if (r < 0)
+        return r;
+    if (r == 1)
+        return 0;
+    if (names_nobody(jws, keys))
         return TOKEN_KEY;
     return tried ? TOKEN_SIGNATURE : TOKEN_ALGORITHM;
 }

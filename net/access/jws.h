@@ -6,8 +6,8 @@
  * Of the header, `alg` has to be the key's, `kid` chooses among the keys, and `crit` is refused.
  * Nothing else in it changes anything: key material in a header is never used.
  *
- * Its work is linear in the text, times the keys that are tried, of which there are KEYS_MAX at
- * most. Pure but for the memory that it holds; any thread.
+ * Its work is linear in the text, times the keys that are tried, of which there are
+ * KEYS_TRIED_MAX at most. Pure but for the memory that it holds; any thread.
  */
 #pragma once
 

@@ -307,6 +307,27 @@ Test(token, a_kid_chooses_among_the_keys)
     keys_unref(file);
 }
 
+Test(token, is_tried_with_so_many_keys)
+{
+    struct keys *keys = keys_of(ALGORITHM_HS256, TEST_SECRET "not this one");
+    for (unsigned i = 1; i < KEYS_TRIED_MAX; i++)
+        cr_assert_eq(keys_add(keys, (struct key *)(uintptr_t)keys_at(keys, 0)), 0);
+    struct key *key = key_of(ALGORITHM_HS256, TEST_SECRET);
+    struct keys *named = keys_of_set(JWK("new", "B"));
+    cr_assert_eq(keys_add(keys, key), 0);
+    cr_assert_eq(keys_add_all(keys, named), 0);
+    char *token = sign(key, HEADER, TEXT(READS));
+    cr_expect_eq(verify(keys, text_of(token), NULL), TOKEN_SIGNATURE, "its key is one too far");
+    free(token);
+    token = sign((struct key *)(uintptr_t)keys_at(named, 0), "{\"alg\":\"HS256\",\"kid\":\"new\"}",
+                 TEXT(READS));
+    cr_expect_eq(verify(keys, text_of(token), NULL), TOKEN_OK, "the named key is tried first");
+    free(token);
+    key_unref(key);
+    keys_unref(named);
+    keys_unref(keys);
+}
+
 /* --- when ---------------------------------------------------------------------------------- */
 
 Test(token, holds_from_its_beginning_to_its_end)
