@@ -40,10 +40,13 @@ static struct verdict check_origin(struct client *client)
     if (client->parser.request.method != METHOD_POST || client->route->kind != ROUTE_FOUND ||
         policy_may_publish(policy_of(client), &from))
         return (struct verdict){.admission = ADMITTED};
+    bool publishes = client->route->row->act == ACT_PUBLISH;
     return (struct verdict){
         .admission = REFUSED,
         .status = 403,
-        .sentence = "pages of this origin may not publish here; --allow-origin ORIGIN lets them",
+        .sentence =
+            publishes ? "pages of this origin may not publish here; --allow-origin ORIGIN lets them"
+                      : "pages of this origin may not POST here; --allow-origin ORIGIN lets them",
         .counter = &client->connection.loop->stats.publishes_refused_origin};
 }
 

@@ -74,8 +74,7 @@
       "Requests refused: a token that does not cover all channels")                                \
     X(requests_refused_cookie, counter,                                                            \
       "Requests refused: a cookie that another origin's page has sent")                            \
-    X(publishes_refused_origin, counter,                                                           \
-      "Publishes refused: a page of an origin that is not allowed")                                \
+    X(publishes_refused_origin, counter, "POSTs refused: a page of an origin that is not allowed") \
     X(jwks_fetched, counter, "Times the keys at --jwt-jwks were fetched")                          \
     X(jwks_failed, counter,                                                                        \
       "Times they could not be had, or had no key for us; those before them hold")                 \

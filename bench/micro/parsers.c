@@ -26,6 +26,7 @@
 #include "net/feed/event_text.h"
 #include "net/handlers/parts.h"
 #include "net/handlers/publish_body.h"
+#include "net/handlers/subscribe_body.h"
 #include "net/http/parser.h"
 #include "net/http/percent.h"
 #include "net/http/route.h"
@@ -196,6 +197,27 @@ static void run_send(struct text input)
     frame_unref(frame);
 }
 
+static void ask(const char *type, struct text input)
+{
+    static struct route route;
+    struct subscribe_body body;
+    struct subscribe_text text = {.content_type = text_of(type), .bytes = input};
+    char error[JSON_ERROR_BYTES];
+    route_match(&parts_routes, &route_rules_usual, METHOD_POST, TEXT("/events"), &route);
+    CHECK(subscribe_body_read(&body, &text, &route, error) >= 0);
+    subscribe_body_deinit(&body);
+}
+
+static void run_ask_form(struct text input)
+{
+    ask("application/x-www-form-urlencoded", input);
+}
+
+static void run_ask_json(struct text input)
+{
+    ask("application/json", input);
+}
+
 static void run_content_type(struct text input)
 {
     struct publish_body body = {
@@ -351,6 +373,11 @@ static const struct trial {
     {"form, encoded CR", run_form, "data=", "%0D", ""},
     {"form, ampersands", run_form, "", "&", "data=x"},
     {"form, pairs", run_form, "", "a=b&", "data=x"},
+    {"stream's form, one channel", run_ask_form, "", "channel=a&", ""},
+    {"stream's form, unknown", run_ask_form, "", "a=b&", ""},
+    {"stream's form, a long name", run_ask_form, "channel=", "a", ""},
+    {"stream's JSON, one channel", run_ask_json, "{\"channels\": [\"a\"", ",\"a\"", "]}"},
+    {"stream's JSON, a long name", run_ask_json, "{\"channels\": [\"", "a", "\"]}"},
     {"form, no data", run_form, "", "a", ""},
     {"JSON, escaped CR", run_json, "{\"data\":\"", "\\r", "\"}"},
     {"JSON, escaped letters", run_json, "{\"data\":\"", "\\u00e9", "\"}"},

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 
+#include "net/admission.h"
 #include "net/answer.h"
 #include "net/caps.h"
+#include "net/handlers/subscribe_body.h"
 #include "net/refusal.h"
 #include "net/token_check.h"
 
@@ -30,7 +32,8 @@ static enum handler_result refuse(struct client *client, int r)
     return refusal_answer(client, &refusal);
 }
 
-static enum handler_result on_head(struct client *client)
+/* Acts on what the route says by now. */
+static enum handler_result subscribe(struct client *client)
 {
     struct connection *connection = &client->connection;
     struct service *service = service_of(connection);
@@ -82,11 +85,54 @@ static enum handler_result on_head(struct client *client)
     return HANDED_OFF;
 }
 
+/* The body's channels are asked for as the URL's are. */
+static enum handler_result add_channels(struct client *client, struct route *route,
+                                        const struct subscribe_body *body)
+{
+    struct service *service = service_of(&client->connection);
+    if (body->channel_count > 0 && !service->limits.routes.query_channels)
+        return answer_error(client, 400, "the body names a channel, which only the path may here");
+    if (!admission_lets_read(client, body->channels, body->channel_count))
+        return ANSWERED;
+    for (unsigned i = 0; i < body->channel_count; i++)
+        if (!route_add_channel(route, body->channels[i]))
+            return answer_error(client, route->status, route->sentence);
+    if (route->channel_count == 0)
+        return answer_error(client, 400, "no channel is given to subscribe to");
+    return subscribe(client);
+}
+
+/* A POST or a QUERY: what its body says is added to the route, which is ours, for this request. */
+static enum handler_result on_body(struct client *client)
+{
+    const struct http_request *request = &client->parser.request;
+    struct route *route = (struct route *)client->route;
+    struct subscribe_text text = {
+        .content_type = client_text(client, request->content_type),
+        .content_encoding = client_text(client, request->content_encoding),
+        .bytes = client_text(client, request->body),
+    };
+    struct subscribe_body body;
+    char error[JSON_ERROR_BYTES];
+    enum handler_result result;
+    int r = subscribe_body_read(&body, &text, route, error);
+    if (r < 0)
+        result = refuse(client, r);
+    else if (r > 0)
+        result = answer_error(client, r, error);
+    else
+        result = add_channels(client, route, &body);
+    subscribe_body_deinit(&body);
+    return result;
+}
+
 static enum handler_result on_request(struct client *client)
 {
+    if (client->parser.request.method != METHOD_HEAD)
+        return on_body(client);
     return answer_send(
         client,
         &(struct answer){.status = 200, .content_type = "text/event-stream", .no_length = true});
 }
 
-const struct handler subscribe_handler = {.on_head = on_head, .on_request = on_request};
+const struct handler subscribe_handler = {.on_head = subscribe, .on_request = on_request};

@@ -10,7 +10,15 @@
 
 #include "engine/base/base.h"
 
-enum http_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
+/* METHOD_QUERY is a GET whose question stands in the body. */
+enum http_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_QUERY,
+    METHOD_OPTIONS,
+    METHOD_OTHER,
+};
 
 /* Bytes of the connection's buffer by offset; len 0: not there, or empty. See http_text. */
 struct http_span {

@@ -24,17 +24,18 @@ const struct route_methods route_reads = {
     .allow = "GET, HEAD, OPTIONS",
     .sentence = "this path is only for GET and HEAD",
 };
+const struct route_methods route_asks = {
+    .mask = 1u << METHOD_GET | 1u << METHOD_HEAD | 1u << METHOD_POST | 1u << METHOD_QUERY,
+    .allow = "GET, HEAD, POST, QUERY, OPTIONS",
+    .sentence = "this path is only for GET, HEAD, POST and QUERY",
+};
 const struct route_methods route_writes = {
     .mask = 1u << METHOD_POST,
     .allow = "POST, OPTIONS",
     .sentence = "this path is only for POST",
 };
 
-static const struct parameter_row {
-    const char *name;
-    enum route_parameter parameter;
-    const char *twice; /* NULL: may come again */
-} parameters[] = {
+static const struct route_parameter_row parameters[] = {
     {"channel", PARAMETER_CHANNEL, NULL},
     {"last-event-id", PARAMETER_RESUME, "last-event-id is given twice"},
     {"lastEventId", PARAMETER_RESUME, "last-event-id is given twice"},
@@ -73,8 +74,7 @@ static bool decode(struct route *route, struct text text, bool query, struct tex
     return true;
 }
 
-/* Adds a decoded channel, if it is not there yet. */
-static bool add_channel(struct route *route, struct text channel)
+bool route_add_channel(struct route *route, struct text channel)
 {
     enum frame_fault fault = frame_check_channel(channel);
     if (fault != FRAME_OK)
@@ -109,12 +109,12 @@ static bool read_number(struct text text, uint64_t least, uint64_t most, uint64_
     return true;
 }
 
-static bool take_parameter(struct route *route, enum route_parameter parameter, struct text value)
+bool route_take(struct route *route, enum route_parameter parameter, struct text value)
 {
     uint64_t number;
     switch (parameter) {
     case PARAMETER_CHANNEL:
-        return add_channel(route, value);
+        return route_add_channel(route, value);
     case PARAMETER_RESUME:
         route->has_resume = value.len > 0;
         route->resume = value;
@@ -190,6 +190,15 @@ static bool refuse_unknown(struct route *route, struct text name)
     return refuse(route, 400, route->unknown);
 }
 
+const struct route_parameter_row *route_parameter_find(unsigned mask, struct text name)
+{
+    for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
+        if ((mask & 1u << parameters[i].parameter) &&
+            text_equals(name, text_of(parameters[i].name)))
+            return &parameters[i];
+    return NULL;
+}
+
 static bool read_query(struct route *route, const struct route_rules *rules, struct text query)
 {
     unsigned seen = 0; /* bit per enum route_parameter */
@@ -200,24 +209,18 @@ static bool read_query(struct route *route, const struct route_rules *rules, str
             continue;
         if (!decode(route, name, true, &name) || !decode(route, value, true, &value))
             return false;
-        bool known = false;
-        for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
-            const struct parameter_row *row = &parameters[i];
-            if (!(route->row->parameters & 1u << row->parameter) ||
-                !text_equals(name, text_of(row->name)))
-                continue;
-            known = true;
-            if (row->twice && (seen & 1u << row->parameter))
-                return refuse(route, 400, row->twice);
-            seen |= 1u << row->parameter;
-            if (row->parameter == PARAMETER_CHANNEL && !rules->query_channels)
-                return refuse(route, 400,
-                              "the query names a channel, which only the path may here");
-            if (!take_parameter(route, row->parameter, value))
-                return false;
-        }
-        if (!known && route->row->only)
+        const struct route_parameter_row *row = route_parameter_find(route->row->parameters, name);
+        if (!row && route->row->only)
             return refuse_unknown(route, name);
+        if (!row)
+            continue;
+        if (row->twice && (seen & 1u << row->parameter))
+            return refuse(route, 400, row->twice);
+        seen |= 1u << row->parameter;
+        if (row->parameter == PARAMETER_CHANNEL && !rules->query_channels)
+            return refuse(route, 400, "the query names a channel, which only the path may here");
+        if (!route_take(route, row->parameter, value))
+            return false;
     }
     return true;
 }
@@ -294,12 +297,12 @@ static bool choose(enum http_method method, const struct route_row *row, struct 
     return refuse(route, 405, row->methods->sentence);
 }
 
-static void read_target(struct route *route, const struct route_rules *rules, struct text rest,
-                        struct text query)
+static void read_target(struct route *route, const struct route_rules *rules,
+                        enum http_method method, struct text rest, struct text query)
 {
     if (route->row->channel)
         route->channels[route->channel_count++] = text_of(route->row->channel);
-    if (rest.at && !(decode(route, rest, false, &rest) && add_channel(route, rest)))
+    if (rest.at && !(decode(route, rest, false, &rest) && route_add_channel(route, rest)))
         return;
     if (!read_query(route, rules, query))
         return;
@@ -307,7 +310,8 @@ static void read_target(struct route *route, const struct route_rules *rules, st
         refuse(route, 400, "the path names no channel, and nothing else may here");
         return;
     }
-    if (route->channel_count < route->row->channels_min)
+    bool has_body = method == METHOD_POST || method == METHOD_QUERY; /* which may name them */
+    if (route->channel_count < route->row->channels_min && !has_body)
         refuse(route, 400, "no channel is given to subscribe to");
 }
 
@@ -338,7 +342,7 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     }
     if (method == METHOD_OPTIONS && text_equals(target, TEXT("*"))) {
         route->kind = ROUTE_OPTIONS;
-        route->allow = "GET, HEAD, POST, OPTIONS";
+        route->allow = "GET, HEAD, POST, QUERY, OPTIONS";
         return;
     }
     struct text stripped = strip_origin(target);
@@ -364,7 +368,7 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     if (!row)
         refuse(route, 404, "there is nothing at this path");
     else if (choose(method, row, route))
-        read_target(route, rules, rest, query);
+        read_target(route, rules, method, rest, query);
 }
 
 /* --- copies -------------------------------------------------------------------------------- */

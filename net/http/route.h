@@ -34,6 +34,7 @@ struct route_methods {
     const char *allow;
     const char *sentence;
 };
+extern const struct route_methods route_asks;   /* GET, HEAD, POST and QUERY: a body may ask, too */
 extern const struct route_methods route_reads;  /* GET and HEAD */
 extern const struct route_methods route_writes; /* POST */
 
@@ -143,6 +144,18 @@ struct route {
  * call. */
 void route_match(const struct route_table *table, const struct route_rules *rules,
                  enum http_method method, struct text target, struct route *ret_route);
+
+/* What a body says may be said as in a query: the row of a name, of those in `mask` (bits for each
+ * enum route_parameter), or NULL; taking a value, decoded, which then is borrowed by the route; and
+ * one more channel, if it is not there yet. False: the route is refused. */
+struct route_parameter_row {
+    const char *name;
+    enum route_parameter parameter;
+    const char *twice; /* what is said if it comes twice; NULL: it may */
+};
+const struct route_parameter_row *route_parameter_find(unsigned mask, struct text name);
+MUST_USE bool route_take(struct route *route, enum route_parameter parameter, struct text value);
+MUST_USE bool route_add_channel(struct route *route, struct text channel);
 
 /* Whether its stream is to have no block without data; `preface` is what is usual. */
 static inline bool route_is_bare(const struct route *route, bool preface)

@@ -60,6 +60,21 @@ static void case_publish_tokens(void)
 
 /* --- JWT ------------------------------------------------------------------------------------- */
 
+/* Reading channels that a body names. */
+static void ask_with_bodies(const char *all)
+{
+    static const char json[] = "Content-Type: application/json\r\n";
+
+    EXPECT_INT(ask(&server, "POST", "/events", HEADER, all, json,
+                   "{\"channels\":[\"news/a\"],\"wait\":\"no\"}"),
+               200);
+    EXPECT_INT(ask(&server, "POST", "/events/news/a", HEADER, all, json,
+                   "{\"channels\":[\"news/b\",\"other\"]}"),
+               403);
+    EXPECT_INT(ask(&server, "QUERY", "/events", NOWHERE, "", json, "{\"channels\":[\"news/a\"]}"),
+               401);
+}
+
 static void case_tokens(void)
 {
     char all[8192], one[8192], none[8192], late[8192];
@@ -110,6 +125,7 @@ static void case_tokens(void)
         {"POST", "/publish/open/x", HEADER, all, "x", 403},
         {"POST", "/send", HEADER, all, "{\"message\":\"m\"}", 403});
     EXPECT_INT(server_stat(&server, "published"), 4);
+    ask_with_bodies(all);
     static const char json[] = "Content-Type: application/json\r\n";
     static const char text[] = "Content-Type: text/event-stream\r\n";
     EXPECT_INT(ask(&server, "POST", "/publish", HEADER, all, json,

@@ -299,6 +299,12 @@ static void case_channels(void)
     EXPECT_INT(ask("POST", "/publish?channel=a", "Content-Type: application/json\r\n",
                    "{\"channel\": \"a\", \"data\": \"x\"}", NULL),
                200);
+    EXPECT_INT(ask("POST", "/events", "Content-Type: application/json\r\n",
+                   "{\"channels\": [\"a\"]}", NULL),
+               403);
+    EXPECT_INT(ask("QUERY", "/events/a", "Content-Type: application/json\r\n",
+                   "{\"channels\": [\"a\"], \"wait\": \"no\"}", NULL),
+               200);
     /* Of several each event says one. */
     EXPECT_INT(
         ask("POST", "/publish/two", "Content-Type: application/json\r\n",

@@ -139,7 +139,7 @@ static void case_origins(void)
      * and where there is none, it is told as well. */
     expect_field("OPTIONS", "/events/x", preflight, "access-control-allow-credentials", "true");
     expect_field("OPTIONS", "/events/x", preflight, "access-control-allow-methods",
-                 "GET, HEAD, OPTIONS");
+                 "GET, HEAD, POST, QUERY, OPTIONS");
     expect_field("OPTIONS", "/publish/x", preflight, "access-control-allow-methods",
                  "POST, OPTIONS");
     expect_field("OPTIONS", "/nothing", preflight, "access-control-allow-methods", NULL);

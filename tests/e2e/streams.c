@@ -214,6 +214,112 @@ static void case_long_poll(void)
     server_stop(&server);
 }
 
+/* Asks with a body, and has the stream. */
+static void ask_with(struct stream *stream, const char *method, const char *target,
+                     const char *fields, const char *body)
+{
+    char request[2048];
+
+    int len = snprintf(request, sizeof(request),
+                       "%s %s HTTP/1.1\r\nHost: t\r\n%sContent-Length: %zu\r\n\r\n%s", method,
+                       target, fields, strlen(body), body);
+    stream_init(stream, connect_tcp(&server, 0), NULL, NULL);
+    /* In two pieces, so that the head is there before the body. */
+    int head = (int)(strstr(request, "\r\n\r\n") - request) + 4;
+    REQUIRE(send(stream->fd, request, (size_t)head, MSG_NOSIGNAL) == head, "send");
+    REQUIRE(send(stream->fd, request + head, (size_t)(len - head), MSG_NOSIGNAL) == len - head,
+            "send");
+    stream_await_head(stream);
+    EXPECT(stream->status == 200, "%s %s: %d", method, target, stream->status);
+}
+
+#define FORM_TYPE "Content-Type: application/x-www-form-urlencoded\r\n"
+#define JSON_TYPE "Content-Type: application/json\r\n"
+
+/* POST and QUERY say in the body what a GET says in its query. */
+static void case_asked_by_body(void)
+{
+    static const char *const methods[] = {"POST", "QUERY"};
+    struct client publisher;
+    struct stream stream;
+    char id[160], body[512];
+
+    server_start(&server, SERVER_OPTIONS("--workers", "2"));
+    client_open(&publisher, &server);
+    publish(&publisher, "a", "1", NULL);
+    publish(&publisher, "b", "2", id);
+    publish(&publisher, "c", "3", NULL);
+    for (int i = 0; i < 2; i++) {
+        ask_with(&stream, methods[i], "/events", FORM_TYPE, "channel=a&channel=c&last=5&limit=3");
+        stream_expect(&stream, "message", "1", NULL);
+        stream_expect(&stream, "message", "3", NULL);
+        publish(&publisher, "b", "nobody asked", NULL);
+        publish(&publisher, "a", "live", NULL);
+        stream_expect(&stream, "message", "live", NULL);
+        stream_expect_end(&stream);
+        stream_close(&stream);
+        snprintf(body, sizeof(body),
+                 "{\"channels\": [\"b\", \"c\"], \"last_event_id\": \"%s\", \"wait\": \"no\"}", id);
+        ask_with(&stream, methods[i], "/events", JSON_TYPE, body);
+        stream_expect(&stream, "message", "3", NULL);
+        for (int more = 0; more <= i; more++)
+            stream_expect(&stream, "message", "nobody asked", NULL);
+        stream_expect_end(&stream);
+        EXPECT_TEXT(stream_field(&stream, "fanfare-resume"), "complete");
+        stream_close(&stream);
+        /* The header beats the body; a path's channel needs nothing in it. */
+        ask_with(&stream, methods[i], "/events/c", JSON_TYPE "Last-Event-ID: earliest\r\n",
+                 "{\"last_event_id\": \"x\", \"limit\": 1}");
+        stream_expect(&stream, "message", "3", NULL);
+        stream_expect_end(&stream);
+        stream_close(&stream);
+        ask_with(&stream, methods[i], "/events/c?last=1&limit=1", JSON_TYPE, "{}");
+        stream_expect(&stream, "message", "3", NULL);
+        stream_expect_end(&stream);
+        stream_close(&stream);
+        ask_with(&stream, methods[i], "/events/c?last=1&limit=1", "", "");
+        stream_expect(&stream, "message", "3", NULL);
+        stream_expect_end(&stream);
+        stream_close(&stream);
+    }
+    EXPECT_INT(server_stat(&server, "gaps_told"), 0);
+    client_close(&publisher);
+    server_stop(&server);
+}
+
+static void expect_status(const char *method, const char *target, const char *fields,
+                          const char *body, int status)
+{
+    struct client client;
+    struct answer answer;
+
+    client_open(&client, &server);
+    client_request(&client, method, target, fields, body, strlen(body), &answer);
+    EXPECT(answer.status == status, "%s %s %s: %d %s", method, target, fields, answer.status,
+           answer.body);
+    answer_free(&answer);
+    client_close(&client);
+}
+
+/* What holds for a URL's channels holds for those of a body, and a page may not POST everywhere. */
+static void case_asked_by_body_in_vain(void)
+{
+    server_start(&server,
+                 SERVER_OPTIONS("--workers", "1", "--query-channels", "no", "--subscribers-max",
+                                "1", "--allow-origin", "https://a.example"));
+    expect_status("POST", "/events/x", FORM_TYPE, "channel=y", 400);
+    expect_status("QUERY", "/events", JSON_TYPE, "{\"channels\": [\"y\"]}", 400);
+    expect_status("POST", "/events/x", JSON_TYPE "Origin: https://b.example\r\n", "{}", 403);
+    expect_status("POST", "/events/x", JSON_TYPE "Origin: null\r\n", "{}", 403);
+    struct stream first;
+    ask_with(&first, "POST", "/events/x", JSON_TYPE "Origin: https://a.example\r\n", "{}");
+    expect_status("POST", "/events/x", JSON_TYPE, "{}", 503);
+    expect_status("QUERY", "/events/x", JSON_TYPE "Accept: text/event-stream\r\n", "{}", 200);
+    EXPECT_INT(server_stat(&server, "subscribers_put_off"), 1);
+    stream_close(&first);
+    server_stop(&server);
+}
+
 /* From the oldest that is retained, by header and query; what is gone is no gap. */
 static void case_earliest(void)
 {
@@ -258,6 +364,8 @@ int main(int argc, char **argv)
     check_case("preface_option", case_preface_option);
     check_case("wait_no", case_wait_no);
     check_case("long_poll", case_long_poll);
+    check_case("asked_by_body", case_asked_by_body);
+    check_case("asked_by_body_in_vain", case_asked_by_body_in_vain);
     check_case("earliest", case_earliest);
     return check_end();
 }

@@ -139,9 +139,12 @@ static void check_route(enum http_method method, struct text target, const struc
     bool posts = route->row && route->row->methods == &route_writes;
     CHECK(route->kind == ROUTE_OPTIONS ? method == METHOD_OPTIONS
           : posts                      ? method == METHOD_POST
-                                       : method == METHOD_GET || method == METHOD_HEAD);
+                                       : method == METHOD_GET || method == METHOD_HEAD ||
+                        (route->row->methods == &route_asks &&
+                         (method == METHOD_POST || method == METHOD_QUERY)));
     CHECK(route->channel_count <= SUBSCRIBER_CHANNELS_MAX);
-    CHECK(!subscribes(route) || route->channel_count >= 1);
+    bool asks_more = method == METHOD_POST || method == METHOD_QUERY; /* in its body */
+    CHECK(!subscribes(route) || asks_more || route->channel_count >= 1);
     CHECK(!publishes(route) || route->channel_count <= 1);
     for (unsigned i = 0; i < route->channel_count; i++) {
         CHECK(rules_is_channel(route->channels[i]));

@@ -167,8 +167,14 @@ Test(route, paths_refused)
 Test(route, methods)
 {
     static const struct example examples[] = {
-        {METHOD_POST, "/events/a",
-         "refused 405 this path is only for GET and HEAD (GET, HEAD, OPTIONS)"},
+        {METHOD_POST, "/events/a", "subscribe [a]"},
+        {METHOD_POST, "/events", "subscribe"}, /* the body is to name them */
+        {METHOD_QUERY, "/events?last=3", "subscribe last=3"},
+        {METHOD_QUERY, "/events/", "refused 400 the channel name is empty"},
+        {METHOD_OTHER, "/events/a",
+         "refused 405 this path is only for GET, HEAD, POST and QUERY (GET, HEAD, POST, QUERY, "
+         "OPTIONS)"},
+        {METHOD_QUERY, "/publish/a", "refused 405 this path is only for POST (POST, OPTIONS)"},
         {METHOD_POST, "/", "refused 405 this path is only for GET and HEAD (GET, HEAD, OPTIONS)"},
         {METHOD_OTHER, "/stats",
          "refused 405 this path is only for GET and HEAD (GET, HEAD, OPTIONS)"},
@@ -177,11 +183,11 @@ Test(route, methods)
         {METHOD_GET, "/send", "refused 405 this path is only for POST (POST, OPTIONS)"},
         /* The method comes before the content. */
         {METHOD_OTHER, "/publish/%zz", "refused 405 this path is only for POST (POST, OPTIONS)"},
-        {METHOD_OPTIONS, "/events/", "options (GET, HEAD, OPTIONS)"},
+        {METHOD_OPTIONS, "/events/", "options (GET, HEAD, POST, QUERY, OPTIONS)"},
         {METHOD_OPTIONS, "/publish/a", "options (POST, OPTIONS)"},
         {METHOD_OPTIONS, "/send", "options (POST, OPTIONS)"},
         {METHOD_OPTIONS, "/healthz", "options (GET, HEAD, OPTIONS)"},
-        {METHOD_OPTIONS, "*", "options (GET, HEAD, POST, OPTIONS)"},
+        {METHOD_OPTIONS, "*", "options (GET, HEAD, POST, QUERY, OPTIONS)"},
     };
     CHECK_EXAMPLES(examples);
 }
