@@ -43,8 +43,8 @@ def sheet():
 
 def commit(root):
     name = said(["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"])
-    # What earlier runs have written is not what is measured.
-    written = [":!bench/results", ":!docs", ":!README.md"]
+    # What earlier runs have written, and tests, are not what is measured.
+    written = [":!bench/results", ":!docs", ":!README.md", ":!tests"]
     changed = said(["git", "-C", str(root), "status", "--porcelain", "--untracked-files=no", "--",
                     ".", *written])
     return name + (" with changes" if changed else "")
