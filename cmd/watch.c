@@ -57,6 +57,18 @@ enum { JUMP_MS = 2000 }; /* less is a clock being set right, or a sample that ca
     X(net.requests_refused_authorize_full,                                                         \
       "requests were refused because too many wait for the application at --authorize-url; it is " \
       "too slow for the clients that come, --authorize-cache may help")                            \
+    X(net.subscribers_refused_address + now->net.subscribers_refused_channel,                      \
+      "streams were refused by --subscribers-per-address or --subscribers-per-channel; behind a "  \
+      "proxy that --trusted-proxy does not name all clients have its address")                     \
+    X(net.connections_refused_rate,                                                                \
+      "connections were refused by --connect-rate; behind a proxy that --trusted-proxy does not "  \
+      "name all clients have its address")                                                         \
+    X(net.connections_refused_proxy + now->net.connections_refused_untrusted,                      \
+      "connections were refused for want of a PROXY header of a trusted proxy; is the proxy set "  \
+      "to send one (haproxy: send-proxy-v2), and does --trusted-proxy name it?")                   \
+    X(net.forwarded_broken,                                                                        \
+      "requests of trusted proxies do not say whose they are and count as the proxies' own; have " \
+      "them write X-Forwarded-For or Forwarded, and remove the other one")                         \
     X(net.feeds_refused_peer, "publishers were refused on the feed by --feed-uid or --feed-gid")
 
 static const char *const LINES[] = {

@@ -413,6 +413,52 @@ static void case_log_warns(void)
     end();
 }
 
+/* The status of a stream that is opened now. */
+static int stream_status(struct stream *stream)
+{
+    stream_open(stream, &server, "/events/x", "X-Forwarded-For: 192.0.2.1\r\n");
+    stream_await_head(stream);
+    return stream->status;
+}
+
+/* Caps that come with a reload hold for who comes then; routes and proxies change, too. */
+static void case_caps(void)
+{
+    struct stream streams[4];
+    struct client client;
+    struct answer answer;
+
+    begin("");
+    EXPECT_INT(stream_status(&streams[0]), 200);
+    reload("subscribers-per-address = 1\nconnect-rate = 100000\nroutes = subscribe stats\n",
+           "SIGHUP: routes: all -> subscribe stats, subscribers-per-address: 0 -> 1, "
+           "connect-rate: 0 -> 100000\n");
+    EXPECT_INT(stream_status(&streams[1]), 200);
+    EXPECT_INT(stream_status(&streams[2]), 429);
+    stream_close(&streams[2]);
+    client_open(&client, &server);
+    client_request(&client, "GET", "/healthz", NULL, NULL, 0, &answer);
+    EXPECT_INT(answer.status, 404);
+    answer_free(&answer);
+    client_close(&client);
+    reload("subscribers-per-address = 1\ntrusted-proxy = 127.0.0.1\n",
+           "SIGHUP: routes: subscribe stats -> all, trusted-proxy: none -> 127.0.0.1, "
+           "connect-rate: 100000 -> 0\n");
+    EXPECT_INT(stream_status(&streams[2]), 200); /* it is of 192.0.2.1 now */
+    EXPECT_INT(stream_status(&streams[3]), 429);
+    stream_close(&streams[3]);
+    reload("", "SIGHUP: trusted-proxy: 127.0.0.1 -> none, subscribers-per-address: 1 -> 0\n");
+    EXPECT_INT(stream_status(&streams[3]), 200);
+    /* Who had a seat leaves it although no cap is set any more. */
+    for (unsigned i = 0; i < 4; i++)
+        stream_close(&streams[i]);
+    server_await(&server, "subscribers", false, 0);
+    reload("subscribers-per-address = 1\n", "SIGHUP: subscribers-per-address: 0 -> 1\n");
+    EXPECT_INT(stream_status(&streams[0]), 200);
+    stream_close(&streams[0]);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -420,6 +466,7 @@ int main(int argc, char **argv)
     check_case("engine_options", case_engine_options);
     check_case("net_options", case_net_options);
     check_case("restart_and_faults", case_restart_and_faults);
+    check_case("caps", case_caps);
     check_case("log", case_log);
     check_case("log_refused", case_log_refused);
     check_case("log_warns", case_log_warns);

@@ -45,6 +45,22 @@ Test(watch, nothing_to_say, .init = begin)
     cr_expect_eq(look(), 0, "%s", lines);
 }
 
+Test(watch, what_is_refused_by_address, .init = begin)
+{
+    now.net.subscribers_refused_address = 2;
+    now.net.subscribers_refused_channel = 1;
+    now.net.connections_refused_rate = 4;
+    now.net.connections_refused_proxy = 5;
+    now.net.connections_refused_untrusted = 1;
+    now.net.forwarded_broken = 7;
+    cr_expect_eq(look(), 4, "%s", lines);
+    cr_expect(strstr(lines, "3 streams were refused by --subscribers-per-address or "), "%s",
+              lines);
+    cr_expect(strstr(lines, "4 connections were refused by --connect-rate; "), "%s", lines);
+    cr_expect(strstr(lines, "6 connections were refused for want of a PROXY header"), "%s", lines);
+    cr_expect(strstr(lines, "7 requests of trusted proxies do not say "), "%s", lines);
+}
+
 Test(watch, a_number_since_the_last_line_and_what_to_do, .init = begin)
 {
     now.net.connections_refused_descriptors += 3;
