@@ -600,3 +600,28 @@ Test(route, a_copy_says_the_same_and_holds_its_own_texts)
         free(copy);
     }
 }
+
+/* What somebody else says of the channels; all else of the request is as it was asked. */
+Test(route, copy_with_other_channels)
+{
+    static struct route route;
+    const struct text others[] = {TEXT("user/42"), TEXT("x")};
+    match(METHOD_GET, TEXT("/events/a%2Fb?channel=c&last-event-id=an%20id&access_token=t"), &route);
+    struct route *copy = route_copy_with(&route, others, 2);
+    cr_assert_not_null(copy);
+    memset(&route, 0xa5, sizeof(route));
+    cr_expect_eq(copy->kind, ROUTE_FOUND);
+    cr_expect_eq(copy->channel_count, 2);
+    cr_expect(text_equals(copy->channels[0], others[0]));
+    cr_expect(text_equals(copy->channels[1], others[1]));
+    cr_expect(text_equals(copy->resume, TEXT("an id")));
+    cr_expect(text_equals(copy->token, TEXT("t")));
+    /* A copy of the copy, as it is made when the turn ends. */
+    struct route *again = route_copy(copy);
+    cr_assert_not_null(again);
+    cr_expect_eq(route_bytes(again), route_bytes(copy));
+    memset(copy, 0xa5, route_bytes(again));
+    cr_expect(text_equals(again->channels[1], others[1]));
+    free(copy);
+    free(again);
+}
