@@ -73,6 +73,28 @@ static uint32_t milli_of(const struct bucket *bucket, uint64_t most, uint32_t no
     return (uint32_t)(milli < most * 1000 ? milli : most * 1000);
 }
 
+static struct bucket *find(struct set *set, uint64_t name)
+{
+    for (unsigned i = 0; i < WAYS; i++)
+        if (set->ways[i].name == name)
+            return &set->ways[i];
+    return NULL;
+}
+
+static struct bucket *fullest(struct set *set, uint64_t most, uint32_t now_ms)
+{
+    struct bucket *fullest = &set->ways[0];
+    uint32_t milli = milli_of(fullest, most, now_ms);
+    for (unsigned i = 1; i < WAYS && milli < most * 1000; i++) {
+        uint32_t other = milli_of(&set->ways[i], most, now_ms);
+        if (other <= milli)
+            continue;
+        fullest = &set->ways[i];
+        milli = other;
+    }
+    return fullest;
+}
+
 bool connect_rate_take(struct connect_rate *rate, const struct address *address, uint32_t most,
                        int64_t now_ns, bool *ret_forgot)
 {
@@ -85,22 +107,16 @@ bool connect_rate_take(struct connect_rate *rate, const struct address *address,
     unsigned index = (unsigned)(name & (SETS - 1));
     pthread_mutex_t *lock = &rate->locks[index % LOCKS].lock;
     pthread_mutex_lock(lock);
-    struct bucket *ways = rate->sets[index].ways, *fullest = &ways[0], *found = NULL;
-    for (unsigned i = 0; i < WAYS && !found; i++) {
-        if (ways[i].name == name)
-            found = &ways[i];
-        else if (milli_of(&ways[i], most, now_ms) > milli_of(fullest, most, now_ms))
-            fullest = &ways[i];
+    struct bucket *bucket = find(&rate->sets[index], name);
+    if (!bucket) {
+        bucket = fullest(&rate->sets[index], most, now_ms);
+        *ret_forgot = milli_of(bucket, most, now_ms) < most * UINT64_C(1000);
+        *bucket = (struct bucket){.name = name, .at_ms = now_ms, .milli = most * 1000};
     }
-    if (!found) {
-        *ret_forgot = milli_of(fullest, most, now_ms) < most * UINT64_C(1000);
-        *fullest = (struct bucket){.name = name, .at_ms = now_ms, .milli = most * 1000};
-        found = fullest;
-    }
-    found->milli = milli_of(found, most, now_ms);
-    found->at_ms = now_ms;
-    bool may = found->milli >= 1000;
-    found->milli -= may ? 1000 : 0;
+    bucket->milli = milli_of(bucket, most, now_ms);
+    bucket->at_ms = now_ms;
+    bool may = bucket->milli >= 1000;
+    bucket->milli -= may ? 1000 : 0;
     pthread_mutex_unlock(lock);
     return may;
 }

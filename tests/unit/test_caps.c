@@ -97,6 +97,19 @@ Test(tally, what_it_holds_counts_as_memory, .init = set_up, .fini = tear_down)
     cr_expect_lt(memory(), 64 * 4096 + 1);
 }
 
+/* Connections have a fourth of memory_max, and this is part of what they hold. */
+Test(tally, nobody_is_seated_beyond_memory_max, .init = set_up, .fini = tear_down)
+{
+    struct tally_seat *seat = NULL;
+    struct hub_options options;
+    hub_options_default(&options);
+    hub_count_memory(hub, (int64_t)options.memory_max);
+    cr_expect_eq(tally_seat_new(tally, 1, &seat), HUB_NO_MEMORY);
+    hub_count_memory(hub, -(int64_t)options.memory_max);
+    cr_expect_eq(tally_seat_new(tally, 1, &seat), 0);
+    seat_leave(tally_seat_of(seat));
+}
+
 /* Whoever has a seat keeps the table. */
 Test(tally, a_seat_outlives_the_server, .init = set_up, .fini = tear_down)
 {
