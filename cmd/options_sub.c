@@ -70,7 +70,7 @@ const struct command command_sub = {
     .options = sub_options,
     .option_count = sizeof(sub_options) / sizeof(sub_options[0]),
     .operands_min = 1,
-    .operands_max = SUBSCRIBER_CHANNELS_MAX,
+    .operands_max = SUBSCRIBER_CHANNELS_DEFAULT,
 };
 
 int sub_settings_finish(const struct sub_settings *settings, struct parse *parse)

@@ -14,7 +14,8 @@ static struct text copy_text(char **at, struct text text)
 struct handoff *handoff_new(const struct subscribe_request *request, const struct hash_key *key)
 {
     CHECK(request->channel_count >= 1 && request->channel_count <= SUBSCRIBER_CHANNELS_MAX);
-    size_t bytes = request->resume.len + request->head.len;
+    size_t lists = request->channel_count * (sizeof(uint64_t) + sizeof(struct text));
+    size_t bytes = lists + request->resume.len + request->head.len;
     for (unsigned i = 0; i < request->channel_count; i++)
         bytes += request->channels[i].len;
     struct handoff *handoff = malloc(sizeof(*handoff) + bytes);
@@ -35,7 +36,9 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
                                 .ends_ns = request->ends_ns,
                                 .channel_count = request->channel_count,
                                 .bytes_len = bytes};
-    char *at = handoff->bytes;
+    handoff->hashes = (uint64_t *)handoff->bytes;
+    handoff->channels = (struct text *)(handoff->hashes + request->channel_count);
+    char *at = handoff->bytes + lists;
     for (unsigned i = 0; i < request->channel_count; i++) {
         handoff->channels[i] = copy_text(&at, request->channels[i]);
         handoff->hashes[i] = hash_text(key, request->channels[i]);

@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <stdalign.h>
+
 #include "engine/base/base.h"
 #include "engine/base/heap.h"
 #include "engine/base/hash.h"
@@ -46,11 +48,11 @@ struct handoff {
     uint32_t limit, last, wait_ms;
     int64_t ends_ns;
     unsigned channel_count;
-    uint64_t hashes[SUBSCRIBER_CHANNELS_MAX];
-    struct text channels[SUBSCRIBER_CHANNELS_MAX];
+    uint64_t *hashes; /* of the channels; both lie in `bytes` */
+    struct text *channels;
     struct text resume, head;
     size_t bytes_len;
-    char bytes[];
+    alignas(8) char bytes[];
 };
 
 /* Bytes that it holds. */

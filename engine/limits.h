@@ -35,15 +35,18 @@
 
 /* --- a subscription ------------------------------------------------------------------------ */
 
-/* Channels of one subscriber; a merge looks at each of them per frame. More: refused (400). */
-#define SUBSCRIBER_CHANNELS_MAX 64
+/* Channels of one subscriber: the largest value that --subscriber-channels-max may take, and its
+ * default. With every event that such a subscriber gets its worker looks at each of them, so 4,096
+ * cost some tenths of a millisecond an event. More: refused (400). */
+#define SUBSCRIBER_CHANNELS_MAX     4096
+#define SUBSCRIBER_CHANNELS_DEFAULT 64
 
 /* How long a long poll may ask to wait: as long as anybody keeps a connection. More: refused (400).
  */
 #define WAIT_SECONDS_MAX 3600
 
 /* A gap notice: each of those channels, with its name and the resume point escaped. */
-#define GAP_NOTICE_BYTES_MAX (64u << 10)
+#define GAP_NOTICE_BYTES_MAX (4u << 20)
 
 /* --- access -------------------------------------------------------------------------------- */
 
@@ -134,6 +137,8 @@
 /* What one turn sends to those that catch up, and as tries to laggards. */
 #define CATCH_UP_SENDS      512u
 #define CATCH_UP_TURN_BYTES (2u << 20)
+/* And the channels that it looks at for them. */
+#define CATCH_UP_CHANNELS (CATCH_UP_SENDS * SUBSCRIBER_CHANNELS_DEFAULT)
 /* Hand-offs adopted in one turn: each costs some microseconds of socket and channel work. */
 #define HANDOFF_BATCH 256
 /* And the time after which no other one begins: one that is told of gaps in SUBSCRIBER_CHANNELS_MAX

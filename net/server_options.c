@@ -24,6 +24,7 @@ void server_options_default(struct server_options *options)
         .acceptors = machine_threads(&machine, 4, ACCEPTORS_MAX),
         .connections_max = CONNECTIONS_DEFAULT,
         .subscribers_max = SUBSCRIBERS_DEFAULT,
+        .subscriber_channels_max = SUBSCRIBER_CHANNELS_DEFAULT,
         .body_max = DATA_BYTES_DEFAULT,
         .head_bytes_max = HEAD_BYTES_MAX,
         .target_bytes_max = TARGET_BYTES_MAX,
@@ -51,6 +52,9 @@ static const char *range_fault(const struct server_options *options)
         fault = "the number of acceptors is not between 1 and 64";
     else if (options->connect_rate > CONNECT_RATE_MAX)
         fault = "the rate of connections is above 1,000,000 a second";
+    else if (options->subscriber_channels_max < 1 ||
+             options->subscriber_channels_max > SUBSCRIBER_CHANNELS_MAX)
+        fault = "the channels of a subscriber are not between 1 and 4096";
     else if (options->body_max > DATA_BYTES_MAX)
         fault = "the largest body is above 16 MiB";
     else if (options->head_bytes_max > HEAD_BYTES_MAX ||
@@ -212,6 +216,7 @@ void server_options_change(struct server_options *options, const struct server_o
     options->trusted_proxy_count = other->trusted_proxy_count;
     options->connections_max = other->connections_max;
     options->subscribers_max = other->subscribers_max;
+    options->subscriber_channels_max = other->subscriber_channels_max;
     options->subscribers_per_address = other->subscribers_per_address;
     options->subscribers_per_channel = other->subscribers_per_channel;
     options->connect_rate = other->connect_rate;

@@ -37,6 +37,7 @@ struct server_options {
     unsigned acceptors;  /* 1 to ACCEPTORS_MAX */
     uint32_t connections_max; /* connections that are not subscribers, feeds included */
     uint32_t subscribers_max;
+    uint32_t subscriber_channels_max; /* SUBSCRIBER_CHANNELS_MAX at most */
     uint32_t subscribers_per_address; /* of an IPv4 address or IPv6 /64; 0: any number */
     uint32_t subscribers_per_channel; /* 0: any number */
     uint32_t connect_rate;            /* connections a second of an address; 0: any number */

@@ -63,7 +63,8 @@ void server_state_limit(struct server_state *state, const struct server_options 
         [DEADLINE_LINGER] = LINGER_MS,
     };
     struct server_limits *limits = &state->limits;
-    struct route_rules routes = {ROUTE_NAMES_ALL, options->query_channels};
+    struct route_rules routes = {ROUTE_NAMES_ALL, options->query_channels,
+                                 options->subscriber_channels_max};
     char error[256];
     CHECK(!options->routes ||
           route_names_read(options->routes, &routes.names, error, sizeof(error)) == 0);

@@ -66,10 +66,10 @@ static void run_names(struct text input)
 /* A notice of gaps in channels with these names, as long as they may be. */
 static void run_notice(struct text input)
 {
-    struct form_loss losses[SUBSCRIBER_CHANNELS_MAX];
+    struct form_loss losses[SUBSCRIBER_CHANNELS_DEFAULT];
     struct form_gap gap = {
         .reason = "expired", .from = {input.at, EVENT_ID_BYTES_MAX}, .losses = losses};
-    while (input.len >= CHANNEL_BYTES_MAX && gap.count < SUBSCRIBER_CHANNELS_MAX) {
+    while (input.len >= CHANNEL_BYTES_MAX && gap.count < SUBSCRIBER_CHANNELS_DEFAULT) {
         losses[gap.count++] = (struct form_loss){{input.at, CHANNEL_BYTES_MAX}, 1, 1};
         input = (struct text){input.at + CHANNEL_BYTES_MAX, input.len - CHANNEL_BYTES_MAX};
     }
@@ -487,7 +487,7 @@ static double now_ms(void)
 static size_t bytes_max(const struct trial *trial)
 {
     if (trial->run == run_notice)
-        return SUBSCRIBER_CHANNELS_MAX * CHANNEL_BYTES_MAX;
+        return SUBSCRIBER_CHANNELS_DEFAULT * CHANNEL_BYTES_MAX;
     return trial->run == run_route ? TARGET_BYTES_MAX - 16 : SIZE_MAX;
 }
 

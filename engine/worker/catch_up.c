@@ -49,26 +49,59 @@ static void gathered_add(struct gathered *gathered, struct frame *frame)
         gathered->ends = true;
 }
 
-/* Of the frames after the cursor the one that comes first, over all channels; NULL: none. `places`
- * are the channels' places, found on the first call. */
-static struct frame *next_frame(const struct membership *memberships, uint32_t count,
-                                uint64_t *places)
+/* The frames after the cursor, over all channels of a subscriber, in their order: a heap of the
+ * channels that have some, by the sequence of their next one. */
+struct merge {
+    uint32_t count;
+    struct merge_channel {
+        uint64_t sequence, place;
+        const struct history *history;
+    } channels[SUBSCRIBER_CHANNELS_MAX];
+};
+
+static void merge_sift(struct merge *merge, uint32_t at)
 {
-    struct frame *first = NULL;
-    uint32_t from = 0;
+    struct merge_channel moved = merge->channels[at];
+    for (uint32_t child; (child = 2 * at + 1) < merge->count; at = child) {
+        if (child + 1 < merge->count &&
+            merge->channels[child + 1].sequence < merge->channels[child].sequence)
+            child++;
+        if (moved.sequence <= merge->channels[child].sequence)
+            break;
+        merge->channels[at] = merge->channels[child];
+    }
+    merge->channels[at] = moved;
+}
+
+static void merge_begin(struct merge *merge, const struct membership *memberships, uint32_t count,
+                        uint64_t cursor)
+{
+    merge->count = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct history *history = &memberships[i].channel->history;
-        if (places[i] == history->end)
-            continue;
-        struct frame *frame = history_at(history, places[i]);
-        if (!first || frame->sequence < first->sequence) {
-            first = frame;
-            from = i;
-        }
+        uint64_t place = history_after(history, cursor);
+        if (place != history->end)
+            merge->channels[merge->count++] =
+                (struct merge_channel){history_at(history, place)->sequence, place, history};
     }
-    if (first)
-        places[from]++;
-    return first;
+    for (uint32_t i = merge->count / 2; i-- > 0;)
+        merge_sift(merge, i);
+}
+
+/* NULL: none is left. */
+static struct frame *merge_next(struct merge *merge)
+{
+    if (merge->count == 0)
+        return NULL;
+    struct merge_channel *first = &merge->channels[0];
+    struct frame *frame = history_at(first->history, first->place++);
+    if (first->place == first->history->end)
+        *first = merge->channels[--merge->count];
+    else
+        first->sequence = history_at(first->history, first->place)->sequence;
+    if (merge->count > 1)
+        merge_sift(merge, 0);
+    return frame;
 }
 
 static bool gathered_has_room(const struct gathered *gathered, const struct subscriber *subscriber)
@@ -79,17 +112,28 @@ static bool gathered_has_room(const struct gathered *gathered, const struct subs
            gathered->events < subscriber->events_left;
 }
 
-/* True if it gathered everything there is. */
+/* Gathers what is retained of one channel, which is what nearly all have. True: all of it. */
+static bool gathered_add_of(struct gathered *gathered, const struct subscriber *subscriber)
+{
+    const struct history *history = &subscriber->channel->history;
+    uint64_t place = history_after(history, gathered->cursor);
+    while (gathered_has_room(gathered, subscriber)) {
+        if (place == history->end)
+            return true;
+        gathered_add(gathered, history_at(history, place++));
+    }
+    return false;
+}
+
+/* Likewise of all its channels. */
 static bool gathered_add_retained(struct gathered *gathered, struct subscriber *subscriber)
 {
-    struct membership single;
-    uint32_t count;
-    struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
-    uint64_t places[SUBSCRIBER_CHANNELS_MAX];
-    for (uint32_t i = 0; i < count; i++)
-        places[i] = history_after(&memberships[i].channel->history, gathered->cursor);
+    if (!(subscriber->flags & SUBSCRIBER_MANY))
+        return gathered_add_of(gathered, subscriber);
+    struct merge merge;
+    merge_begin(&merge, subscriber->set->items, subscriber->set->count, gathered->cursor);
     while (gathered_has_room(gathered, subscriber)) {
-        struct frame *frame = next_frame(memberships, count, places);
+        struct frame *frame = merge_next(&merge);
         if (!frame)
             return true;
         gathered_add(gathered, frame);
@@ -255,15 +299,20 @@ bool catch_up_some(struct worker *worker)
     uint32_t turns =
         worker->catch_up.count < CATCH_UP_SENDS ? worker->catch_up.count : CATCH_UP_SENDS;
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < turns && bytes < CATCH_UP_TURN_BYTES; i++) {
+    uint32_t channels = 0; /* beyond those of usual subscribers */
+    for (uint32_t i = 0; i < turns && bytes < CATCH_UP_TURN_BYTES && channels < CATCH_UP_CHANNELS;
+         i++) {
         catch_up_make_room(worker);
         struct subscriber *subscriber =
             &worker->subscribers[worker->catch_up.ring[worker->catch_up.first]];
         worker->catch_up.first = (worker->catch_up.first + 1) % worker->options->sockets;
         worker->catch_up.count--;
         subscriber_clear(subscriber, SUBSCRIBER_QUEUED);
-        if (subscriber->state == SUBSCRIBER_BEHIND)
-            bytes += catch_up_send(worker, subscriber);
+        if (subscriber->state != SUBSCRIBER_BEHIND)
+            continue;
+        if (subscriber->flags & SUBSCRIBER_MANY)
+            channels += subscriber->set->count;
+        bytes += catch_up_send(worker, subscriber);
     }
     return turns > 0;
 }

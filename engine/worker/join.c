@@ -25,8 +25,9 @@
 #include "engine/worker/subscriber.h"
 #include "engine/worker/visit.h"
 
-/* Hand-offs between two looks at the clock. */
-#define HANDOFFS_PER_LOOK 8
+/* Hand-offs between two looks at the clock, and of how many channels one counts as more of them. */
+#define HANDOFFS_PER_LOOK   8
+#define CHANNELS_OF_HANDOFF 64
 
 /* --- where to begin ------------------------------------------------------------------------ */
 
@@ -378,10 +379,14 @@ bool join_ready(struct worker *worker)
     struct handoff *handoff = worker->arrivals.first;
     bool any = false;
     int64_t due_ns = worker->io->operations->now_ns(worker->io) + HANDOFF_NS;
-    for (int i = 0; i < HANDOFF_BATCH && handoff; i++) {
-        if (i % HANDOFFS_PER_LOOK == HANDOFFS_PER_LOOK - 1 &&
-            worker->io->operations->now_ns(worker->io) >= due_ns)
-            break;
+    uint32_t since = 1; /* the last look */
+    for (int i = 0; i < HANDOFF_BATCH && handoff; i++, since++) {
+        since += handoff->channel_count / CHANNELS_OF_HANDOFF;
+        if (since >= HANDOFFS_PER_LOOK) {
+            if (i > 0 && worker->io->operations->now_ns(worker->io) >= due_ns)
+                break;
+            since = 0;
+        }
         struct handoff *next = handoff->next;
         if (is_ready(worker, handoff)) {
             if (last_kept)

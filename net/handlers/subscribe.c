@@ -32,8 +32,9 @@ static enum handler_result refuse(struct client *client, int r)
     return refusal_answer(client, &refusal);
 }
 
-/* Acts on what the route says by now. */
-static enum handler_result subscribe(struct client *client)
+/* For these channels, and with what else the route says by now. */
+static enum handler_result subscribe(struct client *client, const struct text *channels,
+                                     unsigned channel_count)
 {
     struct connection *connection = &client->connection;
     struct service *service = service_of(connection);
@@ -54,8 +55,8 @@ static enum handler_result subscribe(struct client *client)
     struct subscribe_request subscribe = {
         .fd = connection->fd,
         .before = before,
-        .channels = route->channels,
-        .channel_count = route->channel_count,
+        .channels = channels,
+        .channel_count = channel_count,
         .has_resume = resume.len > 0 && !earliest,
         .resume = resume,
         .limit = route->limit,
@@ -85,21 +86,27 @@ static enum handler_result subscribe(struct client *client)
     return HANDED_OFF;
 }
 
-/* The body's channels are asked for as the URL's are. */
-static enum handler_result add_channels(struct client *client, struct route *route,
-                                        const struct subscribe_body *body)
+static enum handler_result on_head(struct client *client)
 {
+    return subscribe(client, client->route->channels, client->route->channel_count);
+}
+
+/* The body's channels are asked for as the URL's are, and then those are added to them. */
+static enum handler_result subscribe_to_all(struct client *client, struct subscribe_body *body)
+{
+    const struct route *route = client->route;
     struct service *service = service_of(&client->connection);
+    char error[JSON_ERROR_BYTES];
     if (body->channel_count > 0 && !service->limits.routes.query_channels)
         return answer_error(client, 400, "the body names a channel, which only the path may here");
     if (!admission_lets_read(client, body->channels, body->channel_count))
         return ANSWERED;
-    for (unsigned i = 0; i < body->channel_count; i++)
-        if (!route_add_channel(route, body->channels[i]))
-            return answer_error(client, route->status, route->sentence);
-    if (route->channel_count == 0)
+    for (unsigned i = 0; i < route->channel_count; i++)
+        if (subscribe_body_add(body, route->channels[i], error))
+            return answer_error(client, 400, error);
+    if (body->channel_count == 0)
         return answer_error(client, 400, "no channel is given to subscribe to");
-    return subscribe(client);
+    return subscribe(client, body->channels, body->channel_count);
 }
 
 /* A POST or a QUERY: what its body says is added to the route, which is ours, for this request. */
@@ -121,7 +128,7 @@ static enum handler_result on_body(struct client *client)
     else if (r > 0)
         result = answer_error(client, r, error);
     else
-        result = add_channels(client, route, &body);
+        result = subscribe_to_all(client, &body);
     subscribe_body_deinit(&body);
     return result;
 }
@@ -135,4 +142,4 @@ static enum handler_result on_request(struct client *client)
         &(struct answer){.status = 200, .content_type = "text/event-stream", .no_length = true});
 }
 
-const struct handler subscribe_handler = {.on_head = subscribe, .on_request = on_request};
+const struct handler subscribe_handler = {.on_head = on_head, .on_request = on_request};

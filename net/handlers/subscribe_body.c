@@ -4,6 +4,7 @@
 #include "net/handlers/subscribe_body.h"
 
 #include <errno.h>
+#include <sys/random.h>
 
 #include "engine/frame.h"
 #include "net/http/bytes.h"
@@ -24,23 +25,65 @@ static int refuse(struct reading *reading, int status, const char *sentence)
     return status;
 }
 
-static int add_channel(struct reading *reading, struct text channel)
+/* --- channels ------------------------------------------------------------------------------ */
+
+/* So many are compared one by one; then they are hashed, with a key that nobody knows, or a body of
+ * many names would take a time that grows with their square. */
+#define COMPARED_MAX 64
+
+/* Where a channel is, or would be: its place in `places`. */
+static uint16_t *find_place(struct subscribe_body *body, struct text channel)
 {
-    struct subscribe_body *body = reading->body;
-    enum frame_fault fault = frame_check_channel(channel);
-    if (fault != FRAME_OK)
-        return refuse(reading, 400, frame_fault_text(fault));
+    size_t count = sizeof(body->places) / sizeof(body->places[0]);
+    size_t at = (size_t)(hash_text(&body->key, channel) % count);
+    while (body->places[at] && !text_equals(body->channels[body->places[at] - 1], channel))
+        at = (at + 1) % count;
+    return &body->places[at];
+}
+
+static void hash_all(struct subscribe_body *body)
+{
+    CHECK(getrandom(&body->key, sizeof(body->key), 0) == sizeof(body->key));
+    memset(body->places, 0, sizeof(body->places));
+    for (unsigned i = 0; i < body->channel_count; i++)
+        *find_place(body, body->channels[i]) = (uint16_t)(i + 1);
+}
+
+static bool has_channel(struct subscribe_body *body, struct text channel)
+{
+    if (body->channel_count >= COMPARED_MAX)
+        return *find_place(body, channel) != 0;
     for (unsigned i = 0; i < body->channel_count; i++)
         if (text_equals(body->channels[i], channel))
-            return 0;
-    if (body->channel_count == reading->route->row->channels_max) {
-        snprintf(reading->error, JSON_ERROR_BYTES, "more than %u channels are given",
-                 reading->route->row->channels_max);
+            return true;
+    return false;
+}
+
+int subscribe_body_add(struct subscribe_body *body, struct text channel,
+                       char error[JSON_ERROR_BYTES])
+{
+    if (has_channel(body, channel))
+        return 0;
+    if (body->channel_count == body->channels_most) {
+        snprintf(error, JSON_ERROR_BYTES, "more than %u channels are given", body->channels_most);
         return 400;
     }
     body->channels[body->channel_count++] = channel;
+    if (body->channel_count == COMPARED_MAX)
+        hash_all(body);
+    else if (body->channel_count > COMPARED_MAX)
+        *find_place(body, channel) = (uint16_t)body->channel_count;
     return 0;
 }
+
+static int add_channel(struct reading *reading, struct text channel)
+{
+    enum frame_fault fault = frame_check_channel(channel);
+    return fault != FRAME_OK ? refuse(reading, 400, frame_fault_text(fault))
+                             : subscribe_body_add(reading->body, channel, reading->error);
+}
+
+/* --- values -------------------------------------------------------------------------------- */
 
 /* The row of a name; NULL: it is ignored. A token is no part of what is asked. */
 static const struct route_parameter_row *find(const struct reading *reading, struct text name)
@@ -162,7 +205,10 @@ static int read_json(struct reading *reading, struct text bytes)
 int subscribe_body_read(struct subscribe_body *body, const struct subscribe_text *text,
                         struct route *route, char error[JSON_ERROR_BYTES])
 {
-    *body = (struct subscribe_body){.channel_count = 0};
+    body->channel_count = 0;
+    body->channels_most = route->channels_most;
+    body->json = NULL;
+    body->form = NULL;
     struct reading reading = {.body = body, .route = route, .error = error};
     struct text coding = text->content_encoding, rest = text->content_type;
     struct text name = media_type_next(&rest);

@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "engine/base/hash.h"
 #include "net/handlers/json_text.h"
 #include "net/http/route.h"
 
@@ -23,6 +24,10 @@ struct subscribe_body {
     struct text
         channels[SUBSCRIBER_CHANNELS_MAX]; /* checked by frame_check_channel, no two alike */
     unsigned channel_count;
+    unsigned channels_most;
+    /* Once there are more than are looked at one by one: places of them, plus 1, by their hash. */
+    struct hash_key key;
+    uint16_t places[2 * SUBSCRIBER_CHANNELS_MAX];
     json_t *json; /* what the texts lie in: this */
     char *form;   /* or this */
 };
@@ -38,4 +43,7 @@ struct subscribe_text {
  * given to subscribe_body_deinit. */
 MUST_USE int subscribe_body_read(struct subscribe_body *body, const struct subscribe_text *text,
                                  struct route *route, char error[JSON_ERROR_BYTES]);
+/* One more channel, if it is not there yet: 0, or 400. */
+MUST_USE int subscribe_body_add(struct subscribe_body *body, struct text channel,
+                                char error[JSON_ERROR_BYTES]);
 void subscribe_body_deinit(struct subscribe_body *body);

@@ -21,7 +21,7 @@
 struct gathered {
     int status;
     unsigned channel_count, line_count;
-    struct text channels[SUBSCRIBER_CHANNELS_MAX];
+    struct text channels[SUBSCRIBER_CHANNELS_DEFAULT];
     struct text names[LINES_MAX], values[LINES_MAX];
     size_t lines_len;
 };
@@ -49,7 +49,7 @@ static int gather_channel(struct gathered *gathered, struct text channel)
     for (unsigned i = 0; i < gathered->channel_count; i++)
         if (text_equals(gathered->channels[i], channel))
             return 0;
-    if (gathered->channel_count == SUBSCRIBER_CHANNELS_MAX)
+    if (gathered->channel_count == SUBSCRIBER_CHANNELS_DEFAULT)
         return HOOK_CHANNELS;
     gathered->channels[gathered->channel_count++] = channel;
     return 0;

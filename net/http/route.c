@@ -8,6 +8,7 @@
  */
 #include "net/http/route.h"
 
+#include <stdalign.h>
 #include <strings.h>
 
 #include "engine/frame.h"
@@ -17,7 +18,7 @@
 #define STRING_OF(value) #value
 #define STRING(value)    STRING_OF(value)
 
-const struct route_rules route_rules_usual = {ROUTE_NAMES_ALL, true};
+const struct route_rules route_rules_usual = {ROUTE_NAMES_ALL, true, SUBSCRIBER_CHANNELS_DEFAULT};
 
 const struct route_methods route_reads = {
     .mask = 1u << METHOD_GET | 1u << METHOD_HEAD,
@@ -74,7 +75,8 @@ static bool decode(struct route *route, struct text text, bool query, struct tex
     return true;
 }
 
-bool route_add_channel(struct route *route, struct text channel)
+/* Adds a decoded channel, if it is not there yet. */
+static bool add_channel(struct route *route, struct text channel)
 {
     enum frame_fault fault = frame_check_channel(channel);
     if (fault != FRAME_OK)
@@ -85,9 +87,11 @@ bool route_add_channel(struct route *route, struct text channel)
     }
     if (route->row->channels_max == 1 && route->channel_count == 1)
         return refuse(route, 400, "more than one channel is given to publish to");
-    if (route->channel_count == SUBSCRIBER_CHANNELS_MAX)
-        return refuse(route, 400,
-                      "more than " STRING(SUBSCRIBER_CHANNELS_MAX) " channels are given");
+    if (route->channel_count == route->channels_most) {
+        snprintf(route->unknown, sizeof(route->unknown), "more than %u channels are given",
+                 route->channels_most);
+        return refuse(route, 400, route->unknown);
+    }
     route->channels[route->channel_count++] = channel;
     return true;
 }
@@ -114,7 +118,7 @@ bool route_take(struct route *route, enum route_parameter parameter, struct text
     uint64_t number;
     switch (parameter) {
     case PARAMETER_CHANNEL:
-        return route_add_channel(route, value);
+        return add_channel(route, value);
     case PARAMETER_RESUME:
         route->has_resume = value.len > 0;
         route->resume = value;
@@ -302,7 +306,7 @@ static void read_target(struct route *route, const struct route_rules *rules,
 {
     if (route->row->channel)
         route->channels[route->channel_count++] = text_of(route->row->channel);
-    if (rest.at && !(decode(route, rest, false, &rest) && route_add_channel(route, rest)))
+    if (rest.at && !(decode(route, rest, false, &rest) && add_channel(route, rest)))
         return;
     if (!read_query(route, rules, query))
         return;
@@ -326,6 +330,8 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     route->allow = NULL;
     route->json_errors = false;
     route->channel_count = 0;
+    route->channels_most = rules->channels_max;
+    route->channels = route->room;
     route->has_resume = false;
     route->resume = route->event = route->id = route->token = (struct text){NULL, 0};
     route->last = route->limit = 0;
@@ -373,9 +379,16 @@ void route_match(const struct route_table *table, const struct route_rules *rule
 
 /* --- copies -------------------------------------------------------------------------------- */
 
+/* A copy's channels lie behind its text. */
+static size_t text_bytes(size_t scratch_len)
+{
+    const size_t align = alignof(struct text);
+    return (offsetof(struct route, scratch) + scratch_len + align - 1) / align * align;
+}
+
 size_t route_bytes(const struct route *route)
 {
-    return offsetof(struct route, scratch) + route->scratch_len;
+    return text_bytes(route->scratch_len) + route->channel_count * sizeof(struct text);
 }
 
 /* A text of `route` that lies in its scratch room, in that of the copy; the others are static. */
@@ -387,15 +400,15 @@ static struct text text_in_copy(const struct route *route, const struct route *c
     return text;
 }
 
-/* With so much more scratch room than it needs. */
-static struct route *copy_with_room(const struct route *route, size_t more)
+/* With so much more scratch room than it needs, and room for so many channels. */
+static struct route *copy_with_room(const struct route *route, size_t more, unsigned channels)
 {
-    struct route *copy = malloc(route_bytes(route) + more);
+    size_t before = text_bytes(route->scratch_len + more);
+    struct route *copy = malloc(before + channels * sizeof(struct text));
     if (!copy)
         return NULL;
-    memcpy(copy, route, route_bytes(route));
-    for (unsigned i = 0; i < route->channel_count; i++)
-        copy->channels[i] = text_in_copy(route, copy, route->channels[i]);
+    memcpy(copy, route, offsetof(struct route, scratch) + route->scratch_len);
+    copy->channels = (struct text *)(void *)((char *)copy + before);
     copy->resume = text_in_copy(route, copy, route->resume);
     copy->event = text_in_copy(route, copy, route->event);
     copy->id = text_in_copy(route, copy, route->id);
@@ -407,7 +420,10 @@ static struct route *copy_with_room(const struct route *route, size_t more)
 
 struct route *route_copy(const struct route *route)
 {
-    return copy_with_room(route, 0);
+    struct route *copy = copy_with_room(route, 0, route->channel_count);
+    for (unsigned i = 0; copy && i < route->channel_count; i++)
+        copy->channels[i] = text_in_copy(route, copy, route->channels[i]);
+    return copy;
 }
 
 struct route *route_copy_with(const struct route *route, const struct text *channels,
@@ -416,7 +432,7 @@ struct route *route_copy_with(const struct route *route, const struct text *chan
     size_t added = 0;
     for (unsigned i = 0; i < count; i++)
         added += channels[i].len;
-    struct route *copy = copy_with_room(route, added);
+    struct route *copy = copy_with_room(route, added, count);
     if (!copy)
         return NULL;
     char *at = copy->scratch + copy->scratch_len;

@@ -93,8 +93,9 @@ struct route_table {
 
 /* What is served of a table, and how. */
 struct route_rules {
-    unsigned names;      /* a bit for each enum route_name; the other rows are not there (404) */
-    bool query_channels; /* a query or a body may name channels, and not the path alone */
+    unsigned names;        /* a bit for each enum route_name; the other rows are not there (404) */
+    bool query_channels;   /* a query or a body may name channels, and not the path alone */
+    unsigned channels_max; /* of a subscriber; SUBSCRIBER_CHANNELS_MAX at most */
 };
 
 extern const struct route_rules route_rules_usual; /* all, by the query too */
@@ -117,8 +118,8 @@ struct route {
     const char *allow;           /* the path's methods, "GET, HEAD, OPTIONS"; NULL: unknown path */
     bool json_errors;            /* of the row */
     unsigned channel_count;
-    struct text
-        channels[SUBSCRIBER_CHANNELS_MAX]; /* checked by frame_check_channel, no two alike */
+    unsigned channels_most; /* of this route */
+    struct text *channels;  /* checked by frame_check_channel, no two alike; they lie in here */
     /* subscribe */
     bool has_resume;    /* the query has a last-event-id that is not empty (the header beats it) */
     struct text resume; /* as the client gave it, valid or not */
@@ -138,6 +139,7 @@ struct route {
     /* And the decoded text; decoding never lengthens, so the largest target fits. */
     size_t scratch_len;
     char scratch[TARGET_BYTES_MAX];
+    struct text room[SUBSCRIBER_CHANNELS_MAX]; /* of the channels; a copy's lies behind its text */
 };
 
 /* Fills all of the route but the scratch room that it does not need. `target` is borrowed for the
@@ -146,8 +148,8 @@ void route_match(const struct route_table *table, const struct route_rules *rule
                  enum http_method method, struct text target, struct route *ret_route);
 
 /* What a body says may be said as in a query: the row of a name, of those in `mask` (bits for each
- * enum route_parameter), or NULL; taking a value, decoded, which then is borrowed by the route; and
- * one more channel, if it is not there yet. False: the route is refused. */
+ * enum route_parameter), or NULL; and taking a value, decoded, which then is borrowed by the route.
+ * False: it is refused. */
 struct route_parameter_row {
     const char *name;
     enum route_parameter parameter;
@@ -155,7 +157,6 @@ struct route_parameter_row {
 };
 const struct route_parameter_row *route_parameter_find(unsigned mask, struct text name);
 MUST_USE bool route_take(struct route *route, enum route_parameter parameter, struct text value);
-MUST_USE bool route_add_channel(struct route *route, struct text channel);
 
 /* Whether its stream is to have no block without data; `preface` is what is usual. */
 static inline bool route_is_bare(const struct route *route, bool preface)

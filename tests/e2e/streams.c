@@ -320,6 +320,76 @@ static void case_asked_by_body_in_vain(void)
     server_stop(&server);
 }
 
+/* As many channels as one stream may have: every event once and in order, and every loss told. */
+static void case_many_channels(void)
+{
+    enum { CHANNELS = 4096 };
+    static char body[CHANNELS * 12], head[512];
+    static bool told[CHANNELS];
+    struct client publisher, more;
+    struct stream stream;
+    struct stream_event event;
+    struct answer answer;
+    char channel[32], text[32], id[160];
+
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--subscriber-channels-max", "4096"));
+    client_open(&publisher, &server);
+    size_t len = (size_t)sprintf(body, "{\"channels\": [\"c0\"");
+    for (int i = 1; i < CHANNELS; i++)
+        len += (size_t)sprintf(body + len, ", \"c%d\"", i);
+    len += (size_t)sprintf(body + len, "]}");
+    for (int i = 0; i < 200; i++) {
+        snprintf(channel, sizeof(channel), "c%d", i * 7919 % CHANNELS);
+        snprintf(text, sizeof(text), "%d", i);
+        publish(&publisher, channel, text, i == 0 ? id : NULL);
+    }
+    for (int round = 0; round < 2; round++) {
+        /* From the first event on; then from another start of the server's. */
+        sprintf(head,
+                "POST /events HTTP/1.1\r\nHost: t\r\n" JSON_TYPE "Last-Event-ID: %s\r\n"
+                "Content-Length: %zu\r\n\r\n",
+                round == 0 ? id : "000000000001-0000000000000001", len);
+        stream_init(&stream, connect_tcp(&server, 0), NULL, NULL);
+        more = (struct client){.fd = stream.fd};
+        REQUIRE(client_say(&more, head) && client_send(&more, body, len), "the server has closed");
+        for (int i = 0; round == 1 && i < CHANNELS; i++) {
+            int number = -1;
+            REQUIRE(stream_next(&stream, &event), "the stream ended");
+            const char *name = strstr(event.data, "\"channel\": \"c");
+            EXPECT(strcmp(event.type, "fanfare-gap") == 0 && name &&
+                       strstr(event.data, "restarted"),
+                   "%s", event.data);
+            REQUIRE(name && sscanf(name, "\"channel\": \"c%d\"", &number) == 1 && number >= 0 &&
+                        number < CHANNELS && !told[number],
+                    "%s", event.data);
+            told[number] = true;
+            event_free(&event);
+        }
+        for (int i = round == 0 ? 1 : 0; i < 200; i++) {
+            snprintf(text, sizeof(text), "%d", i);
+            stream_expect(&stream, "message", text, NULL);
+        }
+        if (round == 1)
+            stream_expect(&stream, "message", "live", NULL);
+        publish(&publisher, "c4095", "live", NULL);
+        stream_expect(&stream, "message", "live", NULL);
+        publish(&publisher, "c4096", "not asked for", NULL);
+        if (round == 0)
+            stream_close(&stream);
+    }
+    publish(&publisher, "c0", "the end", NULL);
+    stream_expect(&stream, "message", "the end", NULL);
+    stream_close(&stream);
+    body[len - 2] = '\0';
+    len = strlen(body) + (size_t)sprintf(body + len - 2, ", \"more\"]}");
+    client_request(&publisher, "POST", "/events", JSON_TYPE, body, len, &answer);
+    EXPECT_INT(answer.status, 400);
+    EXPECT_TEXT(answer.body, "more than 4096 channels are given\n");
+    answer_free(&answer);
+    client_close(&publisher);
+    server_stop(&server);
+}
+
 /* From the oldest that is retained, by header and query; what is gone is no gap. */
 static void case_earliest(void)
 {
@@ -366,6 +436,7 @@ int main(int argc, char **argv)
     check_case("long_poll", case_long_poll);
     check_case("asked_by_body", case_asked_by_body);
     check_case("asked_by_body_in_vain", case_asked_by_body_in_vain);
+    check_case("many_channels", case_many_channels);
     check_case("earliest", case_earliest);
     return check_end();
 }

@@ -57,7 +57,7 @@ static void check_answer(const struct hook_answer *answer, int status)
     bool allows = status >= 200 && status < 300;
     CHECK(answer->status == status && hook_answer_allows(answer) == allows);
     CHECK(allows || status == 401 || status == 403 || status == 404 || status == 429);
-    CHECK(answer->channel_count <= (allows ? SUBSCRIBER_CHANNELS_MAX : 0));
+    CHECK(answer->channel_count <= (allows ? SUBSCRIBER_CHANNELS_DEFAULT : 0));
     for (unsigned i = 0; i < answer->channel_count; i++) {
         CHECK(rules_is_channel(answer->channels[i]));
         for (unsigned j = 0; j < i; j++)

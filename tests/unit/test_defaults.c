@@ -52,6 +52,7 @@ Test(defaults, server, .init = read_both)
     EXPECT_SAME(server, feed_gid);
     EXPECT_SAME(server, connections_max);
     EXPECT_SAME(server, subscribers_max);
+    EXPECT_SAME(server, subscriber_channels_max);
     EXPECT_SAME(server, preface);
     EXPECT_SAME(server, refuse);
     EXPECT_SAME(server, retry_ms);

@@ -86,16 +86,16 @@ Test(hook_answer, channels_of_a_refusal_mean_nothing)
 
 Test(hook_answer, as_many_channels_as_a_subscriber_may_have)
 {
-    char head[(SUBSCRIBER_CHANNELS_MAX + 1) * 32];
+    char head[(SUBSCRIBER_CHANNELS_DEFAULT + 1) * 32];
     size_t len = 0, before = 0;
-    for (unsigned i = 0; i <= SUBSCRIBER_CHANNELS_MAX; i++) {
+    for (unsigned i = 0; i <= SUBSCRIBER_CHANNELS_DEFAULT; i++) {
         before = len;
         len += (size_t)sprintf(head + len, "X-Fanfare-Channel: c%u\r\n", i);
     }
     expect_none(HOOK_CHANNELS, 200, head);
     head[before] = '\0';
     struct hook_answer *answer = answer_of(200, head);
-    cr_expect_eq(answer->channel_count, SUBSCRIBER_CHANNELS_MAX);
+    cr_expect_eq(answer->channel_count, SUBSCRIBER_CHANNELS_DEFAULT);
     hook_answer_unref(answer);
 }
 

@@ -471,16 +471,17 @@ Test(route, channel_count_border)
 {
     static struct route route;
     char target[2048];
-    for (unsigned count = SUBSCRIBER_CHANNELS_MAX; count <= SUBSCRIBER_CHANNELS_MAX + 1; count++) {
+    for (unsigned count = SUBSCRIBER_CHANNELS_DEFAULT; count <= SUBSCRIBER_CHANNELS_DEFAULT + 1;
+         count++) {
         size_t at = (size_t)snprintf(target, sizeof(target), "/events?");
         for (unsigned i = 0; i < count; i++)
             at += (size_t)snprintf(target + at, sizeof(target) - at, "channel=%u&channel=%u&", i,
                                    i / 2);
         match(METHOD_GET, (struct text){target, at}, &route);
-        if (count == SUBSCRIBER_CHANNELS_MAX) {
+        if (count == SUBSCRIBER_CHANNELS_DEFAULT) {
             cr_expect_eq(route.kind, ROUTE_FOUND);
-            cr_expect_eq(route.channel_count, SUBSCRIBER_CHANNELS_MAX);
-            cr_expect(text_equals(route.channels[SUBSCRIBER_CHANNELS_MAX - 1], TEXT("63")));
+            cr_expect_eq(route.channel_count, SUBSCRIBER_CHANNELS_DEFAULT);
+            cr_expect(text_equals(route.channels[SUBSCRIBER_CHANNELS_DEFAULT - 1], TEXT("63")));
         } else {
             cr_expect_str_eq(describe(&route), "refused 400 more than 64 channels are given");
         }
@@ -503,7 +504,7 @@ Test(route, names_switch_rows_off)
 {
     static struct route route;
     static const struct route_rules rules = {1u << ROUTE_NAME_SUBSCRIBE | 1u << ROUTE_NAME_HEALTH,
-                                             true};
+                                             true, 64};
     static const struct example examples[] = {
         {METHOD_GET, "/events/a", "subscribe [a]"},
         {METHOD_GET, "/stream", "subscribe [default]"},
@@ -532,7 +533,7 @@ Test(route, each_row_is_switched_by_a_name)
 Test(route, channels_by_the_path_alone)
 {
     static struct route route;
-    static const struct route_rules rules = {ROUTE_NAMES_ALL, false};
+    static const struct route_rules rules = {ROUTE_NAMES_ALL, false, 64};
 #define QUERY_REFUSED "refused 400 the query names a channel, which only the path may here"
 #define NONE_REFUSED  "refused 400 the path names no channel, and nothing else may here"
     static const struct example examples[] = {

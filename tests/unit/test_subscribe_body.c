@@ -118,3 +118,29 @@ Test(subscribe_body, channel_count_border)
     snprintf(bytes + len, sizeof(bytes) - len, "channel=more");
     cr_expect_str_eq(describe("/events", FORM, "", bytes), "400 more than 64 channels are given");
 }
+
+/* Thousands, each of them twice, where so many are allowed. */
+Test(subscribe_body, as_many_as_can_be_allowed)
+{
+    static struct route route;
+    static struct subscribe_body body;
+    static char bytes[2 * SUBSCRIBER_CHANNELS_MAX * 16];
+    const struct route_rules rules = {ROUTE_NAMES_ALL, true, SUBSCRIBER_CHANNELS_MAX};
+    char error[JSON_ERROR_BYTES] = "", name[16];
+    size_t len = 0;
+    for (unsigned i = 0; i < 2 * SUBSCRIBER_CHANNELS_MAX; i++)
+        len += (size_t)snprintf(bytes + len, sizeof(bytes) - len, "channel=%u&",
+                                i % SUBSCRIBER_CHANNELS_MAX);
+    struct subscribe_text text = {text_of(FORM), TEXT(""), {bytes, len}};
+    route_match(&parts_routes, &rules, METHOD_POST, TEXT("/events"), &route);
+    cr_assert_eq(subscribe_body_read(&body, &text, &route, error), 0, "%s", error);
+    cr_assert_eq(body.channel_count, SUBSCRIBER_CHANNELS_MAX);
+    for (unsigned i = 0; i < SUBSCRIBER_CHANNELS_MAX; i++) {
+        snprintf(name, sizeof(name), "%u", i);
+        cr_assert(text_equals(body.channels[i], text_of(name)), "%u", i);
+        cr_assert_eq(subscribe_body_add(&body, text_of(name), error), 0);
+    }
+    cr_assert_eq(subscribe_body_add(&body, TEXT("more"), error), 400);
+    cr_assert_str_eq(error, "more than 4096 channels are given");
+    subscribe_body_deinit(&body);
+}
