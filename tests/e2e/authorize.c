@@ -383,7 +383,7 @@ static void case_gone(void)
 {
     struct client leaver, publisher, poller;
 
-    START(false);
+    START(false, "--authorize-timeout", "60");
     long long open = server_stat(&server, "connections_open");
     begin(&leaver, "/events/hold", "");
     application_await(&application, 1);
@@ -421,7 +421,7 @@ static void case_crowd(void)
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_max < 4096)
         check_skip("fewer descriptors than the crowd needs");
-    START(false, "--authorize-timeout", "60");
+    START(false, "--authorize-timeout", "60", "--acceptors", "3");
     for (unsigned i = 0; i < WAITING; i++) {
         begin(&crowd[i], "/events/hold", "");
         if (i % 64 == 63)
