@@ -87,9 +87,6 @@ static const char *public_text(struct text text)
 {
     const unsigned char *der = (const unsigned char *)text.at;
     size_t at = 0;
-    if (pem_is(text))
-        return "is a key in PEM, which is never the secret of an HMAC: say which algorithm it is "
-               "for";
     while (at < text.len && isspace((unsigned char)text.at[at]))
         at++;
     if (at < text.len && text.at[at] == '{' && memmem(text.at, text.len, "\"kty\"", 5))
@@ -200,10 +197,24 @@ int key_new_pkey(enum algorithm algorithm, struct text kid, EVP_PKEY *pkey, stru
     return 0;
 }
 
+/* Where a secret is wanted. */
+static int refuse_pem(struct text text, char *error, size_t error_size)
+{
+    enum algorithm usual = key_usual_algorithm(text);
+    return objection_say(error, error_size, "is PEM, which is never the secret of an HMAC: %s%s",
+                         usual == ALGORITHM_COUNT ? "say which algorithm it is for"
+                                                  : "as its algorithm give ",
+                         usual == ALGORITHM_COUNT   ? ""
+                         : usual == ALGORITHM_RS256 ? "RS256, RS384 or RS512"
+                                                    : algorithm_name(usual));
+}
+
 int key_new_text(enum algorithm algorithm, struct text text, enum pem_kind kind,
                  struct key **ret_key, char *error, size_t error_size)
 {
     if (algorithm_family(algorithm) == FAMILY_HMAC) {
+        if (pem_is(text))
+            return refuse_pem(text, error, error_size);
         const char *fault = public_text(text);
         if (fault)
             return objection_say(error, error_size, "%s", fault);

@@ -62,6 +62,8 @@ Test(keys, a_public_text_is_never_a_secret)
     for (enum algorithm at = ALGORITHM_HS256; at <= ALGORITHM_HS512; at++)
         for (size_t i = 0; i < sizeof(pems) / sizeof(pems[0]); i++)
             expect_refused(at, text_of(pems[i]), "never the secret");
+    expect_refused(ALGORITHM_HS256, TEXT(TEST_P384_PUBLIC), "as its algorithm give ES384");
+    expect_refused(ALGORITHM_HS256, TEXT(TEST_RSA_PUBLIC), "give RS256, RS384 or RS512");
     expect_refused(ALGORITHM_HS256,
                    TEXT(" {\"keys\": [{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"x\"}]}"),
                    "JWKS");
