@@ -219,6 +219,25 @@ Test(options, two_places_for_one)
     expect_fault("--last and --since both say where to start; give one of them");
 }
 
+/* A token that is not sent would be one that somebody relies on; FANFARE_TOKEN_FILE is for both. */
+Test(options, a_token_is_for_http)
+{
+    static struct pub_settings pub;
+    char *with_flag[] = {(char[]){"--token-file=/tmp/t"}, (char[]){"news"}};
+    char *over_http[] = {(char[]){"--url=http://a"}, (char[]){"--token-file=/tmp/t"},
+                         (char[]){"news"}};
+    cr_assert_eq(parse_run(&parse, &command_pub, 2, with_flag, &pub), 0);
+    cr_assert_eq(pub_settings_finish(&pub, &parse), PARSE_FAULT);
+    expect_fault("--token-file is for --url: the feed needs no token");
+    cr_assert_eq(parse_run(&parse, &command_pub, 3, over_http, &pub), 0);
+    cr_expect_eq(pub_settings_finish(&pub, &parse), 0);
+    cr_expect_str_eq(pub.token_file, "/tmp/t");
+    setenv("FANFARE_TOKEN_FILE", "/tmp/t", 1);
+    cr_assert_eq(parse_run(&parse, &command_pub, 1, with_flag + 1, &pub), 0);
+    cr_expect_eq(pub_settings_finish(&pub, &parse), 0);
+    parse_free(&parse);
+}
+
 Test(options, flag_beats_environment_beats_file_beats_default)
 {
     config_write("# a comment\n\nworkers = 3\nhistory-age=60 # and one here\r\n"
