@@ -21,6 +21,7 @@ struct question {
     struct service *service;      /* which outlives the fetcher's thread */
     struct server_state *server;  /* and this the fetcher */
     struct hash_wide hash;        /* of what is asked */
+    unsigned channels_max;        /* of a subscriber */
     enum authorization result;    /* and what came of it, from `posted` on */
     struct hook_answer *answer;   /* of AUTHORIZATION_ANSWERED */
     char lines[];
@@ -108,9 +109,9 @@ static enum authorization result_of(struct question *question)
     struct text head = {fetch->head.at, fetch->head.len};
     switch (fetch->outcome) {
     case FETCH_ANSWERED:
-        return hook_answer_read(fetch->status, head, &question->answer) == 0
-                   ? AUTHORIZATION_ANSWERED
-                   : AUTHORIZATION_UNUSABLE;
+        return hook_answer_read(fetch->status, head, question->channels_max, &question->answer)
+                   ? AUTHORIZATION_UNUSABLE
+                   : AUTHORIZATION_ANSWERED;
     case FETCH_LARGE:
         return AUTHORIZATION_UNUSABLE;
     case FETCH_TIMEOUT:
@@ -223,6 +224,7 @@ static enum authorization ask(struct client *client, struct question *question)
     }
     question->fetch.place = &server->authorize_place;
     question->fetch.timeout_ms = service->limits.options.authorize_timeout_ms;
+    question->channels_max = service->limits.options.subscriber_channels_max;
     question->fetch.body_bytes_max = AUTHORIZE_BODY_BYTES_MAX;
     question->fetch.done = on_done;
     question->fetch.free = question_free;

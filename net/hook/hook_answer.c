@@ -17,11 +17,14 @@
 
 /* The longest answer that fits into its bound has fewer lines than this. */
 #define LINES_MAX (HOOK_LINES_BYTES_MAX / 4)
+/* And the longest head fewer channels. */
+#define CHANNELS_MOST (FETCH_HEAD_BYTES_MAX / (sizeof("x-fanfare-channel:x") - 1))
 
 struct gathered {
     int status;
+    unsigned channels_max;
     unsigned channel_count, line_count;
-    struct text channels[SUBSCRIBER_CHANNELS_DEFAULT];
+    struct text channels[CHANNELS_MOST];
     struct text names[LINES_MAX], values[LINES_MAX];
     size_t lines_len;
 };
@@ -49,7 +52,8 @@ static int gather_channel(struct gathered *gathered, struct text channel)
     for (unsigned i = 0; i < gathered->channel_count; i++)
         if (text_equals(gathered->channels[i], channel))
             return 0;
-    if (gathered->channel_count == SUBSCRIBER_CHANNELS_DEFAULT)
+    if (gathered->channel_count >= gathered->channels_max ||
+        gathered->channel_count == CHANNELS_MOST)
         return HOOK_CHANNELS;
     gathered->channels[gathered->channel_count++] = channel;
     return 0;
@@ -129,10 +133,12 @@ static struct hook_answer *build(const struct gathered *gathered)
     return answer;
 }
 
-int hook_answer_read(int status, struct text head, struct hook_answer **ret_answer)
+int hook_answer_read(int status, struct text head, unsigned channels_max,
+                     struct hook_answer **ret_answer)
 {
     struct gathered gathered;
     gathered.status = status;
+    gathered.channels_max = channels_max;
     gathered.channel_count = gathered.line_count = 0;
     gathered.lines_len = 0;
     if ((status < 200 || status > 299) && !is_refusal(status))

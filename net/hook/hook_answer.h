@@ -36,9 +36,10 @@ enum hook_fault {
     HOOK_LINES,      /* more of them than there is room for */
 };
 
-/* `head` is the field lines of the answer's head, each with its line end. 0, -ENOMEM, or an enum
- * hook_fault. */
-MUST_USE int hook_answer_read(int status, struct text head, struct hook_answer **ret_answer);
+/* `head` is the field lines of the answer's head, each with its line end; `channels_max` how many a
+ * subscriber may have. 0, -ENOMEM, or an enum hook_fault. */
+MUST_USE int hook_answer_read(int status, struct text head, unsigned channels_max,
+                              struct hook_answer **ret_answer);
 struct hook_answer *hook_answer_ref(struct hook_answer *answer);
 /* Takes NULL; returns NULL. */
 struct hook_answer *hook_answer_unref(struct hook_answer *answer);

@@ -9,11 +9,13 @@
 #include "net/hook/hook_answer.h"
 #include "tests/unit/guard.h"
 
+enum { CHANNELS_ASKED = 40 };
+
 static int read_answer(int status, const char *head, struct hook_answer **ret_answer)
 {
     struct text input = guard_new(text_of(head));
     *ret_answer = NULL;
-    int r = hook_answer_read(status, input, ret_answer);
+    int r = hook_answer_read(status, input, CHANNELS_ASKED, ret_answer);
     guard_free(input); /* nothing of it is kept */
     return r;
 }
@@ -86,16 +88,16 @@ Test(hook_answer, channels_of_a_refusal_mean_nothing)
 
 Test(hook_answer, as_many_channels_as_a_subscriber_may_have)
 {
-    char head[(SUBSCRIBER_CHANNELS_DEFAULT + 1) * 32];
+    char head[(CHANNELS_ASKED + 1) * 32];
     size_t len = 0, before = 0;
-    for (unsigned i = 0; i <= SUBSCRIBER_CHANNELS_DEFAULT; i++) {
+    for (unsigned i = 0; i <= CHANNELS_ASKED; i++) {
         before = len;
         len += (size_t)sprintf(head + len, "X-Fanfare-Channel: c%u\r\n", i);
     }
     expect_none(HOOK_CHANNELS, 200, head);
     head[before] = '\0';
     struct hook_answer *answer = answer_of(200, head);
-    cr_expect_eq(answer->channel_count, SUBSCRIBER_CHANNELS_DEFAULT);
+    cr_expect_eq(answer->channel_count, CHANNELS_ASKED);
     hook_answer_unref(answer);
 }
 
@@ -149,7 +151,8 @@ Test(hook_answer, a_line_that_is_none_makes_all_of_it_none)
     expect_none(HOOK_FORM, 200, "A: 1\r2\r\n");
     expect_none(HOOK_FORM, 403, "A: \x01\r\n");
     struct hook_answer *answer = NULL;
-    cr_expect_eq(hook_answer_read(200, (struct text){"A: \0\r\n", 6}, &answer), HOOK_FORM);
+    cr_expect_eq(hook_answer_read(200, (struct text){"A: \0\r\n", 6}, CHANNELS_ASKED, &answer),
+                 HOOK_FORM);
 }
 
 Test(hook_answer, lines_have_a_bound)
@@ -183,4 +186,17 @@ Test(hook_answer, is_shared)
     cr_expect(text_equals(answer->channels[0], TEXT("a")));
     cr_expect_null(hook_answer_unref(answer));
     cr_expect_null(hook_answer_unref(NULL));
+}
+
+/* Without a bound of ours it is the head that is bounded. */
+Test(hook_answer, as_many_channels_as_a_head_has_room_for)
+{
+    static char head[FETCH_HEAD_BYTES_MAX + 64];
+    size_t len = 0;
+    struct hook_answer *answer = NULL;
+    for (unsigned i = 0; len + 32 < FETCH_HEAD_BYTES_MAX; i++)
+        len += (size_t)sprintf(head + len, "X-Fanfare-Channel:%u\n", i);
+    cr_assert_eq(hook_answer_read(200, (struct text){head, len}, UINT32_MAX, &answer), 0);
+    cr_expect_gt(answer->channel_count, 700);
+    hook_answer_unref(answer);
 }

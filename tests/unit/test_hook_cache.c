@@ -13,7 +13,7 @@ static struct hash_wide hash_of(unsigned number)
 static struct hook_answer *answer_new(int status)
 {
     struct hook_answer *answer = NULL;
-    cr_assert_eq(hook_answer_read(status, TEXT(""), &answer), 0);
+    cr_assert_eq(hook_answer_read(status, TEXT(""), 64, &answer), 0);
     return answer;
 }
 
