@@ -6,10 +6,12 @@
  *
  * The keys are two Ed25519 ones, made once; their tokens never end and may do everything.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/e2e/application.h"
 #include "tests/e2e/check.h"
@@ -163,6 +165,46 @@ static void case_bad_sets(void)
     stop();
 }
 
+static void config_write(const char *path, const char *url)
+{
+    FILE *file = fopen(path, "we");
+    REQUIRE(file && fprintf(file, "jwt-jwks = %s\n", url) > 0 && fclose(file) == 0, "no file");
+}
+
+static void await_log(const char *path, const char *words)
+{
+    int64_t deadline = check_now_ms() + DEADLINE_MS;
+    char text[8192] = "";
+    while (!strstr(text, words)) {
+        REQUIRE(check_now_ms() < deadline, "not logged: %s", words);
+        FILE *file = fopen(path, "re");
+        text[file ? fread(text, 1, sizeof(text) - 1, file) : 0] = '\0';
+        if (file)
+            fclose(file);
+        poll(NULL, 0, 2);
+    }
+}
+
+/* Another URL needs a restart: it is said, and nothing changes. */
+static void case_reload(void)
+{
+    char config[64], log[80];
+    application_start(&application, false);
+    application_publish(&application, SET(FIRST));
+    snprintf(config, sizeof(config), "/tmp/fanfare-e2e-jwks-%d", (int)getpid());
+    snprintf(log, sizeof(log), "%s.log", config);
+    config_write(config, application.url);
+    server_start(&server, SERVER_OPTIONS("--config", config, "--log", log));
+    await_status(first, 200);
+    config_write(config, "http://127.0.0.1:1/other");
+    kill(server.pid, SIGHUP);
+    await_log(log, "jwt-jwks: a URL can be changed by a restart alone");
+    EXPECT_INT(publish_with(first, NULL), 200);
+    stop();
+    unlink(config);
+    unlink(log);
+}
+
 static void case_start(void)
 {
     struct outcome outcome;
@@ -181,6 +223,7 @@ int main(int argc, char **argv)
     check_case("new_key", case_new_key);
     check_case("none_yet", case_none_yet);
     check_case("bad_sets", case_bad_sets);
+    check_case("reload", case_reload);
     check_case("start", case_start);
     return check_end();
 }
