@@ -33,6 +33,7 @@
     X(park_blindly)        /* a worker sleeps without a last look: a lost wake-up */               \
     X(poll_forgets)        /* a long poll does not see what is retained for it */                  \
     X(poll_goes_on)        /* nor end with the first events that come */                           \
+    X(seat_kept)           /* who has ended keeps its seat */                                      \
     X(send_to_blocked)     /* a sweep does not pass over blocked subscribers */                    \
     X(send_without_waitall) /* io_uring takes a short send for a whole one */                      \
     X(two_sends_in_flush)   /* a channel's next sweep begins before its last one is settled */     \

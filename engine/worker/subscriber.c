@@ -316,7 +316,7 @@ void subscriber_close_all(struct worker *worker, enum close_reason reason)
 
 static void leave_seat(struct worker *worker, uint32_t index)
 {
-    if (!worker->seats.count || !worker->seats.of[index])
+    if (!worker->seats.count || !worker->seats.of[index] || MUTATION(seat_kept))
         return;
     seat_leave(TAKE(worker->seats.of[index]));
     worker->seats.count--;

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "engine/base/list.h"
 #include "tests/sim/ended.h"
 #include "tests/sim/expect.h"
 #include "tests/sim/fail.h"
@@ -20,8 +21,18 @@ struct client *client_free(struct client *client)
     return NULL;
 }
 
-struct subscribe_request client_request(const struct client *client, struct text *channels)
+static void leave_seat(struct seat *seat)
 {
+    struct client *client = LINK_OWNER(seat, struct client, seat);
+    if (!client->seated || client->left)
+        fail("client %u leaves a seat that it has not got", client->number);
+    client->left = true;
+}
+
+struct subscribe_request client_request(struct client *client, struct text *channels)
+{
+    client->seat.leave = leave_seat;
+    client->seated = client->number % 2 == 0;
     for (unsigned i = 0; i < client->channel_count; i++)
         channels[i] = client->model->channels[client->channels[i]].name;
     return (struct subscribe_request){
@@ -36,6 +47,7 @@ struct subscribe_request client_request(const struct client *client, struct text
         .polls = client->polls,
         .wait_ms = client->wait_ms,
         .ends_ns = client->ends_ns,
+        .seat = client->seated ? &client->seat : NULL,
         .plain = client->plain,
         .bare = client->bare,
         .head = client->number % 3 ? (struct text){NULL, 0} : TEXT("X-Extra: a line\r\n")};

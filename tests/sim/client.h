@@ -41,7 +41,9 @@ struct client {
     uint32_t limit, last;
     bool polls;
     uint32_t wait_ms;
-    int64_t ends_ns; /* of its token; 0: never */
+    int64_t ends_ns;   /* of its token; 0: never */
+    struct seat seat;  /* every other one has it */
+    bool seated, left; /* it was handed over with it; and it was left */
 
     /* The greeting it must get. */
     const char *header;
@@ -78,7 +80,7 @@ struct client {
 
 struct client *client_free(struct client *client);
 /* The request as the hub wants it; `channels` is room for its names. */
-struct subscribe_request client_request(const struct client *client, struct text *channels);
+struct subscribe_request client_request(struct client *client, struct text *channels);
 /* Its worker has just adopted it. */
 void client_join(struct client *client, struct worker *worker);
 /* The worker answered that there is nothing to read and never will be. */

@@ -324,10 +324,27 @@ static void inspect_flow_memory(const struct flow *flow)
     expect_equal("the memory of all records", atomic_load(&flow->record_bytes), records);
 }
 
+/* A seat is held as long as its stream is there, and no longer. */
+static void inspect_seats(void)
+{
+    uint32_t held = 0, counted = 0;
+    for (unsigned i = 0; i < world->client_count; i++) {
+        const struct client *client = world->clients[i];
+        bool over = client->socket->state == SIM_CLOSED || client->socket->state == SIM_REFUSED;
+        if (client->seated && client->left != over)
+            fail("client %u has %s its seat", client->number, client->left ? "left" : "kept");
+        held += client->seated && !client->left && client->socket->state == SIM_OPEN;
+    }
+    for (unsigned i = 0; i < world->worker_count; i++)
+        counted += world->workers[i].worker->seats.count;
+    expect_equal("the seats that are held", counted, held);
+}
+
 void inspect_rest(void)
 {
     const struct flow *flow = world->workers[0].worker->flow;
     inspect_flow_memory(flow);
+    inspect_seats();
     for (unsigned i = 0; i < world->worker_count; i++) {
         const struct worker *worker = world->workers[i].worker;
         expect_equal("a worker's position at rest", worker->position,

@@ -215,6 +215,7 @@ void hand_over_step(void)
     if (r == HUB_FULL) {
         expect_full();
         client->socket->state = SIM_REFUSED;
+        client->seated = false;
         world->refused++;
     } else if (r != 0) {
         fail("client %u: hub_subscribe gave %d", client->number, r);
