@@ -6,7 +6,7 @@
 
 #include "engine/base/wake.h"
 
-int flow_init(struct flow *flow, unsigned workers)
+int flow_init(struct flow *flow, unsigned workers, const struct hash_key *key)
 {
     *flow = (struct flow){.workers = workers};
     flow->cells = calloc(FLOW_CELLS, sizeof(*flow->cells));
@@ -14,7 +14,7 @@ int flow_init(struct flow *flow, unsigned workers)
         return -ENOMEM;
     int r = pthread_mutex_init(&flow->lock, NULL);
     CHECK(r == 0);
-    ledger_init(&flow->ledger, workers, &flow->record_bytes);
+    ledger_init(&flow->ledger, workers, key, &flow->record_bytes);
     return 0;
 }
 

@@ -43,7 +43,7 @@ struct flow {
     struct hub_waiter *waiters;
 };
 
-MUST_USE int flow_init(struct flow *flow, unsigned workers);
+MUST_USE int flow_init(struct flow *flow, unsigned workers, const struct hash_key *key);
 void flow_deinit(struct flow *flow);
 
 /* --- publishers ---------------------------------------------------------------------------- */

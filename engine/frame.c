@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Builds frames: see frame.h for what one is and why this file is a security border. */
+/*
+ * Builds frames: see frame.h for what one is and why this file is a security border.
+ *
+ * Length: what text may be, and what becomes of it, is read in one piece.
+ */
 #include "engine/frame.h"
 
 #include <endian.h>
@@ -85,6 +89,28 @@ enum frame_fault frame_check_id(struct text id)
     return id_parse(id, &epoch, &sequence) ? FRAME_ID_OURS : FRAME_OK;
 }
 
+static uint8_t flags_of(const struct event *event)
+{
+    if (__builtin_expect(!event->key.len && !event->ends && !event->without_data, 1))
+        return 0;
+    return (uint8_t)((event->ends ? FRAME_ENDS : 0) |
+                     (event->without_data ? FRAME_WITHOUT_DATA : 0) |
+                     (event->key.len ? FRAME_KEYED : 0));
+}
+
+/* What nearly no event has. */
+static enum frame_fault check_special(const struct event *event)
+{
+    if (event->key.len > EVENT_KEY_BYTES_MAX)
+        return FRAME_KEY_LONG;
+    if (event->key.len && (!frame_is_text(event->key) || has_controls(event->key)))
+        return FRAME_KEY_TEXT;
+    if (event->without_data &&
+        ((event->retry_ms < 0 && !event->ends) || event->type.len || event->id.len))
+        return FRAME_DATA_NONE;
+    return FRAME_OK;
+}
+
 static enum frame_fault check_event(const struct event *event)
 {
     enum frame_fault fault = frame_check_channel(event->channel);
@@ -96,9 +122,6 @@ static enum frame_fault check_event(const struct event *event)
         return fault;
     if (event->retry_ms < -1)
         return FRAME_RETRY_RANGE;
-    if (event->without_data &&
-        ((event->retry_ms < 0 && !event->ends) || event->type.len || event->id.len))
-        return FRAME_DATA_NONE;
     if (event->data.len > DATA_BYTES_MAX)
         return FRAME_DATA_LONG;
     return frame_is_text(event->data) ? FRAME_OK : FRAME_DATA_TEXT;
@@ -137,6 +160,10 @@ const char *frame_fault_text(enum frame_fault fault)
         return "the data is not valid UTF-8 or contains NUL";
     case FRAME_DATA_NONE:
         return "the event has no data";
+    case FRAME_KEY_LONG:
+        return "the key is longer than 128 bytes";
+    case FRAME_KEY_TEXT:
+        return "the key is not valid UTF-8 without control characters";
     case FRAME_RETRY_RANGE:
         return "retry is not a number of milliseconds, 0 or more";
     }
@@ -243,31 +270,37 @@ static char *put(char *out, const char *bytes, size_t len)
 
 #define RETRY_BYTES_MAX 32
 
-static size_t format_retry(char out[RETRY_BYTES_MAX], int64_t retry_ms)
+__attribute__((noinline)) static size_t format_retry(char out[RETRY_BYTES_MAX], int64_t retry_ms)
 {
-    out[0] = '\0';
-    if (retry_ms < 0)
-        return 0;
     int64_t ms = retry_ms < EVENT_RETRY_MS_MAX ? retry_ms : EVENT_RETRY_MS_MAX;
     return (size_t)snprintf(out, RETRY_BYTES_MAX, "retry: %lld\n", (long long)ms);
 }
 
-static uint8_t flags_of(const struct event *event)
+/* What a key takes behind everything else. */
+static size_t key_room(const struct event *event)
 {
-    return (uint8_t)((event->ends ? FRAME_ENDS : 0) |
-                     (event->without_data ? FRAME_WITHOUT_DATA : 0));
+    return event->key.len ? 1 + event->key.len : 0;
+}
+
+static void put_key(char *at, const struct event *event)
+{
+    if (!event->key.len)
+        return;
+    *at = (char)event->key.len;
+    put(at + 1, event->key.at, event->key.len);
 }
 
 /* A line that is taken as it ends. No blank line follows, which some clients would hand out as an
  * event; so the id, which is for the publisher alone, stands behind the name. */
-static int new_without_data(const struct event *event, uint64_t channel_hash,
-                            struct frame **ret_frame)
+__attribute__((noinline)) static int
+new_without_data(const struct event *event, uint64_t channel_hash, struct frame **ret_frame)
 {
     char line[RETRY_BYTES_MAX] = ": ended\n";
     size_t text_len = event->retry_ms < 0 ? strlen(line) : format_retry(line, event->retry_ms);
     size_t head_len = hex_digits_of(text_len) + 2;
     size_t len = head_len + text_len + 2;
-    struct frame *frame = malloc(sizeof(*frame) + len + event->channel.len + ID_LEN);
+    struct frame *frame =
+        malloc(sizeof(*frame) + len + event->channel.len + ID_LEN + key_room(event));
     if (!frame)
         return -ENOMEM;
     *frame = (struct frame){.references = 1,
@@ -284,20 +317,17 @@ static int new_without_data(const struct event *event, uint64_t channel_hash,
     at = put(at, "\r\n", 2);
     at = put(at, event->channel.at, event->channel.len);
     memset(at, '0', ID_LEN);
+    put_key(at + ID_LEN, event);
     *ret_frame = frame;
     return 0;
 }
 
-int frame_new(const struct event *event, uint64_t channel_hash, struct frame **ret_frame)
+/* Of an event that is in order. Inlined for those without flags, which are nearly all. */
+static inline __attribute__((always_inline)) int
+build(const struct event *event, uint64_t channel_hash, uint8_t flags, struct frame **ret_frame)
 {
-    enum frame_fault fault = check_event(event);
-    if (fault)
-        return (int)fault;
-    if (event->without_data)
-        return new_without_data(event, channel_hash, ret_frame);
-
     char retry[RETRY_BYTES_MAX];
-    size_t retry_len = format_retry(retry, event->retry_ms);
+    size_t retry_len = event->retry_ms < 0 ? 0 : format_retry(retry, event->retry_ms);
     size_t id_len = event->id.len ? event->id.len : ID_LEN;
     size_t type_len = event->type.len ? 7 + event->type.len + 1 : 0;
     const struct lines lines = lines_of(event->data);
@@ -307,7 +337,8 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
     size_t head_len = hex_digits_of(text_len) + 2;
     size_t len = head_len + text_len + 2;
 
-    struct frame *frame = malloc(sizeof(*frame) + len + event->channel.len);
+    struct frame *frame =
+        malloc(sizeof(*frame) + len + event->channel.len + (flags ? key_room(event) : 0));
     if (!frame)
         return -ENOMEM;
     *frame = (struct frame){.references = 1,
@@ -317,7 +348,7 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
                             .id_given = event->id.len != 0,
                             .head_len = (uint8_t)head_len,
                             .tail_len = 2,
-                            .flags = flags_of(event),
+                            .flags = flags,
                             .channel_len = (uint16_t)event->channel.len};
     char *at = frame->bytes + chunk_line_format(frame->bytes, text_len);
     if (type_len) {
@@ -340,10 +371,33 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
     else
         at = (char *)memset(at, '0', id_len) + id_len; /* frame_stamp writes it */
     at = put(at, "\n\n\r\n", 4);
-    put(at, event->channel.at, event->channel.len);
     DCHECK(at == frame->bytes + len);
+    at = put(at, event->channel.at, event->channel.len);
+    if (flags)
+        put_key(at, event);
     *ret_frame = frame;
     return 0;
+}
+
+__attribute__((noinline)) static int new_special(const struct event *event, uint64_t channel_hash,
+                                                 struct frame **ret_frame)
+{
+    enum frame_fault fault = check_special(event);
+    if (fault)
+        return (int)fault;
+    if (event->without_data)
+        return new_without_data(event, channel_hash, ret_frame);
+    return build(event, channel_hash, flags_of(event), ret_frame);
+}
+
+int frame_new(const struct event *event, uint64_t channel_hash, struct frame **ret_frame)
+{
+    enum frame_fault fault = check_event(event);
+    if (fault)
+        return (int)fault;
+    if (flags_of(event))
+        return new_special(event, channel_hash, ret_frame);
+    return build(event, channel_hash, 0, ret_frame);
 }
 
 struct frame *frame_new_room(enum frame_kind kind, size_t size)

@@ -36,6 +36,7 @@ struct event {
     int64_t retry_ms;  /* -1: none; above EVENT_RETRY_MS_MAX it is taken as that */
     bool without_data; /* a retry alone, or an end: clients dispatch nothing */
     bool ends;         /* the channel: nothing is published to it after this */
+    struct text key;   /* empty: none; else published once, see ledger.h */
 };
 
 /* Why an event cannot become a frame; positive, to be answered, never forwarded. */
@@ -55,6 +56,8 @@ enum frame_fault {
     FRAME_DATA_LONG,
     FRAME_DATA_TEXT,
     FRAME_DATA_NONE,
+    FRAME_KEY_LONG,
+    FRAME_KEY_TEXT,
     FRAME_RETRY_RANGE,
 };
 
@@ -68,6 +71,7 @@ enum frame_kind {
 enum frame_flag {
     FRAME_ENDS = 1, /* the last event of its channel */
     FRAME_WITHOUT_DATA = 2,
+    FRAME_KEYED = 4, /* its key follows, after a byte with its length: frame_key */
 };
 
 struct frame {
@@ -75,16 +79,17 @@ struct frame {
     _Atomic uint32_t unswept; /* workers that have not given its bytes back yet (engine/flow.h) */
     uint64_t sequence;        /* 0: not stamped yet */
     uint64_t channel_hash;
-    int64_t born_ns;      /* CLOCK_MONOTONIC at publish, for history by age */
-    uint32_t len;         /* of bytes[], the chunked view */
-    uint32_t id_at;       /* where the id's text begins in bytes[], whoever gave it */
-    uint8_t kind;         /* enum frame_kind */
-    uint8_t id_len;       /* ID_LEN for ours */
-    bool id_given;        /* by the publisher */
-    uint8_t head_len;     /* the chunk's size line */
-    uint8_t tail_len;     /* the chunk's end: 2, or 0 for a private frame */
-    uint8_t flags;        /* enum frame_flag; 0 for nearly all */
-    uint16_t channel_len; /* the name follows bytes[len] */
+    int64_t born_ns;  /* CLOCK_MONOTONIC at publish, for history by age */
+    uint32_t len;     /* of bytes[], the chunked view */
+    uint32_t id_at;   /* where the id's text begins in bytes[], whoever gave it */
+    uint8_t kind;     /* enum frame_kind */
+    uint8_t id_len;   /* ID_LEN for ours */
+    bool id_given;    /* by the publisher */
+    uint8_t head_len; /* the chunk's size line */
+    uint8_t tail_len; /* the chunk's end: 2, or 0 for a private frame */
+    uint8_t flags;    /* enum frame_flag; 0 for nearly all */
+    uint16_t
+        channel_len; /* the name follows bytes[len], and what no subscriber gets follows that */
     char bytes[];
 };
 
@@ -128,6 +133,15 @@ struct frame *frame_unref(struct frame *frame);
 static inline struct text frame_channel(const struct frame *frame)
 {
     return (struct text){frame->bytes + frame->len, frame->channel_len};
+}
+
+/* Of one that is FRAME_KEYED. */
+static inline struct text frame_key(const struct frame *frame)
+{
+    const char *at = frame->bytes + frame->len + frame->channel_len;
+    if (frame->flags & FRAME_WITHOUT_DATA)
+        at += frame->id_len;
+    return (struct text){at + 1, (unsigned char)*at};
 }
 
 static inline struct text frame_id(const struct frame *frame)

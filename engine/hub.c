@@ -19,11 +19,13 @@
 #include "engine/mutation.h"
 #include "engine/worker/worker.h"
 
-/* In the sequence word, so that closing and claiming cannot overlap; and that there is anything in
- * the ledger. Numbers have the 48 bits below (history.c relies on it, too). */
+/* In the sequence word: that the hub is closed, so that this and claiming cannot overlap; that
+ * there are ends in the ledger; that there ever was a frame that the ledger has to know. Numbers
+ * have the 48 bits below (history.c relies on it, too). */
 #define CLOSED_BIT (UINT64_C(1) << 63)
 #define LEDGER_BIT (UINT64_C(1) << 62)
-#define MARKS      (CLOSED_BIT | LEDGER_BIT)
+#define NOTES_BIT  (UINT64_C(1) << 61)
+#define MARKS      (CLOSED_BIT | LEDGER_BIT | NOTES_BIT)
 
 /* Slots of a ring that may still be closing, and descriptors of threads, listeners and logs. */
 #define DESCRIPTORS_KEPT 256u
@@ -93,7 +95,7 @@ int hub_new(const struct hub_options *options, struct hub **ret_hub)
         r = random_bytes(&hub->options.epoch, sizeof(hub->options.epoch));
     hub->options.epoch &= (UINT64_C(1) << 48) - 1;
     if (r == 0)
-        r = flow_init(&hub->flow, options->workers);
+        r = flow_init(&hub->flow, options->workers, &hub->options.key);
     atomic_init(&hub->flow.memory_max, options->memory_max);
     hub->flow.resident = heap_resident();
     hub->workers = aligned_alloc(alignof(struct worker), options->workers * sizeof(struct worker));
@@ -274,9 +276,19 @@ struct hub *hub_free(struct hub *hub)
 
 /* --- publishing ---------------------------------------------------------------------------- */
 
+/* From the first of them on publishers look which they have. */
+__attribute__((noinline)) static int make_noted(struct hub *hub, const struct event *event,
+                                                uint64_t hash, struct frame **ret_frame)
+{
+    atomic_fetch_or_explicit(&hub->next, NOTES_BIT, memory_order_acq_rel);
+    return frame_new(event, hash, ret_frame);
+}
+
 int hub_frame(struct hub *hub, const struct event *event, struct frame **ret_frame)
 {
     uint64_t hash = event->channel.len ? hash_text(&hub->options.key, event->channel) : 0;
+    if (__builtin_expect(event->ends || event->key.len, 0))
+        return make_noted(hub, event, hash, ret_frame);
     return frame_new(event, hash, ret_frame);
 }
 
@@ -290,8 +302,8 @@ static bool inboxes_have_room(const struct hub *hub, uint64_t first, unsigned co
 
 /* Under the mark: whether the ledger lets the frames be published. 0, HUB_ENDED with the first that
  * it does not. Who finds the ledger empty takes the mark away, and its word is an old one then. */
-static int look_into_ledger(struct hub *hub, struct frame *const *frames, unsigned count,
-                            uint64_t *ret_first)
+__attribute__((noinline)) static int look_into_ledger(struct hub *hub, struct frame *const *frames,
+                                                      unsigned count, uint64_t *ret_first)
 {
     struct ledger *ledger = &hub->flow.ledger;
     ledger_lock(ledger);
@@ -307,50 +319,32 @@ static int look_into_ledger(struct hub *hub, struct frame *const *frames, unsign
 
 /* 0 and the first of `count` sequences, HUB_BUSY, HUB_ENDED, or -ESHUTDOWN. `noted`: the ledger
  * knows these frames, and is locked. */
-static int claim(struct hub *hub, struct frame *const *frames, unsigned count, bool noted,
-                 uint64_t *ret_first)
+static inline int claim(struct hub *hub, struct frame *const *frames, unsigned count, bool noted,
+                        uint64_t *ret_first)
 {
     uint64_t word = atomic_load_explicit(&hub->next, memory_order_acquire);
+    uint64_t sequence;
     bool looked = false;
     do {
-        if (word & CLOSED_BIT)
-            return -ESHUTDOWN;
-        if (!inboxes_have_room(hub, word & ~MARKS, count))
-            return HUB_BUSY;
-        if ((word & LEDGER_BIT) && !noted && !MUTATION(end_unseen) &&
-            !(looked && MUTATION(end_looked_once))) {
-            looked = true;
-            int r = look_into_ledger(hub, frames, count, ret_first);
+        uint64_t first = word;
+        if (__builtin_expect(word & MARKS, 0)) {
+            if (word & CLOSED_BIT)
+                return -ESHUTDOWN;
+            bool looks = (word & LEDGER_BIT) && !noted && !MUTATION(end_unseen) &&
+                         !(looked && MUTATION(end_looked_once));
+            int r = looks ? look_into_ledger(hub, frames, count, ret_first) : 0;
             if (r != 0)
                 return r;
+            looked = true;
+            first &= ~MARKS;
         }
+        if (!inboxes_have_room(hub, first, count))
+            return HUB_BUSY;
+        sequence = first;
     } while (!atomic_compare_exchange_weak_explicit(&hub->next, &word, word + count,
                                                     memory_order_acq_rel, memory_order_acquire));
-    *ret_first = word & ~MARKS;
+    *ret_first = sequence;
     return 0;
-}
-
-/* The same for frames that the ledger has to know first. On 0 it stays locked until they are
- * stored: what is claimed is waited for, and to unlock may be a system call. */
-static int claim_noted(struct hub *hub, struct frame *const *frames, unsigned count,
-                       uint64_t *ret_first)
-{
-    struct ledger *ledger = &hub->flow.ledger;
-    unsigned index = 0;
-    ledger_lock(ledger);
-    int r = ledger_note(ledger, frames, count, &index);
-    if (r != 0) {
-        ledger_unlock(ledger);
-        *ret_first = index;
-        return r == LEDGER_ENDED ? HUB_ENDED : r;
-    }
-    atomic_fetch_or_explicit(&hub->next, LEDGER_BIT, memory_order_acq_rel);
-    r = claim(hub, frames, count, true, ret_first);
-    if (r != 0) {
-        ledger_erase(ledger, frames, count);
-        ledger_unlock(ledger);
-    }
-    return r;
 }
 
 static void prepare(struct frame *const *frames, unsigned count, uint32_t references)
@@ -368,7 +362,7 @@ static int busy(struct hub *hub)
     return HUB_BUSY;
 }
 
-static void wake_parked(struct hub *hub)
+static inline __attribute__((always_inline)) void wake_parked(struct hub *hub)
 {
     /* Full fence: pairs with the one in inbox_park. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -380,35 +374,38 @@ static void wake_parked(struct hub *hub)
     }
 }
 
-int hub_publish(struct hub *hub, struct frame *const *frames, unsigned count, uint64_t *ret_first)
+/* All of them, one after the other; `noted` as for claim. */
+static inline __attribute__((always_inline)) int publish_all(struct hub *hub,
+                                                             struct frame *const *frames,
+                                                             unsigned count, bool noted,
+                                                             uint64_t *ret_first)
 {
-    CHECK(count >= 1 && count <= PUBLISH_EVENTS_MAX);
     uint64_t next = atomic_load_explicit(&hub->next, memory_order_relaxed);
-    if (next & CLOSED_BIT)
-        return -ESHUTDOWN;
-    if (!flow_admits(&hub->flow, frames, count) || !inboxes_have_room(hub, next & ~MARKS, count))
+    if (__builtin_expect(next & MARKS, 0)) {
+        if (next & CLOSED_BIT)
+            return -ESHUTDOWN;
+        next &= ~MARKS;
+    }
+    if (!flow_admits(&hub->flow, frames, count) || !inboxes_have_room(hub, next, count))
         return busy(hub);
     prepare(frames, count, hub->worker_count);
     flow_add(&hub->flow, frames, count);
-    uint64_t first = 0, bytes = 0;
-    unsigned flags = 0;
-    for (unsigned i = 0; i < count; i++) {
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < count; i++)
         bytes += frame_memory(frames[i]);
-        flags |= frames[i]->flags;
-    }
-    bool noted = flags & FRAME_ENDS;
     /* Counted before a worker can give it back. */
     atomic_fetch_add_explicit(&hub->flow.frame_bytes, bytes, memory_order_relaxed);
-    int r =
-        noted ? claim_noted(hub, frames, count, &first) : claim(hub, frames, count, false, &first);
+    int r = claim(hub, frames, count, noted, ret_first);
     if (r != 0) {
         flow_subtract(&hub->flow, frames, count);
         atomic_fetch_sub_explicit(&hub->flow.frame_bytes, bytes, memory_order_relaxed);
         prepare(frames, count, 1);
         flow_wake(&hub->flow);
-        *ret_first = first;
         return r == HUB_BUSY ? busy(hub) : r;
     }
+    uint64_t first = *ret_first;
+    if (noted)
+        ledger_number(&hub->flow.ledger, frames, count, first);
     /* From here to the last store every later event waits for us: stamps and stores, nothing else.
      */
     for (unsigned i = 0; i < count; i++) {
@@ -416,11 +413,82 @@ int hub_publish(struct hub *hub, struct frame *const *frames, unsigned count, ui
         for (unsigned w = 0; w < hub->worker_count; w++)
             inbox_put(&hub->workers[w].inbox, first + i, frames[i]);
     }
-    if (noted)
-        ledger_unlock(&hub->flow.ledger);
     wake_parked(hub);
-    *ret_first = first;
     return 0;
+}
+
+/* Those whose key is not known, under the ledger's lock. It is kept until they are stored: what is
+ * claimed is waited for, and to unlock may be a system call. */
+static int publish_unknown(struct hub *hub, struct frame **frames, unsigned count,
+                           uint64_t *ret_first)
+{
+    struct ledger *ledger = &hub->flow.ledger;
+    struct frame *unknown[PUBLISH_EVENTS_MAX];
+    unsigned places[PUBLISH_EVENTS_MAX], left = 0, flags = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (frames[i]->sequence)
+            continue;
+        places[left] = i;
+        unknown[left++] = frames[i];
+        flags |= frames[i]->flags;
+    }
+    if (flags & FRAME_ENDS)
+        atomic_fetch_or_explicit(&hub->next, LEDGER_BIT, memory_order_acq_rel);
+    int r = left ? publish_all(hub, unknown, left, true, ret_first) : 0;
+    if (r != 0) {
+        ledger_erase(ledger, unknown, left);
+        return r;
+    }
+    for (unsigned i = 0; i < left; i++)
+        frames[places[i]] = NULL;
+    return left < count ? HUB_KNOWN : 0;
+}
+
+/* What the ledger has to know first. */
+__attribute__((noinline)) static int publish_noted(struct hub *hub, struct frame **frames,
+                                                   unsigned count, uint64_t *ret_first)
+{
+    struct ledger *ledger = &hub->flow.ledger;
+    unsigned index = 0;
+    ledger_lock(ledger);
+    int r = ledger_note(ledger, frames, count, &index);
+    if (r == 0) {
+        r = publish_unknown(hub, frames, count, ret_first);
+    } else {
+        *ret_first = index;
+        r = r == LEDGER_ENDED ? HUB_ENDED : r == LEDGER_TWICE ? HUB_TWICE : r;
+    }
+    ledger_unlock(ledger);
+    return r;
+}
+
+__attribute__((noinline)) static bool are_to_be_noted(struct frame *const *frames, unsigned count)
+{
+    unsigned flags = 0;
+    for (unsigned i = 0; i < count; i++)
+        flags |= frames[i]->flags;
+    return flags & (FRAME_ENDS | FRAME_KEYED);
+}
+
+int hub_publish(struct hub *hub, struct frame **frames, unsigned count, uint64_t *ret_first)
+{
+    CHECK(count >= 1 && count <= PUBLISH_EVENTS_MAX);
+    uint64_t next = atomic_load_explicit(&hub->next, memory_order_relaxed);
+    if (__builtin_expect(next & NOTES_BIT, 0) && are_to_be_noted(frames, count))
+        return publish_noted(hub, frames, count, ret_first);
+    return publish_all(hub, frames, count, false, ret_first);
+}
+
+size_t hub_known_id(struct hub *hub, const struct frame *frame, char out[EVENT_ID_BYTES_MAX])
+{
+    struct ledger *ledger = &hub->flow.ledger;
+    ledger_lock(ledger);
+    size_t len = ledger_given_id(ledger, frame, out);
+    ledger_unlock(ledger);
+    if (len)
+        return len;
+    id_format(out, hub->options.epoch, frame->sequence);
+    return ID_LEN;
 }
 
 void hub_waiter_add(struct hub *hub, struct hub_waiter *waiter, int eventfd)

@@ -60,18 +60,32 @@ struct hub *hub_free(struct hub *hub);
 /* Builds the frame of an event: 0, a positive enum frame_fault, or -ENOMEM. */
 MUST_USE int hub_frame(struct hub *hub, const struct event *event, struct frame **ret_frame);
 
-enum { HUB_BUSY = 1, HUB_FULL = 2, HUB_NO_MEMORY = 3, HUB_ENDED = 4 };
+enum {
+    HUB_BUSY = 1,
+    HUB_FULL = 2,
+    HUB_NO_MEMORY = 3,
+    HUB_ENDED = 4,
+    HUB_TWICE = 5,
+    HUB_KNOWN = 6,
+};
 
 /*
  * Publishes 1 to PUBLISH_EVENTS_MAX frames whole or not at all, in this order, one after the other
  * in the sequence; on 0 their references belong to the hub and *ret_first is the first one's
- * sequence. HUB_BUSY: no room now (the channel's share, an inbox, or memory_max). HUB_ENDED: the
- * channel of a frame has ended, of the *ret_first-th first. -ESHUTDOWN: closed. -ENOMEM: what ends
- * a channel finds no memory. All of them leave the frames with the caller, unstamped, to be tried
+ * sequence. HUB_KNOWN is the same, but for those frames whose key was used in their channel before:
+ * they are still the caller's, and hub_known_id says what was published; the others in `frames` are
+ * NULL then, and have the numbers from *ret_first on.
+ *
+ * HUB_BUSY: no room now (the channel's share, an inbox, or memory_max). HUB_ENDED: the
+ * channel of a frame has ended, of the *ret_first-th first; HUB_TWICE: that has the key of one
+ * before it. -ESHUTDOWN: closed. -ENOMEM: for an
+ * end or a key. All of them leave the frames with the caller, unstamped, to be tried
  * again or dropped. Never waits for room.
  */
-MUST_USE int hub_publish(struct hub *hub, struct frame *const *frames, unsigned count,
+MUST_USE int hub_publish(struct hub *hub, struct frame **frames, unsigned count,
                          uint64_t *ret_first);
+/* The id of the event that was published with this frame's key: its length. */
+size_t hub_known_id(struct hub *hub, const struct frame *frame, char out[EVENT_ID_BYTES_MAX]);
 
 /*
  * A thread that found HUB_BUSY registers its eventfd, arms, tries once more and only then waits:

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "engine/mutation.h"
+
 struct ledger_end {
     struct ledger_end *same_hash; /* another channel with the same 64-bit hash */
     unsigned workers;             /* that have not forgotten it */
@@ -11,9 +13,26 @@ struct ledger_end {
     char name[];
 };
 
-void ledger_init(struct ledger *ledger, unsigned workers, _Atomic uint64_t *record_bytes)
+struct ledger_key {
+    struct ledger_key *same_hash;
+    uint64_t sequence; /* of the event that was first; 0: it is about to be published */
+    unsigned workers;  /* that keep it */
+    uint16_t name_len;
+    uint8_t key_len;
+    uint8_t id_len; /* of an id of the publisher's own; 0: none */
+    char text[];    /* name, key, id */
+};
+
+static struct ledger_key *key_at(const uint64_t *value)
 {
-    *ledger = (struct ledger){.workers = workers, .record_bytes = record_bytes};
+    return value ? (struct ledger_key *)(uintptr_t)*value : NULL;
+}
+
+void ledger_init(struct ledger *ledger, unsigned workers, const struct hash_key *hash_key,
+                 _Atomic uint64_t *record_bytes)
+{
+    *ledger =
+        (struct ledger){.workers = workers, .hash_key = hash_key, .record_bytes = record_bytes};
     pthread_mutexattr_t attributes;
     int r = pthread_mutexattr_init(&attributes);
     CHECK(r == 0);
@@ -37,6 +56,16 @@ void ledger_deinit(struct ledger *ledger)
         }
     }
     map_deinit(&ledger->ended);
+    for (uint32_t i = 0; ledger->keys.cells && i <= ledger->keys.mask; i++) {
+        struct ledger_key *key =
+            ledger->keys.cells[i].key ? key_at(&ledger->keys.cells[i].value) : NULL;
+        while (key) {
+            struct ledger_key *next = key->same_hash;
+            free(key);
+            key = next;
+        }
+    }
+    map_deinit(&ledger->keys);
     pthread_mutex_destroy(&ledger->lock);
 }
 
@@ -121,32 +150,147 @@ static void remove_end(struct ledger *ledger, uint64_t hash, struct ledger_end *
     free(end);
 }
 
+/* --- keys ---------------------------------------------------------------------------------- */
+
+static size_t key_memory(const struct ledger_key *key)
+{
+    size_t text = key->name_len + (size_t)key->key_len + key->id_len;
+    return heap_bytes(sizeof(*key) + text) + 1 + key->key_len; /* in the frame, too */
+}
+
+static uint64_t key_hash(const struct ledger *ledger, const struct frame *frame)
+{
+    return hash_text(ledger->hash_key, frame_key(frame)) ^ frame->channel_hash;
+}
+
+static struct ledger_key *find_key(const struct ledger *ledger, const struct frame *frame)
+{
+    struct text name = frame_channel(frame), text = frame_key(frame);
+    struct ledger_key *key = key_at(map_find(&ledger->keys, key_hash(ledger, frame)));
+    while (key && !(text_equals((struct text){key->text, key->name_len}, name) &&
+                    text_equals((struct text){key->text + key->name_len, key->key_len}, text)))
+        key = key->same_hash;
+    return key;
+}
+
+static int add_key(struct ledger *ledger, const struct frame *frame)
+{
+    struct text name = frame_channel(frame), text = frame_key(frame);
+    struct text id = frame->id_given ? frame_id(frame) : TEXT("");
+    struct ledger_key *key = malloc(sizeof(*key) + name.len + text.len + id.len);
+    size_t before = map_memory(&ledger->keys);
+    uint64_t *value = key ? map_insert(&ledger->keys, key_hash(ledger, frame)) : NULL;
+    if (!value) {
+        free(key);
+        return -ENOMEM;
+    }
+    *key = (struct ledger_key){.same_hash = key_at(value),
+                               .workers = ledger->workers,
+                               .name_len = (uint16_t)name.len,
+                               .key_len = (uint8_t)text.len,
+                               .id_len = (uint8_t)id.len};
+    memcpy(key->text, name.at, name.len);
+    memcpy(key->text + name.len, text.at, text.len);
+    memcpy(key->text + name.len + text.len, id.at, id.len);
+    *value = (uint64_t)(uintptr_t)key;
+    count(ledger, map_memory(&ledger->keys) + key_memory(key), before);
+    return 0;
+}
+
+static void remove_key(struct ledger *ledger, uint64_t hash, struct ledger_key *key)
+{
+    uint64_t *value = map_find(&ledger->keys, hash);
+    CHECK(value && key);
+    size_t before = map_memory(&ledger->keys);
+    struct ledger_key *first = key_at(value);
+    if (first == key) {
+        *value = (uint64_t)(uintptr_t)key->same_hash;
+    } else {
+        while (first->same_hash != key)
+            first = first->same_hash;
+        first->same_hash = key->same_hash;
+    }
+    if (*value == 0)
+        map_remove(&ledger->keys, hash);
+    count(ledger, map_memory(&ledger->keys), before + key_memory(key));
+    free(key);
+}
+
+size_t ledger_given_id(const struct ledger *ledger, const struct frame *frame,
+                       char out[EVENT_ID_BYTES_MAX])
+{
+    const struct ledger_key *key = find_key(ledger, frame);
+    if (!key)
+        return 0;
+    memcpy(out, key->text + key->name_len + key->key_len, key->id_len);
+    return key->id_len;
+}
+
+void ledger_forget_key(struct ledger *ledger, const struct frame *frame)
+{
+    ledger_lock(ledger);
+    struct ledger_key *key = find_key(ledger, frame);
+    CHECK(MUTATION(key_forgotten) || (key && key->sequence == frame->sequence));
+    if (key && key->sequence == frame->sequence && --key->workers == 0)
+        remove_key(ledger, key_hash(ledger, frame), key);
+    ledger_unlock(ledger);
+}
+
+/* --- requests ------------------------------------------------------------------------------- */
+
+static int note_frame(struct ledger *ledger, struct frame *frame)
+{
+    bool keyed = frame->flags & FRAME_KEYED;
+    const struct ledger_key *key =
+        keyed && !MUTATION(key_forgotten) ? find_key(ledger, frame) : NULL;
+    frame->sequence = key ? key->sequence : 0;
+    if (key) /* the answer is that of the first, whatever became of the channel since */
+        return key->sequence ? 0 : LEDGER_TWICE;
+    if (find_end(ledger, frame->channel_hash, frame_channel(frame)))
+        return LEDGER_ENDED;
+    if (keyed && add_key(ledger, frame) < 0)
+        return -ENOMEM;
+    if (!(frame->flags & FRAME_ENDS) || add_end(ledger, frame) == 0)
+        return 0;
+    if (keyed)
+        remove_key(ledger, key_hash(ledger, frame), find_key(ledger, frame));
+    return -ENOMEM;
+}
+
 int ledger_note(struct ledger *ledger, struct frame *const *frames, unsigned count,
                 unsigned *ret_index)
 {
-    int r = 0;
-    unsigned i = 0;
-    for (; i < count && r == 0; i++) {
-        const struct frame *frame = frames[i];
-        if (find_end(ledger, frame->channel_hash, frame_channel(frame)))
-            r = LEDGER_ENDED;
-        else if (frame->flags & FRAME_ENDS)
-            r = add_end(ledger, frame);
+    for (unsigned i = 0; i < count; i++) {
+        int r = note_frame(ledger, frames[i]);
+        if (r == 0)
+            continue;
+        ledger_erase(ledger, frames, i);
+        *ret_index = i;
+        return r;
     }
-    if (r == 0)
-        return 0;
-    ledger_erase(ledger, frames, i - 1);
-    *ret_index = i - 1;
-    return r;
+    return 0;
 }
 
 void ledger_erase(struct ledger *ledger, struct frame *const *frames, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        uint64_t hash = frames[i]->channel_hash;
-        if (frames[i]->flags & FRAME_ENDS)
-            remove_end(ledger, hash, find_end(ledger, hash, frame_channel(frames[i])));
+        const struct frame *frame = frames[i];
+        if (frame->sequence)
+            continue; /* known before */
+        if (frame->flags & FRAME_ENDS)
+            remove_end(ledger, frame->channel_hash,
+                       find_end(ledger, frame->channel_hash, frame_channel(frame)));
+        if (frame->flags & FRAME_KEYED)
+            remove_key(ledger, key_hash(ledger, frame), find_key(ledger, frame));
     }
+}
+
+void ledger_number(struct ledger *ledger, struct frame *const *frames, unsigned count,
+                   uint64_t first)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (frames[i]->flags & FRAME_KEYED)
+            find_key(ledger, frames[i])->sequence = first + i;
 }
 
 void ledger_forget(struct ledger *ledger, uint64_t hash, struct text name)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ledger: what a publisher must know before it claims a place in the order, and no worker can
- * tell it in time: which channels have ended.
+ * tell it in time: which channels have ended, and which keys were used.
  *
  * The end of a channel is an event with a place in the one order, and the last one in the channel's
  * history on every worker, so no reader is ended before it has what was published before. That
@@ -18,15 +18,19 @@
  * -> open again, once every worker has said that it forgot them (ledger_forget). So whoever
  * publishes to the name then begins afresh: nobody's stream is taken up again.
  *
- * Bounded by the channels that workers keep (CHANNELS_MAX), and counted in `record_bytes`. Any
- * thread. The lock may be taken again by the thread that holds it, for simulations, which do all on
- * one.
+ * A key is of one channel, and means the event that was published with it first; whoever publishes
+ * with a key notes it as an end is noted, so of two at the same time one is the first. It is known
+ * as long as any worker keeps that event in its history (ledger_forget_key).
+ *
+ * Bounded by the events and channels that workers keep, and counted in `record_bytes`. Any thread.
+ * The lock may be taken again by the thread that holds it, for simulations, which do all on one.
  */
 #pragma once
 
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "engine/base/hash.h"
 #include "engine/base/map.h"
 #include "engine/frame.h"
 
@@ -34,11 +38,14 @@ struct ledger {
     pthread_mutex_t lock;
     unsigned workers; /* that must forget an ended channel; constant */
     _Atomic uint64_t *record_bytes;
-    struct map ended; /* channel hash -> struct ledger_end * */
-    uint64_t memory;  /* bytes that all of it holds */
+    const struct hash_key *hash_key; /* constant */
+    struct map ended;                /* channel hash -> struct ledger_end * */
+    struct map keys;                 /* hash of channel and key -> struct ledger_key * */
+    uint64_t memory;                 /* bytes that all of it holds */
 };
 
-void ledger_init(struct ledger *ledger, unsigned workers, _Atomic uint64_t *record_bytes);
+void ledger_init(struct ledger *ledger, unsigned workers, const struct hash_key *hash_key,
+                 _Atomic uint64_t *record_bytes);
 void ledger_deinit(struct ledger *ledger);
 
 void ledger_lock(struct ledger *ledger);
@@ -46,6 +53,7 @@ void ledger_unlock(struct ledger *ledger);
 
 /* --- all of these under the lock -------------------------------------------------------------- */
 
+/* Of ends: only for them everybody has to look. */
 static inline bool ledger_is_empty(const struct ledger *ledger)
 {
     return ledger->ended.count == 0;
@@ -55,15 +63,27 @@ static inline bool ledger_is_empty(const struct ledger *ledger)
 unsigned ledger_find_ended(const struct ledger *ledger, struct frame *const *frames,
                            unsigned count);
 
-enum { LEDGER_ENDED = 1 };
-/* Notes what the frames end, in their order. LEDGER_ENDED: *ret_index is the first frame whose
- * channel has ended, also by one before it; that, and -ENOMEM, leave nothing noted. */
+enum { LEDGER_ENDED = 1, LEDGER_TWICE = 2 };
+/* Notes ends and keys of the frames, in their order. The `sequence` of those whose key is known
+ * becomes that of the event that was the first, and is 0 in the others; they are not noted.
+ * LEDGER_ENDED: *ret_index is the first frame whose channel has ended, also by one before it;
+ * LEDGER_TWICE: that has the key of one before it. Both, and -ENOMEM, leave nothing noted. */
 MUST_USE int ledger_note(struct ledger *ledger, struct frame *const *frames, unsigned count,
                          unsigned *ret_index);
-/* They were not published after all. */
+/* They were not published after all: those whose `sequence` is 0. */
 void ledger_erase(struct ledger *ledger, struct frame *const *frames, unsigned count);
+
+/* They are published: in this order, those whose `sequence` is 0, from `first` on. */
+void ledger_number(struct ledger *ledger, struct frame *const *frames, unsigned count,
+                   uint64_t first);
+/* The id of the publisher's own of the event that was first with this frame's key; its length, 0:
+ * it has none, or is forgotten. */
+size_t ledger_given_id(const struct ledger *ledger, const struct frame *frame,
+                       char out[EVENT_ID_BYTES_MAX]);
 
 /* --- by itself -------------------------------------------------------------------------------- */
 
 /* One worker has neither history nor readers of the ended channel any more. */
 void ledger_forget(struct ledger *ledger, uint64_t hash, struct text name);
+/* One worker has let go of an event with a key. */
+void ledger_forget_key(struct ledger *ledger, const struct frame *frame);

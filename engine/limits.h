@@ -30,6 +30,9 @@
 /* Values of a JSON body: objects, members, whatever else. Each costs an acceptor some 200 ns and up
  * to 100 bytes; an event of a full body has room for sixteen. More: refused (413). */
 #define JSON_VALUES_MAX (16 * PUBLISH_EVENTS_MAX)
+/* A key under which an event is published once: a UUID, a hash, a name of the publisher's. Longer:
+ * refused (400). */
+#define EVENT_KEY_BYTES_MAX 128
 /* An acknowledgement token on the feed: a word of the publisher's own. Longer: `error:`. */
 #define ACK_BYTES_MAX 64
 

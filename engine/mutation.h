@@ -27,6 +27,7 @@
     X(gap_untold)          /* what was lost is passed over in silence */                           \
     X(hold_for_ever)       /* a crowd of slow readers may stop a channel without end */            \
     X(join_too_early)      /* before everything published before the request is taken */           \
+    X(key_forgotten)       /* an event is published again under its key */                         \
     X(limit_counts_unsent) /* events of a short send count against `limit` */                      \
     X(missed_off_by_one)   /* the event resumed from counts as missed */                           \
     X(offset_forgotten)    /* a begun frame is begun anew after a second short send */             \

@@ -65,7 +65,7 @@ void stage_build(struct stage *stage, struct text channel, uint32_t data_bytes,
     }
 }
 
-void stage_publish(struct stage *stage, struct frame *const *frames, unsigned count, unsigned batch)
+void stage_publish(struct stage *stage, struct frame **frames, unsigned count, unsigned batch)
 {
     for (unsigned i = 0; i < count; i += batch) {
         uint64_t first;

@@ -43,8 +43,7 @@ void stage_deinit(struct stage *stage);
 void stage_build(struct stage *stage, struct text channel, uint32_t data_bytes,
                  struct frame **frames, unsigned count);
 /* Publishes them in calls of `batch` events. */
-void stage_publish(struct stage *stage, struct frame *const *frames, unsigned count,
-                   unsigned batch);
+void stage_publish(struct stage *stage, struct frame **frames, unsigned count, unsigned batch);
 /* Hands over one subscriber; its worker adopts it when it turns. An empty resume point is none. */
 void stage_subscribe(struct stage *stage, struct text channel, struct text resume);
 /* Every worker turns until it finds nothing to do. */

@@ -20,6 +20,8 @@ void evict_oldest(struct worker *worker, struct channel *channel)
         history->returned = history->begin;
         release_flow(worker, frame);
     }
+    if (frame->flags & FRAME_KEYED)
+        ledger_forget_key(&worker->flow->ledger, frame);
     COUNT(worker, evicted, 1);
     COUNT(worker, history_events, -1);
     COUNT(worker, history_bytes, -(uint64_t)frame->len);

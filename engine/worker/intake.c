@@ -49,6 +49,19 @@ struct channel *intake_channel(struct worker *worker, uint64_t hash, struct text
     return channel;
 }
 
+/* The last one of its channel. */
+__attribute__((noinline)) static bool intake_end(struct worker *worker, struct channel *channel,
+                                                 struct frame *frame)
+{
+    struct ending *ending = ending_new(channel, frame);
+    if (!ending || history_add(&channel->history, &worker->options->key, frame) < 0) {
+        free(ending);
+        return false;
+    }
+    ending_take(worker, ending);
+    return true;
+}
+
 /* Keeps a frame that was taken from the inbox. False: there is no memory for it now. */
 static bool intake_frame(struct worker *worker, struct frame *frame)
 {
@@ -56,10 +69,9 @@ static bool intake_frame(struct worker *worker, struct frame *frame)
     struct channel *channel = intake_channel(worker, frame->channel_hash, frame_channel(frame));
     if (!channel)
         return false;
-    bool ends = frame->flags & FRAME_ENDS;
-    struct ending *ending = ends ? ending_new(channel, frame) : NULL;
-    if ((ends && !ending) || history_add(&channel->history, &worker->options->key, frame) < 0) {
-        free(ending);
+    if (frame->flags & FRAME_ENDS
+            ? !intake_end(worker, channel, frame)
+            : history_add(&channel->history, &worker->options->key, frame) < 0) {
         dirty_add(worker, channel); /* or nobody would drop the record, should it be a new one */
         return false;
     }
@@ -69,8 +81,6 @@ static bool intake_frame(struct worker *worker, struct frame *frame)
     worker->memory.kept_bytes += frame_memory(frame);
     channels_touch(&worker->channels, channel);
     dirty_add(worker, channel);
-    if (ends)
-        ending_take(worker, ending);
     return true;
 }
 

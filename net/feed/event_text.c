@@ -26,6 +26,7 @@ enum field {
     FIELD_RETRY,
     FIELD_WAIT,
     FIELD_END,
+    FIELD_KEY,
     FIELD_OTHER,
     FIELD_COMMENT
 };
@@ -33,7 +34,7 @@ enum field {
 static const struct text field_names[] = {
     [FIELD_DATA] = {"data", 4}, [FIELD_CHANNEL] = {"channel", 7}, [FIELD_EVENT] = {"event", 5},
     [FIELD_ID] = {"id", 2},     [FIELD_ACK] = {"ack", 3},         [FIELD_RETRY] = {"retry", 5},
-    [FIELD_WAIT] = {"wait", 4}, [FIELD_END] = {"end", 3},
+    [FIELD_WAIT] = {"wait", 4}, [FIELD_END] = {"end", 3},         [FIELD_KEY] = {"key", 3},
 };
 
 #define SEEN(field) (1u << (field))
@@ -75,6 +76,7 @@ static void begin_event(struct event_text *parser)
     parser->event = (struct event){.channel = {parser->channel, 0},
                                    .type = {parser->type, 0},
                                    .id = {parser->id, 0},
+                                   .key = {parser->key, 0},
                                    .data = {"", 0},
                                    .retry_ms = -1};
     parser->ack = (struct text){parser->ack_bytes, 0};
@@ -112,6 +114,8 @@ static const char *field_error(enum field field)
         return frame_fault_text(FRAME_RETRY_RANGE);
     case FIELD_ACK:
         return "the ack is not 1 to 64 bytes of UTF-8 without control characters";
+    case FIELD_KEY:
+        return frame_fault_text(FRAME_KEY_LONG);
     case FIELD_END:
         return "end has a value other than 1";
     default:
@@ -260,6 +264,9 @@ static void take_line(struct event_text *parser, struct text line, bool may_borr
         break;
     case FIELD_ID:
         keep(parser, field, value, parser->id, sizeof(parser->id), &parser->event.id);
+        break;
+    case FIELD_KEY:
+        keep(parser, field, value, parser->key, sizeof(parser->key), &parser->event.key);
         break;
     case FIELD_ACK:
         /* What a channel may be, only shorter: both are echoed into a stream. */

@@ -4,8 +4,8 @@
  *
  * The line rules are those of WHATWG HTML section 9.2.6 (LF, CR or CRLF; one leading space of a
  * value removed; a byte order mark only at the start), with more fields: `channel`, `ack`, `wait`,
- * `end`. Nothing persists between events. A block of comments, unknown fields and blank lines is
- * ignored.
+ * `end`, `key`. Nothing persists between events. A block of comments, unknown fields and blank
+ * lines is ignored.
  *
  * A block without data, type and id may tell clients a delay (`retry`), or end its channel (`end`).
  * On the feed every other event needs data, all need a channel, and a retry is digits: what lacks
@@ -73,6 +73,7 @@ struct event_text {
     char channel[CHANNEL_BYTES_MAX];
     char type[EVENT_TYPE_BYTES_MAX];
     char id[EVENT_ID_BYTES_MAX];
+    char key[EVENT_KEY_BYTES_MAX];
     char ack_bytes[ACK_BYTES_MAX];
     char error_large[80];
 };

@@ -147,22 +147,30 @@ struct given_id {
     char bytes[EVENT_ID_BYTES_MAX];
 };
 
-/* The frames are the hub's now: answers the acks of the entries. */
+/* The frames are the hub's now, but those in `known` (NULL: there is none), which were published
+ * before: answers the acks of the entries. */
 static void finish_run(struct feed *feed, unsigned count, uint64_t first,
-                       const struct given_id *given)
+                       const struct given_id *given, struct frame *const *known)
 {
     struct service *service = service_of(&feed->connection);
     uint64_t epoch = hub_epoch(service->hub);
     for (unsigned i = 0; i < count; i++) {
         struct feed_entry *entry = &feed->entries[feed->done + i];
-        char ours[ID_LEN];
+        char ours[ID_LEN], before[EVENT_ID_BYTES_MAX];
         struct text id = {given[i].bytes, given[i].len};
+        uint64_t sequence = first;
         entry->frame = NULL;
+        if (known && known[i]) {
+            id = (struct text){before, hub_known_id(service->hub, known[i], before)};
+            frame_unref(known[i]);
+        } else {
+            first++;
+        }
         net_count(&service->loop.stats.feed_events);
         if (!entry->ack_len)
             continue;
         if (!id.len) {
-            id_format(ours, epoch, first + i);
+            id_format(ours, epoch, sequence);
             id = (struct text){ours, ID_LEN};
         }
         answer_published(feed, entry, id);
@@ -171,8 +179,9 @@ static void finish_run(struct feed *feed, unsigned count, uint64_t first,
 }
 
 /* One attempt with the next `count` entries, whose frames these are; on 0 they are done. HUB_ENDED:
- * *ret_index is the first that comes too late for its channel. */
-static int publish_once(struct feed *feed, struct frame *const *frames, unsigned count,
+ * *ret_index is the first that comes too late for its channel, or has the key of one before it,
+ * which is not the first then. */
+static int publish_once(struct feed *feed, struct frame **frames, unsigned count,
                         unsigned *ret_index)
 {
     struct given_id given[TURN_EVENTS];
@@ -184,11 +193,11 @@ static int publish_once(struct feed *feed, struct frame *const *frames, unsigned
             memcpy(given[i].bytes, frame_id(frames[i]).at, given[i].len);
     }
     int r = hub_publish(service_of(&feed->connection)->hub, frames, count, &first);
-    if (r == 0)
-        finish_run(feed, count, first, given);
-    if (r == HUB_ENDED)
+    if (r == 0 || r == HUB_KNOWN)
+        finish_run(feed, count, first, given, r == 0 ? NULL : frames);
+    if (r == HUB_ENDED || r == HUB_TWICE)
         *ret_index = (unsigned)first;
-    return r;
+    return r == HUB_KNOWN ? 0 : r == HUB_TWICE ? HUB_ENDED : r;
 }
 
 /* The next `count` entries cannot be published: each is told, acknowledgement wanted or not. */

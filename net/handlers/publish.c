@@ -33,15 +33,22 @@ static json_t *given_ids(struct frame *const *frames, unsigned count)
     return ids;
 }
 
-/* {"ids": [...]} of published frames; `given` is what given_ids said of them. */
-static char *format_ids(uint64_t epoch, const json_t *given, unsigned count, uint64_t first)
+/* {"ids": [...]} of published frames; `given` is what given_ids said of them. In `known` are those
+ * that were published before; NULL: none was. */
+static char *format_ids(struct hub *hub, const json_t *given, struct frame *const *known,
+                        unsigned count, uint64_t first)
 {
     json_t *ids = json_array();
     int r = ids ? 0 : -1;
     for (unsigned i = 0; i < count && !r; i++) {
-        char ours[ID_LEN];
+        char ours[ID_LEN], before[EVENT_ID_BYTES_MAX];
+        if (known && known[i]) {
+            size_t len = hub_known_id(hub, known[i], before);
+            r = json_array_append_new(ids, json_stringn(before, len));
+            continue;
+        }
         json_t *id = json_array_get(given, i); /* NULL of a NULL array */
-        id_format(ours, epoch, first + i);
+        id_format(ours, hub_epoch(hub), first++);
         if (json_is_string(id))
             r = json_array_append(ids, id);
         else
@@ -55,13 +62,14 @@ static char *format_ids(uint64_t epoch, const json_t *given, unsigned count, uin
 }
 
 static enum handler_result answer_published(struct client *client, bool is_send,
-                                            const json_t *given, unsigned count, uint64_t first)
+                                            const json_t *given, struct frame *const *known,
+                                            unsigned count, uint64_t first)
 {
     if (is_send)
         return answer_send(client, &(struct answer){.status = 200,
                                                     .content_type = "application/json",
                                                     .body = TEXT("{\"status\":\"sent\"}")});
-    char *text = format_ids(hub_epoch(service_of(&client->connection)->hub), given, count, first);
+    char *text = format_ids(service_of(&client->connection)->hub, given, known, count, first);
     /* The events are out: 200 even if there is no memory to say their ids. */
     answer_send(client, &(struct answer){.status = 200,
                                          .content_type = "application/json",
@@ -76,28 +84,34 @@ static void unref_all(struct frame *const *frames, unsigned count)
         frame_unref(frames[i]);
 }
 
-/* The channel of one of `count` frames has ended. */
-static enum handler_result answer_ended(struct client *client, unsigned count, uint64_t index)
+/* One of `count` frames cannot be published. */
+static enum handler_result answer_fault(struct client *client, unsigned count, uint64_t index,
+                                        int status, const char *sentence)
 {
-    char sentence[64];
-    snprintf(sentence, sizeof(sentence), "event %u: the channel has ended", (unsigned)index + 1);
-    return answer_error(client, 409, count > 1 ? sentence : "the channel has ended");
+    char numbered[96];
+    snprintf(numbered, sizeof(numbered), "event %u: %s", (unsigned)index + 1, sentence);
+    return answer_error(client, status, count > 1 ? numbered : sentence);
 }
 
 /* One attempt. WAITING: nothing has happened, the frames are still the caller's. Else it is over,
  * and they are not. */
-static enum handler_result publish_once(struct client *client, bool is_send,
-                                        struct frame *const *frames, unsigned count)
+static enum handler_result publish_once(struct client *client, bool is_send, struct frame **frames,
+                                        unsigned count)
 {
     json_t *given = given_ids(frames, count);
     uint64_t first = 0;
     enum handler_result result = WAITING;
     int r = hub_publish(service_of(&client->connection)->hub, frames, count, &first);
     if (r == 0) {
-        result = answer_published(client, is_send, given, count, first);
-    } else if (r == HUB_ENDED) {
+        result = answer_published(client, is_send, given, NULL, count, first);
+    } else if (r == HUB_KNOWN) {
+        result = answer_published(client, is_send, given, frames, count, first);
         unref_all(frames, count);
-        result = answer_ended(client, count, first);
+    } else if (r == HUB_ENDED || r == HUB_TWICE) {
+        unref_all(frames, count);
+        result = r == HUB_ENDED
+                     ? answer_fault(client, count, first, 409, "the channel has ended")
+                     : answer_fault(client, count, first, 400, "the key is that of one before it");
     } else if (r != HUB_BUSY) {
         unref_all(frames, count);
         client->close_after = true;
@@ -181,7 +195,7 @@ static struct text channel_of(const struct route *route)
     return route->channel_count == 1 ? route->channels[0] : TEXT("");
 }
 
-static enum handler_result publish(struct client *client, bool is_send, struct frame *const *frames,
+static enum handler_result publish(struct client *client, bool is_send, struct frame **frames,
                                    unsigned count)
 {
     if (!admission_lets_publish(client, frames, count)) {
@@ -214,7 +228,8 @@ static enum handler_result on_publish(struct client *client)
                                 .type = route->event,
                                 .id = route->id,
                                 .retry_ms = route->retry_ms,
-                                .ends = route->ends};
+                                .ends = route->ends,
+                                .key = client_text(client, request->idempotency_key)};
     body.channel = channel_of(route);
     char error[PUBLISH_ERROR_BYTES];
     unsigned count = 0;

@@ -63,6 +63,8 @@ static int add_event(struct decoder *decoder, struct event *event, bool has_chan
     if (event->retry_ms < 0)
         event->retry_ms = body->retry_ms;
     event->ends |= body->ends;
+    if (!event->key.len)
+        event->key = body->key;
 
     int r = hub_frame(decoder->hub, event, &decoder->frames[decoder->count]);
     if (r > 0)
@@ -217,7 +219,7 @@ static int json_text(struct decoder *decoder, const json_t *object, const char *
 /* A misspelt member would be lost in silence. */
 static int check_members(struct decoder *decoder, json_t *object)
 {
-    static const char *const members[] = {"channel", "event", "id", "data", "retry", "end"};
+    static const char *const members[] = {"channel", "event", "id", "data", "retry", "end", "key"};
     size_t known = 0;
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         known += json_object_get(object, members[i]) != NULL;
@@ -234,7 +236,8 @@ static int check_members(struct decoder *decoder, json_t *object)
         char word[HTTP_WORD_ROOM], sentence[128];
         http_word(text_of(name), word);
         snprintf(sentence, sizeof(sentence),
-                 "unknown member \"%s\"; members are channel, event, id, data, retry, end", word);
+                 "unknown member \"%s\"; members are channel, event, id, data, retry, end, key",
+                 word);
         return refuse_event(decoder, 400, sentence);
     }
     return 0;
@@ -253,6 +256,8 @@ static int add_json_event(struct decoder *decoder, json_t *object)
         r = json_text(decoder, object, "event", &event.type, &ignored);
     if (r == 0)
         r = json_text(decoder, object, "id", &event.id, &ignored);
+    if (r == 0)
+        r = json_text(decoder, object, "key", &event.key, &ignored);
     if (r == 0)
         r = json_text(decoder, object, "channel", &event.channel, &has_channel);
     if (r != 0)
@@ -351,6 +356,11 @@ int publish_body_decode(struct hub *hub, const struct publish_body *body, struct
         r = refuse(&decoder, 400, "the body has no event");
     if (r == 0 && decoder.count > 1 && body->id.len)
         r = refuse(&decoder, 400, "the query has an id, but the body more than one event");
+    if (r == 0 && decoder.count > 1 && body->key.len)
+        r = refuse(
+            &decoder, 400,
+            "there is an Idempotency-Key, but the body has more than one event: give each its "
+            "key");
     if (r == 0 && decoder.count > 1 && body->ends)
         r = refuse(&decoder, 400, "the query has an end, but the body more than one event");
     if (r == 0) {

@@ -22,6 +22,7 @@ static const struct {
     [FIELD_CONTENT_TYPE] = {"content-type", "the Content-Type field is given twice"},
     [FIELD_CONTENT_ENCODING] = {"content-encoding", "the Content-Encoding field is given twice"},
     [FIELD_LAST_EVENT_ID] = {"last-event-id", "the Last-Event-ID field is given twice"},
+    [FIELD_IDEMPOTENCY_KEY] = {"idempotency-key", "the Idempotency-Key field is given twice"},
     [FIELD_ORIGIN] = {"origin", "the Origin field is given twice"},
     [FIELD_FETCH_SITE] = {"sec-fetch-site", "the Sec-Fetch-Site field is given twice"},
     [FIELD_AUTHORIZATION] = {"authorization", "the Authorization field is given twice"},

@@ -313,6 +313,7 @@ static enum http_result end_head(struct http_parser *parser, const char *buffer,
     request->content_type = fields.value[FIELD_CONTENT_TYPE];
     request->content_encoding = fields.value[FIELD_CONTENT_ENCODING];
     request->last_event_id = fields.value[FIELD_LAST_EVENT_ID];
+    request->idempotency_key = fields.value[FIELD_IDEMPOTENCY_KEY];
     request->origin = fields.value[FIELD_ORIGIN];
     request->fetch_site = fields.value[FIELD_FETCH_SITE];
     request->access_control_request_method = fields.value[FIELD_REQUEST_METHOD];

@@ -42,6 +42,7 @@ struct http_request {
     struct http_span content_type;
     struct http_span content_encoding;
     struct http_span last_event_id;
+    struct http_span idempotency_key;
     struct http_span origin;
     struct http_span fetch_site;
     struct http_span access_control_request_method;

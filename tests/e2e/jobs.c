@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What publishers say beside events: how long clients are to wait before they come back, and that a
- * channel has ended, as a job's does: read to its end, left, come back to, joined late.
+ * channel has ended, as a job's does: read to its end, left, come back to, joined late; and under
+ * which key they publish once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -318,6 +319,78 @@ static void case_fresh(void)
     server_stop(&keeper);
 }
 
+/* The id that a POST is answered with. */
+static void post_id(const char *target, const char *fields, const char *body, char ret_id[160])
+{
+    struct client client;
+    struct answer answer;
+
+    client_open(&client, &server);
+    client_request(&client, "POST", target, fields, body, strlen(body), &answer);
+    EXPECT(answer.status == 200, "POST %s %s: %d %s", target, body, answer.status, answer.body);
+    const char *open = strchr(answer.body, '[');
+    snprintf(ret_id, 160, "%.150s", open ? open : "none");
+    answer_free(&answer);
+    client_close(&client);
+}
+
+#define KEY(name) "Idempotency-Key: " name "\r\n"
+
+/* What is published again under its key is answered as the first time, and is not published. */
+static void case_keys(void)
+{
+    struct stream stream;
+    struct client feed;
+    struct receipt receipt;
+    char first[160], again[160], quoted[256];
+
+    open_ready(&stream, "/events/keys", NULL);
+    post_id("/publish/keys", KEY("a"), "one", first);
+    post_id("/publish/keys", KEY("a"), "one", again);
+    EXPECT_TEXT(again, first);
+    post_id("/publish/keys", JSON, "{\"data\": \"one\", \"key\": \"a\"}", again);
+    EXPECT_TEXT(again, first);
+    post_id("/publish/others", KEY("a"), "another channel", again);
+    EXPECT(strcmp(again, first) != 0, "one id for two channels: %s", again);
+    client_open_feed(&feed, &server);
+    client_say(&feed, "channel: keys\nkey: a\ndata: one\nack: 1\n\n"
+                      "channel: keys\nkey: b\nid: mine\ndata: two\nack: 2\n\n"
+                      "channel: keys\nkey: b\ndata: two\nack: 3\n\n");
+    for (unsigned i = 1; i <= 3; i++) {
+        REQUIRE(client_receipt(&feed, &receipt), "the feed was closed");
+        EXPECT_TEXT(receipt.error, "");
+        snprintf(quoted, sizeof(quoted), "[\"%s\"]}", receipt.id);
+        if (i == 1)
+            EXPECT_TEXT(quoted, first);
+        else
+            EXPECT_TEXT(receipt.id, "mine");
+    }
+    client_close(&feed);
+    /* Of several only what is new is published, and all are answered in their order. */
+    post_id("/publish/keys", JSON,
+            "[{\"data\":\"two\",\"key\":\"b\"},{\"data\":\"three\",\"key\":\"c\"},"
+            "{\"data\":\"one\",\"key\":\"a\"},{\"data\":\"four\"}]",
+            again);
+    EXPECT(strncmp(again, "[\"mine\", \"", 10) == 0 && strstr(again, first + 2) == NULL, "ids %s",
+           again);
+    post("/publish/keys", JSON, "[{\"data\":\"\",\"key\":\"x\"},{\"data\":\"\",\"key\":\"x\"}]",
+         400, "event 2: the key is that of one before it");
+    post("/publish/keys", KEY("x") JSON, "[{\"data\":\"1\"},{\"data\":\"2\"}]", 400,
+         "more than one event");
+    post("/publish/keys", JSON, "{\"data\":\"\",\"key\":7}", 400, "key is not a string");
+    /* A key outlives the end of its channel. */
+    post_id("/publish/keys?end=1", KEY("z"), "last", first);
+    post_id("/publish/keys?end=1", KEY("z"), "last", again);
+    EXPECT_TEXT(again, first);
+    stream_expect(&stream, "message", "one", NULL);
+    stream_expect(&stream, "message", "two", NULL);
+    stream_expect(&stream, "message", "three", NULL);
+    stream_expect(&stream, "message", "four", NULL);
+    stream_expect(&stream, "message", "last", NULL);
+    stream_expect_end(&stream);
+    stream_close(&stream);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -327,6 +400,7 @@ int main(int argc, char **argv)
     check_case("refusals", case_refusals);
     check_case("commands", case_commands);
     check_case("fresh", case_fresh);
+    check_case("keys", case_keys);
     server_stop(&server);
     return check_end();
 }

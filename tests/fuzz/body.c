@@ -83,13 +83,15 @@ static void read_object(struct reading *reading, const json_t *object)
     const json_t *end = json_object_get(object, "end");
     reading->bad |= end && !json_is_boolean(end);
     event.ends = json_is_true(end);
+    event.key = string_of(reading, object, "key", &given);
     event.channel = string_of(reading, object, "channel", &given);
     add_event(reading, event, given);
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)object, key, value) reading->bad |=
         strcmp(key, "data") != 0 && strcmp(key, "event") != 0 && strcmp(key, "id") != 0 &&
-        strcmp(key, "retry") != 0 && strcmp(key, "channel") != 0 && strcmp(key, "end") != 0;
+        strcmp(key, "retry") != 0 && strcmp(key, "channel") != 0 && strcmp(key, "end") != 0 &&
+        strcmp(key, "key") != 0;
 }
 
 static void read_json(struct reading *reading, struct text bytes)

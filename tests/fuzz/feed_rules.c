@@ -130,6 +130,8 @@ static void put_line(struct reading *reading, struct text line)
         put_short(reading, value, 256, &event->type);
     else if (text_equals(name, TEXT("id")))
         put_short(reading, value, 128, &event->id);
+    else if (text_equals(name, TEXT("key")))
+        put_short(reading, value, 128, &event->key);
     else if (text_equals(name, TEXT("ack")) && rules_is_channel(value))
         put_short(reading, value, 64, &reading->item.ack);
     else if (is_retry)

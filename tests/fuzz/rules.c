@@ -93,6 +93,9 @@ bool rules_is_event(const struct event *event)
     }
     if (event->id.len && !rules_is_given_id(event->id))
         return false;
+    if (event->key.len &&
+        (event->key.len > 128 || !rules_is_text(event->key) || rules_has_controls(event->key)))
+        return false;
     if (event->without_data &&
         ((event->retry_ms < 0 && !event->ends) || event->id.len || event->type.len))
         return false;

@@ -176,6 +176,8 @@ void stream_check_frame(struct frame *frame, const struct event *event)
     frame_stamp(frame, EPOCH, SEQUENCE);
     CHECK(frame->sequence == SEQUENCE);
     CHECK(text_equals(frame_channel(frame), event->channel));
+    CHECK(((frame->flags & FRAME_KEYED) != 0) == (event->key.len > 0));
+    CHECK(!event->key.len || text_equals(frame_key(frame), event->key));
     struct text view = frame_view(frame, false), plain = frame_view(frame, true);
     /* Two of them end to end, since that is what goes out. */
     char *twice = malloc(view.len * 2), *out = malloc(view.len * 2);

@@ -65,7 +65,8 @@ static bool is_about_to_end(const struct publisher *publisher, unsigned channel)
         const struct publisher *other = &world->publishers[p];
         for (unsigned i = other->stamped; other != publisher && other->within && i < other->count;
              i++)
-            if (other->events[i].channel == channel && other->events[i].ends)
+            if (other->events[i].channel == channel && other->events[i].ends &&
+                !other->frames[i]->sequence)
                 return true;
     }
     return false;
@@ -75,9 +76,12 @@ static bool is_about_to_end(const struct publisher *publisher, unsigned channel)
 static bool is_ended(const struct publisher *publisher, uint64_t index)
 {
     unsigned channel = publisher->events[index].channel;
+    if (publisher->frames[index]->sequence)
+        return false; /* it is known by its key */
     uint64_t end = world->model.channels[channel].end;
     for (uint64_t i = 0; i < index; i++)
-        if (publisher->events[i].channel == channel && publisher->events[i].ends)
+        if (publisher->events[i].channel == channel && publisher->events[i].ends &&
+            !publisher->frames[i]->sequence)
             return true;
     return is_about_to_end(publisher, channel) || (end && !all_have_forgotten(channel, end));
 }

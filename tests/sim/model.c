@@ -26,6 +26,7 @@ void model_init(struct model *model, struct sim_random *random)
         .channel_count = (unsigned)sim_random_between(random, 1, MODEL_CHANNELS_MAX),
         .largest = largest[sim_random_below(random, 10)],
         .given_one_in = (unsigned)sim_random_below(random, 6),
+        .keys = sim_random_one_in(random, 3) ? (unsigned)sim_random_between(random, 1, 50) : 0,
         .ends_one_in =
             sim_random_one_in(random, 3) ? (unsigned)sim_random_between(random, 10, 200) : 0};
     unsigned first = (unsigned)sim_random_below(random, MODEL_CHANNELS_MAX);
@@ -108,6 +109,8 @@ struct model_event model_make(const struct model *model, struct sim_random *rand
         type_len = snprintf(type, sizeof(type), "type%u", (unsigned)sim_random_below(random, 3));
     if (sim_random_one_in(random, 8))
         event.retry_ms = (int64_t)sim_random_below(random, 10000);
+    if (model->keys && sim_random_one_in(random, 3))
+        event.key = 1 + (unsigned)sim_random_below(random, model->keys);
     event.ends = model->ends_one_in && sim_random_one_in(random, model->ends_one_in);
     if ((event.retry_ms >= 0 || event.ends) && sim_random_one_in(random, 3)) {
         event.without_data = true;

@@ -20,6 +20,7 @@ struct model_event {
     int64_t retry_ms;
     bool without_data; /* a retry alone, or an end */
     bool ends;         /* its channel */
+    unsigned key;      /* 0: none */
     uint32_t frame_len;
     int64_t born_ns;
 };
@@ -40,6 +41,7 @@ struct model {
     uint32_t largest;      /* bytes of the largest data that this run makes */
     unsigned given_one_in; /* one event in so many has an id of its own; 0: none */
     unsigned ends_one_in;  /* ends its channel; 0: none */
+    unsigned keys;         /* how many different ones there are */
 };
 
 void model_init(struct model *model, struct sim_random *random);

@@ -12,6 +12,7 @@
 #include "engine/flow.h"
 #include "tests/sim/ended.h"
 #include "tests/sim/fail.h"
+#include "tests/sim/keys.h"
 
 #define DEPTH_MAX 3
 
@@ -81,6 +82,10 @@ void __wrap_frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence)
     __real_frame_stamp(frame, epoch, sequence);
     for (unsigned i = 0; i < WORLD_PUBLISHERS_MAX; i++) {
         struct publisher *publisher = &world->publishers[i];
+        while (publisher->within && publisher->stamped < publisher->count &&
+               publisher->frames[publisher->stamped] != frame &&
+               publisher->frames[publisher->stamped]->sequence)
+            publisher->stamped++; /* its key is known */
         if (!publisher->within || publisher->stamped == publisher->count ||
             publisher->frames[publisher->stamped] != frame)
             continue;
@@ -89,6 +94,7 @@ void __wrap_frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence)
         event->frame_len = frame->len;
         event->born_ns = frame->born_ns;
         ended_stamped(event);
+        keys_stamped(event);
         model_add(&world->model, event);
         event->bytes = NULL;
         happen_within(publisher);
@@ -114,7 +120,10 @@ static void request_make(struct publisher *publisher)
             channel = (unsigned)sim_random_below(world->random, channel + 1);
         publisher->events[i] = model_make(&world->model, world->random, channel);
         const struct model_event *made = &publisher->events[i];
+        char key[16];
+        int key_len = made->key ? snprintf(key, sizeof(key), "key %u", made->key) : 0;
         struct event event = {.channel = world->model.channels[channel].name,
+                              .key = {key, (size_t)key_len},
                               .type = made->type,
                               .id = made->id,
                               .data = made->published,
@@ -159,6 +168,24 @@ static int request_try(struct publisher *publisher)
         trace("publisher %u is refused", publisher->number);
         expect_busy(publisher);
         return r;
+    }
+    if (r == HUB_TWICE) {
+        keys_twice(publisher, first);
+        request_drop(publisher);
+        return r;
+    }
+    if (r == HUB_KNOWN) {
+        for (unsigned i = 0; i < publisher->count; i++) {
+            if (!publisher->frames[i])
+                continue; /* published */
+            trace("publisher %u: event %u was published before", publisher->number, i);
+            keys_known(publisher, i);
+            frame_unref(publisher->frames[i]);
+            model_drop(&publisher->events[i]);
+        }
+        publisher->count = 0;
+        publisher->waiting = false;
+        return 0;
     }
     if (r == HUB_ENDED) {
         trace("publisher %u: event %llu's channel has ended", publisher->number,

@@ -70,6 +70,8 @@ static void write_result(struct script *script, const struct event_text *parser,
             snprintf(retry, sizeof(retry), "%lld", (long long)event->retry_ms);
             write_text(script, "retry", text_of(retry));
         }
+        if (event->key.len)
+            write_text(script, "key", event->key);
         if (event->ends)
             write_bytes(script, " end", 4);
         if (parser->wait_no)
@@ -284,6 +286,15 @@ Test(event_text, ends)
                "event channel=c end\nevent channel=c id=7 data=x end ack=k\n");
     CHECK_BODY("end: 1\n\nend: 1\nretry: 3\n\nend: 1\nevent: e\n\n",
                "event end\nevent retry=3 end\n");
+}
+
+Test(event_text, keys)
+{
+    CHECK_FEED("channel: c\nkey: k 1\ndata: x\n\nchannel: c\nkey:\ndata: y\n\n",
+               "event channel=c data=x key=k 1\nevent channel=c data=y\n");
+    char block[1024];
+    snprintf(block, sizeof(block), "channel: c\nkey: %s\ndata: x\n", repeat('k', 129));
+    check_refused(block, "the key is longer than 128 bytes");
 }
 
 Test(event_text, refusals)

@@ -28,7 +28,7 @@ static struct flow *flow_make(unsigned workers)
 {
     struct flow *flow = malloc(sizeof(*flow));
     cr_assert(flow);
-    cr_assert_eq(flow_init(flow, workers), 0);
+    cr_assert_eq(flow_init(flow, workers, NULL), 0);
     return flow;
 }
 

@@ -9,7 +9,8 @@ static _Atomic uint64_t record_bytes;
 
 static void open_ledger(void)
 {
-    ledger_init(&ledger, 2, &record_bytes);
+    static const struct hash_key key;
+    ledger_init(&ledger, 2, &key, &record_bytes);
 }
 
 static void close_ledger(void)
@@ -71,5 +72,59 @@ Test(ledger, one_request, .init = open_ledger, .fini = close_ledger)
     cr_expect(ledger_is_empty(&ledger));
     cr_expect_eq(ledger.memory, map_memory(&ledger.ended));
     for (int i = 0; i < 4; i++)
+        frame_unref(frames[i]);
+}
+
+static struct frame *keyed(const char *channel, const char *key, const char *id)
+{
+    struct event event = {.channel = text_of(channel),
+                          .data = TEXT("x"),
+                          .id = text_of(id),
+                          .retry_ms = -1,
+                          .key = text_of(key)};
+    struct frame *frame = NULL;
+    cr_assert(frame_new(&event, 7, &frame) == 0);
+    cr_assert(text_equals(frame_key(frame), text_of(key)));
+    return frame;
+}
+
+/* What was published with a key is known until every worker has let go of it. */
+Test(ledger, keys, .init = open_ledger, .fini = close_ledger)
+{
+    struct frame *first = keyed("a", "k", "mine"), *again = keyed("a", "k", "");
+    struct frame *other = keyed("b", "k", "");
+    char id[EVENT_ID_BYTES_MAX];
+    unsigned index = 9;
+    cr_assert(ledger_note(&ledger, &first, 1, &index) == 0);
+    cr_expect_eq(first->sequence, 0);
+    ledger_number(&ledger, &first, 1, 42);
+    frame_stamp(first, 1, 42);
+    cr_assert(ledger_note(&ledger, &again, 1, &index) == 0);
+    cr_expect_eq(again->sequence, 42);
+    cr_expect(text_equals((struct text){id, ledger_given_id(&ledger, again, id)}, TEXT("mine")));
+    cr_assert(ledger_note(&ledger, &other, 1, &index) == 0);
+    cr_expect_eq(other->sequence, 0, "another channel");
+    ledger_erase(&ledger, &other, 1);
+    cr_expect(ledger_is_empty(&ledger));
+    ledger_forget_key(&ledger, first);
+    ledger_forget_key(&ledger, first);
+    cr_assert(ledger_note(&ledger, &again, 1, &index) == 0);
+    cr_expect_eq(again->sequence, 0, "it is forgotten");
+    cr_expect_eq(ledger_note(&ledger, (struct frame *[]){other, again, other}, 3, &index),
+                 LEDGER_TWICE);
+    frame_unref(first);
+    frame_unref(again);
+    frame_unref(other);
+}
+
+/* Two alike in one request cannot both be the first. */
+Test(ledger, twice, .init = open_ledger, .fini = close_ledger)
+{
+    struct frame *frames[] = {keyed("a", "k", ""), keyed("a", "l", ""), keyed("a", "k", "")};
+    unsigned index = 9;
+    cr_expect_eq(ledger_note(&ledger, frames, 3, &index), LEDGER_TWICE);
+    cr_expect_eq(index, 2);
+    cr_expect_eq(ledger.keys.count, 0);
+    for (int i = 0; i < 3; i++)
         frame_unref(frames[i]);
 }

@@ -219,11 +219,12 @@ Test(publish_body, json_refused)
                   "channel is not a string: send its JSON text as one, as JSON.stringify gives it");
     check_refused(SENT(JSON, "c", BODY("{\"data\":{\"a\":1}}")), 400,
                   "data is not a string: send its JSON text as one, as JSON.stringify gives it");
-    check_refused(SENT(JSON, "c", BODY("{\"data\":\"x\",\"retyr\":5}")), 400,
-                  "unknown member \"retyr\"; members are channel, event, id, data, retry, end");
+    check_refused(
+        SENT(JSON, "c", BODY("{\"data\":\"x\",\"retyr\":5}")), 400,
+        "unknown member \"retyr\"; members are channel, event, id, data, retry, end, key");
     check_refused(
         SENT(JSON, "c", BODY("[{\"data\":\"x\"},{\"da\\u0007ta\":\"\"}]")), 400,
-        "event 2: unknown member \"da?ta\"; members are channel, event, id, data, retry, end");
+        "event 2: unknown member \"da?ta\"; members are channel, event, id, data, retry, end, key");
     check_refused(SENT(JSON, "c", BODY("{\"data\":\"x\",\"retry\":\"5\"}")), 400,
                   "retry is not an integer");
     check_refused(SENT(JSON, "c", BODY("{\"data\":\"x\",\"retry\":1.5}")), 400,
