@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The recipes of docs/recipes.md, as they stand there, with the packages that they are for: React,
+ * Vue, htmx and fetch-event-source in Chromium, a SharedWorker under two tabs, and the rule by
+ * which httpx-sse makes events of lines.
+ *
+ * A small site serves the pages, the packages and the recipes, and passes everything else on to the
+ * server, so that page and stream have one origin, as behind a proxy.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, request as httpRequest } from 'node:http';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expectEqual, runCases, skip, startServer, until } from './server.mjs';
+
+const { chromium } = await import('playwright-core').catch(() =>
+  skip('npm packages are missing: run npm ci in tests/browser'));
+const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
+if (!existsSync(executablePath))
+  skip(executablePath + ' is not installed');
+const resolve = (name) => {
+  try {
+    return dirname(createRequire(import.meta.url).resolve(name + '/package.json'));
+  } catch {
+    return skip('npm packages are missing: run npm ci in tests/browser');
+  }
+};
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const text = readFileSync(join(root, 'docs/recipes.md'), 'utf8');
+
+// The code behind `<!-- recipe: NAME -->`.
+function recipe(name) {
+  const match = text.match(new RegExp('<!-- recipe: ' + name + ' -->\\n```\\w+\\n([^]*?)```'));
+  if (!match)
+    throw new Error('docs/recipes.md has no recipe ' + name);
+  return match[1];
+}
+
+const files = {
+  '/npm/htmx.min.js': join(resolve('htmx.org'), 'dist/htmx.min.js'),
+  '/npm/hx-sse.min.js': join(resolve('htmx.org'), 'dist/ext/hx-sse.min.js'),
+  '/npm/vue.js': join(resolve('vue'), 'dist/vue.esm-browser.prod.js'),
+  '/npm/react.umd.js': join(resolve('react'), 'umd/react.production.min.js'),
+  '/npm/react-dom.umd.js': join(resolve('react-dom'), 'umd/react-dom.production.min.js'),
+  '/npm/fes/index': join(resolve('@microsoft/fetch-event-source'), 'lib/esm/index.js'),
+  '/npm/fes/fetch': join(resolve('@microsoft/fetch-event-source'), 'lib/esm/fetch.js'),
+  '/npm/fes/parse': join(resolve('@microsoft/fetch-event-source'), 'lib/esm/parse.js'),
+  '/shared_stream.js': join(root, 'examples/shared_stream/shared_stream.js'),
+};
+const imports = JSON.stringify({ imports: { vue: '/npm/vue.js', react: '/npm/react.js',
+  '@microsoft/fetch-event-source': '/npm/fes/index' } });
+const head = '<!doctype html><link rel="icon" href="data:,">'
+  + `<script type="importmap">${imports}</script>`;
+const pages = {
+  '/npm/react.js': 'export const { useEffect, useState, createElement } = window.React;',
+  '/recipe/react.js': recipe('react'),
+  '/recipe/vue.js': recipe('vue'),
+  '/recipe/fetch.js': recipe('fetch'),
+  '/react': head + `<div id="app"></div><script src="/npm/react.umd.js"></script>
+    <script src="/npm/react-dom.umd.js"></script><script type="module">
+    import { createElement, useState } from 'react';
+    import { useEvents } from '/recipe/react.js';
+    function List({ channel }) {
+      return createElement('ul', null, useEvents(channel, ['message', 'headline']).map((event) =>
+        createElement('li', { key: event.id }, event.type + ' ' + event.data)));
+    }
+    function App() {
+      const [shown, show] = useState(true);
+      window.leave = () => show(false);
+      return shown ? createElement(List, { channel: 'react' }) : null;
+    }
+    ReactDOM.createRoot(document.getElementById('app')).render(createElement(App));</script>`,
+  '/vue': head + `<div id="app"></div><script type="module">
+    import { createApp, h } from 'vue';
+    import { useEvents } from '/recipe/vue.js';
+    const app = createApp({ setup() {
+      const events = useEvents('vue', ['message', 'headline']);
+      return () => h('ul', events.value.map((event) => h('li', event.type + ' ' + event.data)));
+    } });
+    window.leave = () => app.unmount();
+    app.mount('#app');</script>`,
+  '/shared': head + `<ul></ul><script>
+    function show(type, data) {
+      document.querySelector('ul').innerHTML += '<li>' + type + ' ' + data + '</li>';
+    }
+    ${recipe('shared')}</script>`,
+  '/htmx': head + recipe('htmx'),
+  '/fetch': head + `<ul></ul><script type="module">
+    import { read } from '/recipe/fetch.js';
+    read(['fetch'], 'none', (event) => {
+      document.querySelector('ul').innerHTML += '<li>' + (event.event || 'message') + ' '
+        + event.data + '</li>';
+    });</script>`,
+};
+
+const server = await startServer('--retry', '20', '--heartbeat', '1');
+
+const site = createServer((request, answer) => {
+  const file = files[request.url];
+  const page = file ? readFileSync(file) : pages[request.url];
+  if (page) {
+    const type = request.url.startsWith('/npm') || request.url.endsWith('.js')
+      ? 'text/javascript' : 'text/html';
+    answer.writeHead(200, { 'Content-Type': type + '; charset=utf-8' }).end(page);
+    return;
+  }
+  const up = httpRequest({ host: '127.0.0.1', port: server.port, method: request.method,
+    headers: request.headers, path: request.url }, (from) => {
+    answer.writeHead(from.statusCode, from.headers);
+    answer.flushHeaders();
+    from.on('error', () => answer.destroy());
+    from.pipe(answer);
+  });
+  up.on('error', () => answer.destroy());
+  answer.on('close', () => up.destroy());
+  request.pipe(up);
+});
+await new Promise((done) => site.listen(0, '127.0.0.1', done));
+const origin = 'http://127.0.0.1:' + site.address().port;
+
+const profile = mkdtempSync(join(tmpdir(), 'fanfare-recipes-'));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath,
+  headless: true,
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+async function open(path) {
+  const page = await browser.newPage();
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  await page.goto(origin + path);
+  return { page, problems, rows: () => page.locator('li').allTextContents() };
+}
+
+const subscribers = async () => (await server.stats()).subscribers;
+
+// A page that lists what it reads shows both events, and its stream ends with what has read it.
+async function reads(name, leave) {
+  const { page, problems, rows } = await open('/' + name);
+  await until('the stream', async () => await subscribers() === 1, () => problems.join());
+  await server.publish(name, 'one');
+  await server.publish(name, 'two', 'headline');
+  await until('two rows', async () => (await rows()).length === 2);
+  expectEqual('rows', await rows(), ['message one', 'headline two']);
+  expectEqual('script errors', problems, []);
+  await leave(page);
+  await until('no subscriber', async () => await subscribers() === 0);
+  await page.close();
+}
+
+const react = () => reads('react', (page) => page.evaluate(() => leave()));
+const vue = () => reads('vue', (page) => page.evaluate(() => leave()));
+const fetchEventSource = () => reads('fetch', (page) => page.goto('about:blank'));
+
+async function shared() {
+  const first = await open('/shared');
+  await until('the stream', async () => await subscribers() === 1);
+  const second = await open('/shared');
+  await until('a second tab', () => second.page.evaluate(() => document.readyState === 'complete'));
+  // A tab has its worker when the worker has answered; until then its events are the first one's.
+  await until('both', async () => {
+    await server.publish('shared', 'hello');
+    return (await second.rows()).length > 0;
+  });
+  const before = (await second.rows()).length;
+  await server.publish('shared', 'news', 'headline');
+  await until('the typed one', async () => (await first.rows()).includes('headline news')
+    && (await second.rows()).includes('headline news'));
+  expectEqual('rows of the second', (await second.rows()).slice(before), ['headline news']);
+  expectEqual('one stream for both', await subscribers(), 1);
+  expectEqual('script errors', [...first.problems, ...second.problems], []);
+  await first.page.close();
+  await server.publish('shared', 'to one');
+  await until('the other tab', async () => (await second.rows()).includes('message to one'));
+  await second.page.close();
+  await until('no subscriber', async () => await subscribers() === 0);
+}
+
+async function htmx() {
+  const { page, problems, rows } = await open('/htmx');
+  await until('the stream', async () => await subscribers() === 1, () => problems.join());
+  await page.evaluate(() => {
+    globalThis.typed = [];
+    document.querySelector('ul').addEventListener('headline', (event) =>
+      typed.push(event.detail.data));
+  });
+  await server.publish('htmx', '<li>one</li>');
+  await server.publish('htmx', 'typed', 'headline');
+  await server.publish('htmx', '<li>two</li>');
+  await until('two rows', async () => (await rows()).length === 2);
+  expectEqual('rows', await rows(), ['one', 'two']);
+  expectEqual('typed', await page.evaluate(() => typed), ['typed']);
+  expectEqual('script errors', problems, []);
+  await page.close();
+  await until('no subscriber', async () => await subscribers() === 0);
+}
+
+// The decoder's rule, rebuilt: a blank line is an event if any field came before it, ever.
+function handOut(stream) {
+  const events = [];
+  let event = '', data = [], id = '', retry = null;
+  for (const line of stream.split('\n').slice(0, -1)) {
+    const [, field, value] = line.match(/^([^:]*):? ?(.*)$/);
+    if (line === '') {
+      if (event || data.length || id || retry !== null)
+        events.push([event, data.join('\n')]);
+      event = '';
+      data = [];
+      retry = null;
+    } else if (field === 'event') event = value;
+    else if (field === 'data') data.push(value);
+    else if (field === 'id') id = value;
+    else if (field === 'retry') retry = Number(value);
+  }
+  return events;
+}
+
+async function blankLines() {
+  const read = async (query) => {
+    const stop = new AbortController();
+    const answer = await fetch(server.url + '/events/blank' + query, { signal: stop.signal });
+    let sent = '';
+    (async () => {
+      for await (const bytes of answer.body)
+        sent += Buffer.from(bytes).toString();
+    })().catch(() => {});
+    return { stop: () => stop.abort(), sent: () => sent };
+  };
+  const bare = await read('?preface=no');
+  const usual = await read('');
+  await until('two heartbeats', () => bare.sent().match(/^:$/gm)?.length >= 2);
+  await server.publish('blank', 'one\n\ntwo', 'kind');
+  await until('the event', () => bare.sent().includes('id: ') && usual.sent().includes('two'));
+  await until('another heartbeat', () => bare.sent().match(/\n\n:\n$/));
+  expectEqual('events', handOut(bare.sent()), [['kind', 'one\n\ntwo']]);
+  expectEqual('with a preface', handOut(usual.sent())[0], ['', '']);
+  bare.stop();
+  usual.stop();
+  await until('no subscriber', async () => await subscribers() === 0);
+}
+
+const failed = await runCases({ react, vue, shared, htmx, fetchEventSource, blankLines });
+await browser.close();
+rmSync(profile, { recursive: true, force: true });
+site.closeAllConnections();
+await new Promise((done) => site.close(done));
+await server.stop();
+process.exit(failed ? 1 : 0);
