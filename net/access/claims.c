@@ -20,6 +20,9 @@ static int64_t whole_seconds(double seconds)
     return seconds <= -0x1p62 ? -((int64_t)1 << 62) : (int64_t)seconds;
 }
 
+/* Nobody's time; and room for a sum with one. */
+#define TEXT_SECONDS_MAX (INT64_MAX >> 2)
+
 /* A text with a number: digits, perhaps a sign in front, perhaps a fraction. */
 static bool read_number(const char *text, size_t len, int64_t *ret_seconds)
 {
@@ -29,9 +32,10 @@ static bool read_number(const char *text, size_t len, int64_t *ret_seconds)
     text += minus;
     const char *first = text;
     for (; text < end && *text >= '0' && *text <= '9'; text++) {
-        if (seconds > (INT64_MAX >> 2) / 10)
-            return false; /* nobody's time */
-        seconds = seconds * 10 + (*text - '0');
+        int digit = *text - '0';
+        if (seconds > (TEXT_SECONDS_MAX - digit) / 10)
+            return false;
+        seconds = seconds * 10 + digit;
     }
     if (text == first)
         return false;
