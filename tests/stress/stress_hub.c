@@ -74,7 +74,7 @@ static void on_event(struct stream *stream, const struct stream_event *event)
     delivered++;
 }
 
-static void wait_for_room(struct hub_waiter *waiter, struct frame *const *frames, unsigned count,
+static void wait_for_room(struct hub_waiter *waiter, struct frame **frames, unsigned count,
                           int *ret_r)
 {
     struct pollfd ready = {.fd = waiter->eventfd, .events = POLLIN};
