@@ -86,6 +86,8 @@ static void case_query_channels(void)
         {"HEAD", "/events?channel=secret", "", 400},
         {"HEAD", "/events/a?channel=secret", "", 400},
         {"HEAD", "/stream?channel=secret", "", 400},
+        {"POST", "/events", "{\"channels\": [\"secret\"]}", 400},
+        {"POST", "/events?channel=secret", "{}", 400},
         {"HEAD", "/events/a?last-event-id=7", "", 200},
     };
     char body[256];
