@@ -282,7 +282,7 @@ async function exactlyOnce() {
 }
 
 const failed = await runCases({ livePage, livePageBelowAPath, publishingHasATimeOut,
-  gaplessFromTheFirstByte, refusedOnce, tokenInACookie, exactlyOnce });
+  gaplessFromTheFirstByte, tokenInACookie, refusedOnce, exactlyOnce });
 await browser.close();
 rmSync(profile, { recursive: true, force: true });
 await server.stop();
