@@ -49,7 +49,7 @@ static void note_span(struct transcript *transcript, const char *name, const cha
 static void note_head(struct transcript *transcript, const char *buffer,
                       const struct http_request *request)
 {
-    static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS", "OTHER"};
+    static const char *const methods[] = {"GET", "HEAD", "POST", "QUERY", "OPTIONS", "OTHER"};
     note(transcript, "%s 1.%d", methods[request->method], request->minor);
     note_span(transcript, "name", buffer, request->method_name);
     note_span(transcript, "target", buffer, request->target);
@@ -181,6 +181,8 @@ Test(http, requests_without_body)
                 "GET 1.1 name=GET target=/ close length=0 host=a\nbody=\n"),
         EXAMPLE("BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n",
                 "OTHER 1.1 name=BREW target=/pot keep length=0 host=a\nbody=\n"),
+        EXAMPLE("QUERY /a HTTP/1.1\r\nHost: a\r\n\r\n",
+                "QUERY 1.1 name=QUERY target=/a keep length=0 host=a\nbody=\n"),
         EXAMPLE("get / HTTP/1.1\r\nHost: a\r\n\r\n",
                 "OTHER 1.1 name=get target=/ keep length=0 host=a\nbody=\n"),
         EXAMPLE("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
