@@ -158,9 +158,11 @@ static size_t key_memory(const struct ledger_key *key)
     return heap_bytes(sizeof(*key) + text) + 1 + key->key_len; /* in the frame, too */
 }
 
+/* Turned, or all keys that are the names of their channels, as a job's id may be, had one hash. */
 static uint64_t key_hash(const struct ledger *ledger, const struct frame *frame)
 {
-    return hash_text(ledger->hash_key, frame_key(frame)) ^ frame->channel_hash;
+    uint64_t channel = frame->channel_hash;
+    return hash_text(ledger->hash_key, frame_key(frame)) ^ (channel << 17 | channel >> 47);
 }
 
 static struct ledger_key *find_key(const struct ledger *ledger, const struct frame *frame)

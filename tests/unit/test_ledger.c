@@ -128,3 +128,24 @@ Test(ledger, twice, .init = open_ledger, .fini = close_ledger)
     for (int i = 0; i < 3; i++)
         frame_unref(frames[i]);
 }
+
+/* A job's id may well be its channel and its key: they are found as fast as any others. */
+Test(ledger, keys_like_their_channels, .init = open_ledger, .fini = close_ledger)
+{
+    enum { JOBS = 100 };
+    struct frame *frames[JOBS];
+    char names[JOBS][16];
+    for (int i = 0; i < JOBS; i++) {
+        snprintf(names[i], sizeof(names[i]), "job/%d", i);
+        struct text name = text_of(names[i]);
+        struct event event = {.channel = name, .data = TEXT("x"), .retry_ms = -1, .key = name};
+        cr_assert(frame_new(&event, hash_text(ledger.hash_key, name), &frames[i]) == 0);
+    }
+    unsigned index = 9;
+    cr_assert(ledger_note(&ledger, frames, JOBS, &index) == 0);
+    cr_expect_eq(ledger.keys.count, JOBS, "one list of %d", JOBS - (int)ledger.keys.count + 1);
+    ledger_erase(&ledger, frames, JOBS);
+    cr_expect_eq(ledger.keys.count, 0);
+    for (int i = 0; i < JOBS; i++)
+        frame_unref(frames[i]);
+}
