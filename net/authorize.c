@@ -357,6 +357,5 @@ bool authorize_covers(const struct client *client, struct text channel)
     for (unsigned i = 0; i < route->channel_count; i++)
         if (text_equals(route->channels[i], channel))
             return true;
-    /* Such a path is one channel's own. */
-    return route->channel_count == 0 && !(route->row->parameters & 1u << PARAMETER_CHANNEL);
+    return false;
 }

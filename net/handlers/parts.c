@@ -45,6 +45,7 @@ static const struct route_row rows[] = {
      .json_errors = true,
      .parameters = 1u << PARAMETER_TOKEN,
      .methods = &route_writes,
+     .channel = "default",
      .handler = &publish_send_handler},
     {.path = "/", .name = ROUTE_NAME_PAGE, .methods = &route_reads, .handler = &page_handler},
     {.path = "/healthz",

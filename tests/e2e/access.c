@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/e2e/application.h"
 #include "tests/e2e/check.h"
 #include "tests/e2e/client.h"
 #include "tests/e2e/stream.h"
@@ -148,6 +149,30 @@ static void case_tokens(void)
     files_remove();
 }
 
+/* A channel that the path itself means has to be covered like one that it names, also where an
+ * application is asked beside. */
+static void case_send(void)
+{
+    static const char message[] = "{\"message\": \"x\"}";
+    struct application application;
+
+    files_make();
+    application_start(&application, false);
+    server_start(&server, SERVER_OPTIONS("--jwt-key-file", key_path, "--authorize-url",
+                                         application.url, "--log", log_path));
+    const char *other = token_of("{\"fanfare\":{\"publish\":[\"other\"]}}");
+    const char *right = token_of("{\"fanfare\":{\"publish\":[\"default\"]}}");
+    EXPECT_ROWS({"POST", "/publish/default", HEADER, other, "x", 403},
+                {"POST", "/send", HEADER, other, message, 403},
+                {"POST", "/send", HEADER, right, message, 200},
+                {"POST", "/send", NOWHERE, "", message, 200});
+    EXPECT_INT(server_stat(&server, "authorize_asked"), 2);
+    EXPECT_INT(server_stat(&server, "published"), 2);
+    server_stop(&server);
+    application_stop(&application);
+    files_remove();
+}
+
 /* --- cookies --------------------------------------------------------------------------------- */
 
 static void case_cookies(void)
@@ -236,6 +261,7 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     check_case("publish_tokens", case_publish_tokens);
     check_case("tokens", case_tokens);
+    check_case("send", case_send);
     check_case("cookies", case_cookies);
     check_case("openness", case_openness);
     return check_end();

@@ -121,7 +121,7 @@ Test(route, paths)
         {METHOD_GET, "/healthz", "health"},
         {METHOD_GET, "/stats?x", "stats"},
         {METHOD_HEAD, "/metrics", "metrics"},
-        {METHOD_POST, "/send", "send"},
+        {METHOD_POST, "/send", "send [default]"},
         {METHOD_GET, "/stream", "subscribe [default]"},
         {METHOD_GET, "/stream?limit=3&last=2", "subscribe [default] last=2 limit=3"},
         {METHOD_GET, "/events/news", "subscribe [news]"},
@@ -340,7 +340,7 @@ Test(route, tokens)
         {METHOD_GET, "/events/a?access_token=x%2Ey", "subscribe [a] token=x.y"},
         {METHOD_GET, "/events/a?access_token", "subscribe [a] token="},
         {METHOD_POST, "/publish/a?access_token=x+y", "publish [a] token=x y"},
-        {METHOD_POST, "/send?access_token=x", "send token=x"},
+        {METHOD_POST, "/send?access_token=x", "send [default] token=x"},
         {METHOD_GET, "/events/a?access_token=x&access_token=x",
          "refused 400 access_token is given twice"},
         {METHOD_GET, "/stats?access_token=x", "stats"},
@@ -392,7 +392,7 @@ Test(route, parameters)
         {METHOD_GET, "/events/a?Last-Event-ID=x", "subscribe [a] resume=x"},
         {METHOD_GET, "/events/a?LAST-EVENT-ID=x", "subscribe [a]"},
         {METHOD_POST, "/publish/a?&event=x&&", "publish [a] event=x"},
-        {METHOD_POST, "/send?evnt=x", "send"},
+        {METHOD_POST, "/send?evnt=x", "send [default]"},
         {METHOD_POST, "/publish/a?evnt=x",
          "refused 400 unknown parameter \"evnt\"; parameters are channel, event, id, "
          "retry, end, " TOKEN},
@@ -540,7 +540,7 @@ Test(route, channels_by_the_path_alone)
         {METHOD_GET, "/events/a%2fb?last=2", "subscribe [a/b] last=2"},
         {METHOD_GET, "/stream?last=2", "subscribe [default] last=2"},
         {METHOD_POST, "/publish/a?event=e", "publish [a] event=e"},
-        {METHOD_POST, "/send?channel=x", "send"}, /* which has no parameters */
+        {METHOD_POST, "/send?channel=x", "send [default]"}, /* which has no parameters */
         {METHOD_GET, "/events/a?channel=b", QUERY_REFUSED},
         {METHOD_GET, "/events?channel=b", QUERY_REFUSED},
         {METHOD_GET, "/events?%63hannel=b", QUERY_REFUSED},
