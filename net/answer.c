@@ -96,13 +96,15 @@ struct text answer_granted_lines(const struct client *client, char *room, size_t
 static void add_lines(struct lines *lines, const struct client *client, const struct answer *answer)
 {
     bool shown = add_origin(lines, client);
+    size_t before = lines->len;
     if (client->hook_answer && client->hook_answer->status == answer->status)
         add_given(lines, client, false);
+    bool given = lines->len > before; /* of a 429: when to come back */
     if (answer->allow)
         add_line(lines, "Allow: %s\r\n", answer->allow);
     if (answer->challenge)
         add_line(lines, "WWW-Authenticate: %s\r\n", answer->challenge);
-    if (answer->status == 503 || answer->status == 429)
+    if (answer->status == 503 || (answer->status == 429 && !given))
         add_line(lines, "Retry-After: %d\r\n", RETRY_AFTER_S);
     /* What tells a page what to do about a refusal, and that it may not see unasked. */
     if (answer->status >= 400 && shown)

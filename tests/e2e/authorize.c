@@ -156,6 +156,8 @@ static void case_refused(void)
     answer_free(&answer);
     EXPECT_INT(ask("GET", "/events/s429", "", "", &answer), 429);
     EXPECT_TEXT(answer_field(&answer, "retry-after"), "77");
+    const char *after = strcasestr(answer.head, "\r\nretry-after:");
+    EXPECT(after && !strcasestr(after + 2, "\r\nretry-after:"), "ours, too: %s", answer.head);
     answer_free(&answer);
     /* EventSource would never come back from 429; from 403 it shall not. */
     EXPECT_INT(ask("GET", "/events/s429", EVENTS, "", &answer), 200);
