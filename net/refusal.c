@@ -8,8 +8,8 @@
 #include "net/answer.h"
 #include "net/http/media_type.h"
 
-/* A worker refuses with the lines that a stream would have had: without its CORS lines among them an
- * EventSource would never come back. */
+/* A worker refuses with the lines that a stream would have had: without those of CORS no page's
+ * EventSource would come back. */
 static_assert(GRANTED_LINES_ROOM <= FORM_REFUSAL_LINES_MAX, "none is left out");
 
 bool refusal_puts_off(const struct client *client)
