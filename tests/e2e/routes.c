@@ -105,7 +105,7 @@ static void case_query_channels(void)
     struct answer answer;
     client_open(&client, &server);
     client_request(&client, "POST", "/publish/a", "Content-Type: application/json\r\n",
-                   "{\"channel\": \"secret\", \"data\": \"x\"}", 36, &answer);
+                   "{\"channel\": \"secret\", \"data\": \"x\"}", 34, &answer);
     EXPECT_INT(answer.status, 400);
     answer_free(&answer);
     client_close(&client);
