@@ -50,10 +50,27 @@ static struct verdict check_origin(struct client *client)
         .counter = &client->connection.loop->stats.publishes_refused_origin};
 }
 
+/* The application would take a cookie for the visitor's own wish, and the browser adds it whoever
+ * asks. A token in one is looked at by itself (token_check.h); a GET changes nothing. */
+static struct verdict check_cookie(struct client *client)
+{
+    struct provenance from = provenance_of(client);
+    if (!service_of(&client->connection)->server->authorizes ||
+        client->parser.request.cookie.len == 0 || client->route->kind != ROUTE_FOUND ||
+        client->route->row->act != ACT_PUBLISH || policy_may_use_cookies(policy_of(client), &from))
+        return (struct verdict){.admission = ADMITTED};
+    return (struct verdict){.admission = REFUSED,
+                            .status = 403,
+                            .sentence = "pages of this origin may not publish with a visitor's "
+                                        "cookie; --allow-origin ORIGIN with --allow-credentials "
+                                        "lets them",
+                            .counter = &client->connection.loop->stats.requests_refused_cookie};
+}
+
 /* In this order. */
 static struct verdict (*const checks[])(struct client *client) = {
-    check_host, check_origin, token_check,
-    authorize_check, /* last: the application is asked about what all others let in */
+    check_host,  check_origin,    check_cookie,
+    token_check, authorize_check, /* last: the application is asked about what all others let in */
 };
 
 #define CHECKS (sizeof(checks) / sizeof(checks[0]))

@@ -212,6 +212,35 @@ static void case_cookies(void)
     files_remove();
 }
 
+/* Nor does an application get to see a cookie for which any page of any origin publishes. */
+static void case_cookies_asked(void)
+{
+    static const char app[] = "Cookie: sid=1\r\nOrigin: https://app.example\r\n";
+    static const char bare[] = "Origin: https://app.example\r\n";
+    struct application application;
+
+    files_make();
+    application_start(&application, false);
+    server_start(&server, SERVER_OPTIONS("--authorize-url", application.url, "--allow-origin", "*",
+                                         "--log", log_path));
+    EXPECT_INT(ask(&server, "POST", "/publish/a", NOWHERE, "", app, "x"), 403);
+    EXPECT_INT(ask(&server, "POST", "/send", NOWHERE, "", app, "{\"message\":\"m\"}"), 403);
+    EXPECT_INT(server_stat(&server, "authorize_asked"), 0);
+    EXPECT_INT(server_stat(&server, "requests_refused_cookie"), 2);
+    EXPECT_INT(ask(&server, "POST", "/publish/a", NOWHERE, "", bare, "x"), 200);
+    EXPECT_INT(ask(&server, "POST", "/publish/a", NOWHERE, "", "Cookie: sid=1\r\n", "x"), 200);
+    EXPECT_INT(ask(&server, "GET", "/events/a", NOWHERE, "", app, NULL), 200);
+    server_stop(&server);
+
+    server_start(&server,
+                 SERVER_OPTIONS("--authorize-url", application.url, "--allow-origin",
+                                "https://app.example", "--allow-credentials", "--log", log_path));
+    EXPECT_INT(ask(&server, "POST", "/publish/a", NOWHERE, "", app, "x"), 200);
+    server_stop(&server);
+    application_stop(&application);
+    files_remove();
+}
+
 /* --- the start ------------------------------------------------------------------------------- */
 
 static void case_openness(void)
@@ -263,6 +292,7 @@ int main(int argc, char **argv)
     check_case("tokens", case_tokens);
     check_case("send", case_send);
     check_case("cookies", case_cookies);
+    check_case("cookies_asked", case_cookies_asked);
     check_case("openness", case_openness);
     return check_end();
 }
