@@ -48,17 +48,39 @@ struct membership *subscriber_memberships(struct subscriber *subscriber, struct 
     return single;
 }
 
+/* No item: the end of a list. */
+#define NO_ITEM UINT16_MAX
+static_assert(SUBSCRIBER_CHANNELS_MAX < NO_ITEM, "items have numbers of 16 bits");
+
+void channel_set_fill(struct channel_set *set, struct channel *const *channels, uint32_t count)
+{
+    *set = (struct channel_set){.count = count};
+    for (uint32_t i = 0; i < count; i++)
+        set->items[i] = (struct membership){.channel = channels[i], .first = NO_ITEM};
+    for (uint32_t i = 0; i < count; i++) {
+        struct membership *list = &set->items[channels[i]->hash % count];
+        set->items[i].next = list->first;
+        list->first = (uint16_t)i;
+    }
+}
+
+struct membership *membership_of(struct channel_set *set, const struct channel *channel)
+{
+    struct membership *membership = &set->items[set->items[channel->hash % set->count].first];
+    while (membership->channel != channel)
+        membership = &set->items[membership->next];
+    return membership;
+}
+
+/* Each channel that somebody leaves moves somebody else, who may have as many. */
 static void on_moved(void *context, struct channel *channel, uint32_t index, uint32_t position)
 {
     struct worker *worker = context;
     struct subscriber *subscriber = &worker->subscribers[index];
-    if (!(subscriber->flags & SUBSCRIBER_MANY)) {
+    if (subscriber->flags & SUBSCRIBER_MANY)
+        membership_of(subscriber->set, channel)->position = position;
+    else
         subscriber->position = position;
-        return;
-    }
-    for (uint32_t i = 0; i < subscriber->set->count; i++)
-        if (subscriber->set->items[i].channel == channel)
-            subscriber->set->items[i].position = position;
 }
 
 static size_t set_memory(unsigned count)
@@ -119,11 +141,10 @@ int subscriber_join(struct worker *worker, struct subscriber *subscriber,
     if (!set)
         return -ENOMEM;
     worker->memory.subscriber_bytes += set_memory(count);
-    *set = (struct channel_set){.count = count};
+    channel_set_fill(set, channels, count);
     subscriber->set = set;
     subscriber->flags |= SUBSCRIBER_MANY;
     for (unsigned i = 0; i < count; i++) {
-        set->items[i] = (struct membership){.channel = channels[i]};
         int r = add_member(worker, channels[i], index, &set->items[i].position);
         if (r < 0) {
             leave(worker, subscriber, i);

@@ -61,9 +61,11 @@ struct membership {
     struct channel *channel;
     uint64_t told_through; /* of several channels: its losses are told up to here */
     uint32_t position;     /* in channel->members */
+    uint16_t first, next;  /* the set's own table: see membership_of */
 };
 
-/* The channels of a subscriber to several. */
+/* The channels of a subscriber to several. A table within finds one of them, by the channel's hash:
+ * item h has the `first` item of those whose hash is h modulo count, which are linked by `next`. */
 struct channel_set {
     uint32_t count;
     struct membership items[];
@@ -161,6 +163,10 @@ static inline bool subscriber_holds_nothing(const struct subscriber *subscriber)
 
 /* NULL: all are in use. */
 struct subscriber *subscriber_new(struct worker *worker);
+/* Lists the channels, and makes the table. */
+void channel_set_fill(struct channel_set *set, struct channel *const *channels, uint32_t count);
+/* Of one of the set's channels. */
+struct membership *membership_of(struct channel_set *set, const struct channel *channel);
 MUST_USE int subscriber_join(struct worker *worker, struct subscriber *subscriber,
                              struct channel *const *channels, unsigned count);
 struct membership *subscriber_memberships(struct subscriber *subscriber, struct membership *single,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A subscriber's flags: what goes out takes no other with it. */
+/* A subscriber's flags: what goes out takes no other with it. And its channels, which are found
+ * among many as among few. */
 #include <criterion/criterion.h>
 
 #include "engine/worker/subscriber.h"
@@ -37,4 +38,30 @@ Test(subscriber, who_caught_up_is_still_to_be_ended)
     cr_assert(subscriber_is_ending(&worker, &subscriber));
     cr_assert_eq(worker.lag.live, 0);
     cr_assert_eq(worker.lag.slow, 0);
+}
+
+Test(subscriber, a_channel_of_many_is_found_at_once)
+{
+    static struct channel channels[SUBSCRIBER_CHANNELS_MAX];
+    static struct channel *listed[SUBSCRIBER_CHANNELS_MAX];
+    uint32_t count = SUBSCRIBER_CHANNELS_MAX;
+    struct channel_set *set = malloc(sizeof(*set) + count * sizeof(set->items[0]));
+    uint64_t hash = 1;
+    cr_assert_not_null(set);
+    for (uint32_t i = 0; i < count; i++) {
+        hash = hash * 6364136223846793005u + 1442695040888963407u;
+        channels[i].hash = hash >> 16;
+        listed[i] = &channels[i];
+    }
+    for (uint32_t size = count; size > 0; size /= 3) {
+        uint32_t steps = 0;
+        channel_set_fill(set, listed, size);
+        for (uint32_t i = 0; i < size; i++) {
+            cr_assert_eq(membership_of(set, listed[i]), &set->items[i]);
+            for (uint32_t at = set->items[listed[i]->hash % size].first; at != i; steps++)
+                at = set->items[at].next;
+        }
+        cr_assert_leq(steps, size, "%u steps for %u channels", steps, size);
+    }
+    free(set);
 }
