@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * The recipes of docs/recipes.md, as they stand there, with the packages that they are for: React,
- * Vue, htmx and fetch-event-source in Chromium, a SharedWorker under two tabs, and the rule by
- * which httpx-sse makes events of lines.
+ * Vue, htmx and fetch-event-source in Chromium, a SharedWorker under two tabs, jobs, flags and
+ * notifications with the browser's own EventSource, and rebuilt the rules by which httpx-sse and
+ * Datastar 1.0 (no package of its is on npm) make of lines what they hand out.
  *
  * A small site serves the pages, the packages and the recipes, and passes everything else on to the
  * server, so that page and stream have one origin, as behind a proxy.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -59,6 +61,9 @@ const pages = {
   '/recipe/react.js': recipe('react'),
   '/recipe/vue.js': recipe('vue'),
   '/recipe/fetch.js': recipe('fetch'),
+  '/recipe/job.js': recipe('job'),
+  '/recipe/flags.js': recipe('flags'),
+  '/recipe/notify.js': recipe('notify'),
   '/react': head + `<div id="app"></div><script src="/npm/react.umd.js"></script>
     <script src="/npm/react-dom.umd.js"></script><script type="module">
     import { createElement, useState } from 'react';
@@ -94,11 +99,49 @@ const pages = {
       document.querySelector('ul').innerHTML += '<li>' + (event.event || 'message') + ' '
         + event.data + '</li>';
     });</script>`,
+  '/job': head + `<p></p><script type="module">
+    import { readJob } from '/recipe/job.js';
+    const p = document.querySelector('p');
+    readJob('7', (data) => { p.textContent += data; }, () => { p.className = 'done'; });</script>`,
+  '/flags': head + `<script type="module">
+    import { watchFlags } from '/recipe/flags.js';
+    window.seen = [];
+    window.leave = watchFlags((flags) => seen.push(flags));</script>`,
+  '/notify': head + `<ul></ul><script type="module">
+    import { notifications } from '/recipe/notify.js';
+    window.leave = notifications('42', ({ text }) => {
+      document.querySelector('ul').innerHTML += '<li>' + text + '</li>';
+    }, () => {}, () => fetch('/renew', { method: 'POST' }));</script>`,
 };
 
+const profile = mkdtempSync(join(tmpdir(), 'fanfare-recipes-'));
+const key = join(profile, 'key.txt');
+writeFileSync(key, 'k'.repeat(64) + '\n');
+symlinkSync(process.env.E2E_PROGRAM, join(profile, 'fanfare'));
 const server = await startServer('--retry', '20', '--heartbeat', '1');
+const users = await startServer('--retry', '20', '--jwt-key-file', key);
+const { userToken } = await import('data:text/javascript,'
+  + encodeURIComponent(recipe('notify-make')));
+
+// Runs a recipe for a shell as it stands there, but for the server's place.
+function shell(name, at) {
+  const env = { ...process.env, FANFARE_FEED: at.feed, PATH: profile + ':' + process.env.PATH };
+  const script = recipe(name).replaceAll('http://localhost:8080', at.url);
+  return execFileSync('bash', ['-ec', script], { cwd: profile, env, stdio: ['ignore', 'pipe',
+    'ignore'] }).toString();
+}
+
+let renewals = 0;
+let tokenSeconds = 3;
 
 const site = createServer((request, answer) => {
+  if (request.url === '/renew') {
+    renewals++;
+    const token = userToken('k'.repeat(64), '42', tokenSeconds);
+    answer.writeHead(204, { 'Set-Cookie':
+      `fanfare=${token}; Path=/events/; HttpOnly; SameSite=Lax` }).end();
+    return;
+  }
   const file = files[request.url];
   const page = file ? readFileSync(file) : pages[request.url];
   if (page) {
@@ -107,7 +150,8 @@ const site = createServer((request, answer) => {
     answer.writeHead(200, { 'Content-Type': type + '; charset=utf-8' }).end(page);
     return;
   }
-  const up = httpRequest({ host: '127.0.0.1', port: server.port, method: request.method,
+  const { port } = request.url.startsWith('/events/user/') ? users : server;
+  const up = httpRequest({ host: '127.0.0.1', port, method: request.method,
     headers: request.headers, path: request.url }, (from) => {
     answer.writeHead(from.statusCode, from.headers);
     answer.flushHeaders();
@@ -121,7 +165,6 @@ const site = createServer((request, answer) => {
 await new Promise((done) => site.listen(0, '127.0.0.1', done));
 const origin = 'http://127.0.0.1:' + site.address().port;
 
-const profile = mkdtempSync(join(tmpdir(), 'fanfare-recipes-'));
 const browser = await chromium.launchPersistentContext(profile, {
   executablePath,
   headless: true,
@@ -244,10 +287,102 @@ async function blankLines() {
   await until('no subscriber', async () => await subscribers() === 0);
 }
 
-const failed = await runCases({ react, vue, shared, htmx, fetchEventSource, blankLines });
+async function job() {
+  const first = shell('job-publish', server);
+  const early = await open('/job');
+  const read = ({ page }) => until('the end', () => page.evaluate(() =>
+    document.querySelector('p.done')?.textContent), () => '');
+  expectEqual('the text', await read(early), 'Once upon a time');
+  expectEqual('sent again', shell('job-publish', server), first);
+  const late = await open('/job');
+  expectEqual('the text', await read(late), 'Once upon a time');
+  expectEqual('script errors', [...early.problems, ...late.problems], []);
+  await early.page.close();
+  await late.page.close();
+}
+
+async function flags() {
+  const wanted = { checkout: 'new', banner: false };
+  await server.publish('flags', '{"checkout": "old"}');
+  shell('flags-publish', server);
+  const { page, problems } = await open('/flags');
+  await until('the newest', () => page.evaluate(() => window.seen?.length === 1));
+  shell('flags-publish', server);
+  await until('a change', () => page.evaluate(() => seen.length === 2));
+  expectEqual('flags', await page.evaluate(() => seen), [wanted, wanted]);
+  expectEqual('script errors', problems, []);
+  await page.evaluate(() => leave());
+  await until('no subscriber', async () => await subscribers() === 0);
+  await page.close();
+}
+
+// The page has no cookie at first, and then one that ends soon, twice.
+async function notify() {
+  shell('notify-publish', users);
+  const { page, problems, rows } = await open('/notify');
+  await until('what was there', async () => (await rows()).length === 1);
+  const before = renewals;
+  await until('another cookie', () => renewals > before);
+  tokenSeconds = 600;
+  shell('notify-publish', users);
+  const streams = async () => (await users.stats()).subscribers;
+  await until('both', async () => (await rows()).length === 2);
+  await until('a stream with a cookie that stays', async () => await streams() === 1);
+  expectEqual('rows', await rows(), ['You have mail', 'You have mail']);
+  expectEqual('script errors', problems, []);
+  await page.evaluate(() => leave());
+  await until('no subscriber', async () => await streams() === 0);
+  await page.close();
+
+  const made = shell('notify-token', users).trim();
+  for (const token of [made, userToken('k'.repeat(64), '42', 600)]) {
+    const status = async (user) => (await fetch(`${users.url}/events/user/${user}?wait=no`,
+      { headers: { Authorization: 'Bearer ' + token } })).status;
+    expectEqual('his, not his', [await status('42'), await status('43')], [200, 403]);
+  }
+  for (const user of ['*', '4/2', ''])
+    try {
+      userToken('k'.repeat(64), user, 600);
+      throw new Error('no fault in ' + user);
+    } catch (error) {
+      expectEqual('fault', error.message, 'not a user: ' + user);
+    }
+}
+
+// Datastar's rule, rebuilt: of events whose type begins so each line is a word and its text.
+const patches = (stream) => handOut(stream).filter(([type]) => type.startsWith('datastar'))
+  .map(([type, data]) => {
+    const words = {};
+    for (const line of data.split('\n')) {
+      const [, word, rest] = line.match(/^(\S*) (.*)$/);
+      (words[word] ||= []).push(rest);
+    }
+    return [type, words];
+  });
+
+async function datastar() {
+  const read = async (id) => {
+    const answer = await fetch(server.url + '/events/board?datastar=%7B%22count%22%3A0%7D&limit=2',
+      { headers: { Accept: 'text/event-stream, text/html, application/json',
+        'Content-Type': 'application/json', 'Datastar-Request': 'true', 'Last-Event-ID': id } });
+    return answer.text();
+  };
+  const wanted = [['datastar-patch-elements', { selector: ['#list'], mode: ['append'],
+    elements: ['<li>one</li>'] }], ['datastar-patch-signals', { signals: ['{"count": 1}'] }]];
+  shell('datastar-publish', server);
+  const first = await read('earliest');
+  expectEqual('patches', patches(first), wanted);
+  shell('datastar-publish', server);
+  const last = first.match(/^id: (.*)$/gm).at(-1).slice(4);
+  expectEqual('the others', patches(await read(last)), wanted);
+}
+
+const failed = await runCases({ react, vue, shared, htmx, fetchEventSource, blankLines, job, flags,
+  notify, datastar });
 await browser.close();
 rmSync(profile, { recursive: true, force: true });
 site.closeAllConnections();
 await new Promise((done) => site.close(done));
 await server.stop();
+await users.stop();
 process.exit(failed ? 1 : 0);

@@ -55,6 +55,7 @@ export async function startServer(...options) {
   return {
     port,
     url,
+    feed: join(directory, 'feed.sock'),
     async publish(channel, data, type = '') {
       const query = type ? '?event=' + encodeURIComponent(type) : '';
       const answer = await fetch(`${url}/publish/${encodeURIComponent(channel)}${query}`,
