@@ -73,6 +73,7 @@ struct channels {
     uint32_t listened; /* those with members */
     uint64_t memory;   /* bytes of records, rings, members, the map: all but the frames */
     struct ending *ended_first, *ended_last;
+    struct ending *look_ended; /* where evict_an_ending continues; NULL: first */
     struct channel *newest, *oldest;
     struct channel *look_next; /* where the search for one that can go continues; NULL: oldest */
     struct dropped *dropped;   /* DROPPED_REMEMBERED, from the first drop on */

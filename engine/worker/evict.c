@@ -56,6 +56,8 @@ void evict_ending(struct worker *worker, struct channel *channel)
         ending->later->earlier = ending->earlier;
     else
         channels->ended_last = ending->earlier;
+    if (channels->look_ended == ending)
+        channels->look_ended = ending->later;
     channels->memory -= heap_bytes(sizeof(*ending));
     free(ending);
     COUNT(worker, channels_ended, -1);
@@ -72,8 +74,14 @@ static bool is_only_ended(const struct channel *channel)
 
 bool evict_an_ending(struct worker *worker)
 {
-    struct ending *ending = worker->channels.ended_first;
-    for (int looks = 0; ending && looks < 1000; looks++, ending = ending->later) {
+    struct channels *channels = &worker->channels;
+    const struct ending *begin = NULL;
+    for (int looks = 0; looks < 1000; looks++) {
+        struct ending *ending = channels->look_ended ? channels->look_ended : channels->ended_first;
+        if (!ending || ending == begin)
+            break;
+        begin = begin ? begin : ending;
+        channels->look_ended = ending->later;
         struct channel *channel = ending->channel;
         if (!is_only_ended(channel))
             continue;
@@ -285,7 +293,8 @@ static void trim_heap(struct worker *worker, uint64_t relieved, uint64_t max)
 bool evict_relieve(struct worker *worker)
 {
     uint64_t max = worker->limits.memory_max;
-    uint64_t excess = max && worker->memory.kept_bytes ? too_much(worker, max) : 0;
+    bool any = worker->memory.kept_bytes || worker->channels.ended_first;
+    uint64_t excess = max && any ? too_much(worker, max) : 0;
     if (worker->intake.stalled >= STALLED_TURNS && excess == 0)
         excess = worker->memory.kept_bytes / RELIEVE_PART;
     if (excess == 0)

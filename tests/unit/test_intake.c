@@ -124,3 +124,67 @@ Test(intake, subscribers_leave_half_of_the_records, .init = begin, .fini = end)
     settle();
     cr_expect_eq(worker->channels.listened, 0);
 }
+
+/* Ends the channels NAME/first to NAME/last. */
+static void end_channels(const char *name, unsigned first, unsigned last)
+{
+    for (unsigned i = first; i <= last; i++) {
+        char text[32];
+        struct frame *frame;
+        uint64_t sequence;
+        snprintf(text, sizeof(text), "%s/%u", name, i);
+        struct event event = {.channel = text_of(text), .ends = true, .retry_ms = -1};
+        cr_assert_eq(hub_frame(hub, &event, &frame), 0);
+        cr_assert_eq(hub_publish(hub, &frame, 1, &sequence), 0);
+    }
+    settle();
+}
+
+/* Somebody listens to 1,001 channels that have ended, and to one that has not. */
+static int subscribe_to_ended(void)
+{
+    enum { ENDED = 1001 };
+    static char names[ENDED][16];
+    struct text channels[ENDED + 1] = {TEXT("open")};
+    int fds[2];
+    for (unsigned i = 1; i <= ENDED; i++) {
+        snprintf(names[i - 1], sizeof(names[0]), "heard/%u", i);
+        channels[i] = text_of(names[i - 1]);
+    }
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    struct subscribe_request request = {.fd = fds[0],
+                                        .before = hub_next_sequence(hub),
+                                        .channels = channels,
+                                        .channel_count = ENDED + 1};
+    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    settle();
+    end_channels("heard", 1, ENDED);
+    cr_assert_eq(stats_now().subscribers, 1);
+    return fds[1];
+}
+
+Test(intake, what_has_ended_makes_way_behind_what_is_listened_to, .init = begin, .fini = end)
+{
+    worker->channels.most = 2004;
+    worker->limits.history_age_s = 0;
+    int peer = subscribe_to_ended();
+    end_channels("alone", 1, 1002);
+    cr_assert_eq(worker->channels.count, worker->channels.most);
+    end_channels("late", 1, 100);
+    cr_expect_eq(worker->intake.stalled, 0);
+    cr_expect_eq(worker->position, hub_next_sequence(hub));
+    cr_expect_eq(worker->channels.count, worker->channels.most);
+    close(peer);
+}
+
+Test(intake, ends_alone_are_given_up_for_memory, .init = begin, .fini = end)
+{
+    worker->limits.history_age_s = 0;
+    end_channels("a", 1, 3);
+    cr_assert_eq(stats_now().history_events, 0);
+    cr_assert_eq(stats_now().channels_ended, 3);
+    worker->limits.memory_max = 1024;
+    settle();
+    cr_expect_eq(stats_now().channels_ended, 0);
+    cr_expect_eq(worker->channels.count, 0);
+}
