@@ -196,7 +196,7 @@ static const struct option serve_options[] = {
      .type = VALUE_FLAG,
      .usual = "no",
      .help = "Let everybody publish who reaches a --listen that is not loopback or unix; without "
-             "this, tokens or keys the server does not start there",
+             "this, tokens, keys or an application to ask the server does not start there",
      .from = FROM_ANY,
      SERVE(server.publish_open)},
     {.name = "authorize-url",
