@@ -259,10 +259,9 @@ bool subscriber_channels_ended(const struct subscriber *subscriber)
 enum close_reason subscriber_end_reason(const struct worker *worker,
                                         const struct subscriber *subscriber)
 {
+    /* Our own reasons first: a client may end its side as soon as it has the end of ours. */
     if (worker->drain.under_way)
         return CLOSE_DRAIN;
-    if (subscriber->flags & SUBSCRIBER_LEFT)
-        return CLOSE_GONE;
     if (subscriber->flags & SUBSCRIBER_EXPIRED)
         return CLOSE_EXPIRED;
     if (subscriber->flags & SUBSCRIBER_AGED)
@@ -270,7 +269,9 @@ enum close_reason subscriber_end_reason(const struct worker *worker,
     if (subscriber->flags & SUBSCRIBER_IDLE)
         return CLOSE_IDLE;
     bool limit = (subscriber->flags & SUBSCRIBER_LIMITED) && subscriber->events_left == 0;
-    return !limit && subscriber_channels_ended(subscriber) ? CLOSE_ENDED : CLOSE_LIMIT;
+    if (!limit && subscriber_channels_ended(subscriber))
+        return CLOSE_ENDED;
+    return subscriber->flags & SUBSCRIBER_LEFT ? CLOSE_GONE : CLOSE_LIMIT;
 }
 
 static void count_closed(struct worker *worker, enum close_reason reason)

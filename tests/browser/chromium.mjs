@@ -198,13 +198,15 @@ async function gaplessFromTheFirstByte() {
 async function refusedOnce() {
   const full = await startServer('--retry', '20', '--subscribers-max', '1');
   const occupant = new AbortController();
-  await fetch(full.url + '/events/other', { signal: occupant.signal });
+  // Kept, since a response that nobody has is collected, and its connection closed.
+  const held = await fetch(full.url + '/events/other', { signal: occupant.signal });
   const { page, seen } = await rawSource(full.url, '/events/full');
   const putOff = async (times) => (await full.stats()).subscribers_put_off >= times;
   await until('the refusal', () => putOff(1));
   const wanted = [['meanwhile', await full.publish('full', 'meanwhile')]];
   await until('another one', () => putOff(2));
   expectEqual('state', await page.evaluate(() => source.readyState !== EventSource.CLOSED), true);
+  expectEqual('the occupant', held.status, 200);
   occupant.abort();
   await until('its place', async () => (await full.stats()).subscribers === 1
     && (await full.stats()).joined === 2);

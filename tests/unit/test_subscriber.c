@@ -40,9 +40,28 @@ Test(subscriber, who_caught_up_is_still_to_be_ended)
     cr_assert_eq(worker.lag.slow, 0);
 }
 
+/* A client often closes as soon as it has the last chunk, and is heard before that is settled. */
+Test(subscriber, an_end_of_ours_is_counted_as_ours)
+{
+    static const struct {
+        unsigned flags;
+        enum close_reason reason;
+    } rows[] = {{SUBSCRIBER_EXPIRED, CLOSE_EXPIRED},
+                {SUBSCRIBER_AGED, CLOSE_AGE},
+                {SUBSCRIBER_IDLE, CLOSE_IDLE}};
+    static struct worker worker;
+    static struct channel channel;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct subscriber subscriber = {.flags = (uint16_t)(rows[i].flags | SUBSCRIBER_LEFT),
+                                        .channel = &channel};
+        cr_expect_eq(subscriber_end_reason(&worker, &subscriber), rows[i].reason);
+    }
+    struct subscriber left = {.flags = SUBSCRIBER_LEFT, .channel = &channel};
+    cr_expect_eq(subscriber_end_reason(&worker, &left), CLOSE_GONE);
+}
+
 Test(subscriber, a_channel_of_many_is_found_at_once)
 {
-    static struct channel channels[SUBSCRIBER_CHANNELS_MAX];
     static struct channel *listed[SUBSCRIBER_CHANNELS_MAX];
     uint32_t count = SUBSCRIBER_CHANNELS_MAX;
     struct channel_set *set = malloc(sizeof(*set) + count * sizeof(set->items[0]));
@@ -50,8 +69,9 @@ Test(subscriber, a_channel_of_many_is_found_at_once)
     cr_assert_not_null(set);
     for (uint32_t i = 0; i < count; i++) {
         hash = hash * 6364136223846793005u + 1442695040888963407u;
-        channels[i].hash = hash >> 16;
-        listed[i] = &channels[i];
+        listed[i] = calloc(1, sizeof(struct channel));
+        cr_assert_not_null(listed[i]);
+        listed[i]->hash = hash >> 16;
     }
     for (uint32_t size = count; size > 0; size /= 3) {
         uint32_t steps = 0;
@@ -63,5 +83,7 @@ Test(subscriber, a_channel_of_many_is_found_at_once)
         }
         cr_assert_leq(steps, size, "%u steps for %u channels", steps, size);
     }
+    for (uint32_t i = 0; i < count; i++)
+        free(listed[i]);
     free(set);
 }
