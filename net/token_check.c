@@ -176,7 +176,12 @@ struct verdict token_check(struct client *client)
 struct verdict token_check_frames(const struct client *client, struct frame *const *frames,
                                   unsigned count)
 {
-    if (!access_needs_token(access_of(client), GRANT_PUBLISH) || is_for_application(client))
+    if (!access_needs_token(access_of(client), GRANT_PUBLISH))
+        return admitted;
+    /* The body may have come slowly, and the application's answer. */
+    if (client->grant && time(NULL) >= grant_ends_at_s(client->grant))
+        return bad(client, TOKEN_EXPIRED);
+    if (is_for_application(client))
         return admitted;
     for (unsigned i = 0; i < count; i++) {
         struct text channel = frame_channel(frames[i]);

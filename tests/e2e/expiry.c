@@ -124,6 +124,40 @@ static void case_ends(void)
     files_remove();
 }
 
+/* A token that was good when its request began, and is not when the last byte of the body comes. */
+static void case_slow_body(void)
+{
+    struct client client;
+    struct answer answer;
+    char token[8192], request[9000];
+
+    files_make();
+    server_start(&server,
+                 SERVER_OPTIONS("--workers", "1", "--jwt-key-file", key_path, "--log", log_path));
+    snprintf(token, sizeof(token), "%s", token_until(LIFE_S, SECRET));
+    snprintf(request, sizeof(request),
+             "POST /publish/news/a HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer %s\r\n"
+             "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n",
+             token);
+    client_open(&client, &server);
+    client_say(&client, request);
+    REQUIRE(client_read(&client) && strncmp(client.bytes, "HTTP/1.1 100 ", 13) == 0, "%s",
+            client.bytes);
+    client_say(&client, "lat");
+    int64_t deadline = check_now_ms() + DEADLINE_MS;
+    while (ask(&server, "HEAD", "/events/news/a", HEADER, token, NULL, NULL) == 200)
+        REQUIRE(check_now_ms() < deadline, "the token does not end");
+    client_say(&client, "e");
+    REQUIRE(client_answer(&client, false, &answer), "closed without an answer");
+    EXPECT_INT(answer.status, 401);
+    EXPECT(strstr(answer.body, "has ended"), "%s", answer.body);
+    answer_free(&answer);
+    client_close(&client);
+    EXPECT_INT(server_stat(&server, "published"), 0);
+    server_stop(&server);
+    files_remove();
+}
+
 /* --- keys that rotate ------------------------------------------------------------------------ */
 
 static void reload(const char *words)
@@ -218,7 +252,7 @@ static void case_clients(void)
     program_run(pub, NULL, &outcome);
     EXPECT(outcome.status == 0, "%s", outcome.err);
     /* A subscriber whose token ends goes on with the one that has taken its place. */
-    snprintf(line, sizeof(line), "%s\n", token_until(2, SECRET));
+    snprintf(line, sizeof(line), "%s\n", token_until(LIFE_S, SECRET));
     file_write(token_path, line);
     pid_t pid = program_start(sub, &out);
     await_lines(out, text, sizeof(text), 1);
@@ -240,6 +274,7 @@ int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     check_case("ends", case_ends);
+    check_case("slow_body", case_slow_body);
     check_case("reload", case_reload);
     check_case("clients", case_clients);
     return check_end();
