@@ -59,6 +59,15 @@ static uint64_t run_target(const struct channel *channel, uint32_t *ret_bytes, u
     return target;
 }
 
+/* Who cannot share a run waits for a send of its own, and each of its channels is told: that takes
+ * as long as to copy a cache line for each, so these bytes are the answer. */
+static uint64_t set_behind(struct worker *worker, struct subscriber *subscriber)
+{
+    subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
+    subscriber_queue(worker, subscriber);
+    return 64 * (subscriber->flags & SUBSCRIBER_MANY ? subscriber->set->count : UINT64_C(1));
+}
+
 static void forget_runs(struct worker *worker, const struct channel *channel)
 {
     for (enum form form = 0; form < FORM_COUNT; form++)
@@ -176,9 +185,11 @@ static bool sweep_members(struct worker *worker, struct channel *channel, struct
         }
         uint32_t kind = subscriber->flags & (SUBSCRIBER_SPECIAL | SUBSCRIBER_FORM);
         if (kind != swept && (kind & SUBSCRIBER_SPECIAL)) {
-            subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
-            subscriber_queue(worker, subscriber);
+            uint64_t bytes = set_behind(worker, subscriber);
             channel->sweep_next++;
+            budget->bytes -= bytes < budget->bytes ? bytes : budget->bytes;
+            if (budget->bytes == 0)
+                return false;
             continue;
         }
         if (budget_is_spent(worker, budget))

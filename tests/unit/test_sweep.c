@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Sweeps: a turn looks at a bounded number of channels, however many its subscribers have. */
+#include <criterion/criterion.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/hub.h"
+#include "engine/io/io_epoll.h"
+#include "engine/worker/turn.h"
+#include "engine/worker/worker.h"
+#include "threadless.h"
+
+#define SUBSCRIBERS 100u
+#define CHANNELS    2048u
+
+static int open_io(void *context, unsigned index, struct io **ret_io)
+{
+    (void)context, (void)index;
+    return io_epoll_open(SUBSCRIBERS, ret_io);
+}
+
+static struct stats turn(struct hub *hub)
+{
+    struct worker *worker = hub_worker(hub, 0);
+    struct stats stats;
+    cr_assert_eq(worker->io->operations->wait(worker->io, 0), 0);
+    worker_turn(worker);
+    hub_stats(hub, &stats);
+    return stats;
+}
+
+/* Our end of a connection that listens to all of the channels. */
+static int subscribe(struct hub *hub)
+{
+    static char names[CHANNELS][16];
+    static struct text channels[CHANNELS];
+    int fds[2];
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        snprintf(names[i], sizeof(names[i]), "c/%u", i);
+        channels[i] = text_of(names[i]);
+    }
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    struct subscribe_request request = {.fd = fds[0],
+                                        .before = hub_next_sequence(hub),
+                                        .channels = channels,
+                                        .channel_count = CHANNELS};
+    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    return fds[1];
+}
+
+Test(sweep, a_turn_looks_at_so_many_channels)
+{
+    struct hub_options options;
+    struct hub *hub;
+    int peers[SUBSCRIBERS];
+    struct frame *frame;
+    uint64_t first;
+    hub_options_default(&options);
+    options.workers = 1;
+    options.worker_subscribers = SUBSCRIBERS;
+    cr_assert_eq(hub_new(&options, &hub), 0);
+    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    for (unsigned i = 0; i < SUBSCRIBERS; i++)
+        peers[i] = subscribe(hub);
+    while (turn(hub).joined < SUBSCRIBERS || hub_worker(hub, 0)->catch_up.count ||
+           hub_worker(hub, 0)->dirty.first)
+        ;
+    struct event event = {.channel = TEXT("c/0"), .data = TEXT("x"), .retry_ms = -1};
+    cr_assert_eq(hub_frame(hub, &event, &frame), 0);
+    cr_assert_eq(hub_publish(hub, &frame, 1, &first), 0);
+    uint64_t served = turn(hub).deliveries + hub_worker(hub, 0)->catch_up.count;
+    cr_expect(served > 0 && served <= TURN_SWEEP_BYTES / CHANNELS / 64 + 1, "%lu of %u", served,
+              SUBSCRIBERS);
+    int turns = 0;
+    while (turn(hub).deliveries < SUBSCRIBERS && turns++ < 1000)
+        ;
+    cr_expect_lt(turns, 1000, "everybody has it");
+    threadless_end(hub);
+    for (unsigned i = 0; i < SUBSCRIBERS; i++)
+        close(peers[i]);
+}
