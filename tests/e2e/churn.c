@@ -23,7 +23,7 @@
 #include "tests/e2e/client.h"
 #include "tests/e2e/stream.h"
 
-#define JOINS     12000u
+#define JOINS     6000u
 #define SEATS     400u  /* clients at a time */
 #define ADDRESSES 1000u /* of 127.0.0.0/8: each has ports for some 28,000 connections a minute */
 #define WAVE      64u   /* so many wait for an event, and one is published */
