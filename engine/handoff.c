@@ -36,7 +36,7 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
                                 .ends_ns = request->ends_ns,
                                 .channel_count = request->channel_count,
                                 .bytes_len = bytes};
-    handoff->hashes = (uint64_t *)handoff->bytes;
+    handoff->hashes = (void *)handoff->bytes; /* which is aligned for them */
     handoff->channels = (struct text *)(handoff->hashes + request->channel_count);
     char *at = handoff->bytes + lists;
     for (unsigned i = 0; i < request->channel_count; i++) {
