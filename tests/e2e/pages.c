@@ -211,10 +211,7 @@ static void case_hosts(void)
 /* The default listener needs its own port, so here is only what would be done. */
 static void case_what_can_match_nothing(void)
 {
-    static const struct {
-        const char *arguments[6];
-        const char *said;
-    } rows[] = {
+    static const struct refused rows[] = {
         {{"serve", "--check", "--allow-origin", "https://app.example/", NULL},
          "allow-origin: \"https://app.example/\" has a / behind the host"},
         {{"serve", "--check", "--allow-origin", "null", NULL}, "pages of any origin"},
@@ -223,12 +220,7 @@ static void case_what_can_match_nothing(void)
         {{"serve", "--check", "--allow-headers", "a:b", NULL}, "\"a:b\" is not a header's name"},
         {{"serve", "--check", "--host", "http://a", NULL}, "host: \"http://a\" has a scheme"},
     };
-    struct outcome outcome;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        program_run(rows[i].arguments, NULL, &outcome);
-        EXPECT_INT(outcome.status, 2);
-        EXPECT(strstr(outcome.err, rows[i].said), "%s", outcome.err);
-    }
+    program_expect_refused(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 int main(int argc, char **argv)

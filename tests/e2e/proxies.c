@@ -174,10 +174,7 @@ static void case_trusted(void)
 
 static void case_what_is_no_proxy(void)
 {
-    static const struct {
-        const char *arguments[6];
-        const char *said;
-    } rows[] = {
+    static const struct refused rows[] = {
         {{"serve", "--check", "--trusted-proxy", "proxy.example", NULL},
          "trusted-proxy: \"proxy.example\" is not an address"},
         {{"serve", "--check", "--trusted-proxy", "10.0.0.1/8", NULL},
@@ -185,12 +182,7 @@ static void case_what_is_no_proxy(void)
         {{"serve", "--check", "--listen", "127.0.0.1:0 proxy-protocol=yes", NULL},
          "proxy-protocol stands alone"},
     };
-    struct outcome outcome;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        program_run(rows[i].arguments, NULL, &outcome);
-        EXPECT_INT(outcome.status, 2);
-        EXPECT(strstr(outcome.err, rows[i].said), "%s", outcome.err);
-    }
+    program_expect_refused(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 int main(int argc, char **argv)

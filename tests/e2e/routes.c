@@ -115,20 +115,12 @@ static void case_query_channels(void)
 
 static void case_what_is_no_route(void)
 {
-    static const struct {
-        const char *arguments[6];
-        const char *said;
-    } rows[] = {
+    static const struct refused rows[] = {
         {{"serve", "--check", "--routes", "subscribe,admin", NULL}, "there is no route \"admin\""},
         {{"serve", "--check", "--listen", "127.0.0.1:0 routes=x", NULL}, "there is no route \"x\""},
         {{"serve", "--check", "--listen", "127.0.0.1:0 color=red", NULL}, "not \"color\""},
     };
-    struct outcome outcome;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        program_run(rows[i].arguments, NULL, &outcome);
-        EXPECT_INT(outcome.status, 2);
-        EXPECT(strstr(outcome.err, rows[i].said), "%s", outcome.err);
-    }
+    program_expect_refused(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 int main(int argc, char **argv)

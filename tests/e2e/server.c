@@ -332,6 +332,16 @@ void program_run(const char *const *arguments, const char *input, struct outcome
     program_run_as(&(struct launch){0}, arguments, input, ret_outcome);
 }
 
+void program_expect_refused(const struct refused *rows, unsigned count)
+{
+    struct outcome outcome;
+    for (unsigned i = 0; i < count; i++) {
+        program_run(rows[i].arguments, NULL, &outcome);
+        EXPECT_INT(outcome.status, 2);
+        EXPECT(strstr(outcome.err, rows[i].said), "%s", outcome.err);
+    }
+}
+
 void program_run_as(const struct launch *launch, const char *const *arguments, const char *input,
                     struct outcome *ret_outcome)
 {

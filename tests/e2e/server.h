@@ -72,6 +72,12 @@ struct outcome {
 void program_run(const char *const *arguments, const char *input, struct outcome *ret_outcome);
 void program_run_as(const struct launch *launch, const char *const *arguments, const char *input,
                     struct outcome *ret_outcome);
+/* Command lines that the program refuses with status 2 and a sentence that has these words. */
+struct refused {
+    const char *arguments[6];
+    const char *said;
+};
+void program_expect_refused(const struct refused *rows, unsigned count);
 /* Starts it and returns at once, with the reading end of its standard output. */
 pid_t program_start(const char *const *arguments, int *ret_out);
 pid_t program_start_as(const struct launch *launch, const char *const *arguments);
