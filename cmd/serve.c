@@ -217,9 +217,11 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
     r = hub_start(hub);
     if (r < 0) {
         enum io_choice io = settings->hub.io;
-        bool ring = io == IO_URING || io == IO_URING_COMPAT;
-        log_complain(NAME, "cannot start the workers%s: %s%s", ring ? " with --io uring" : "",
-                     hub_start_error(r), advice_starting(-r, ring));
+        const char *asked = io == IO_URING          ? " with --io uring"
+                            : io == IO_URING_COMPAT ? " with --io uring-compat"
+                                                    : "";
+        log_complain(NAME, "cannot start the workers%s: %s%s", asked, hub_start_error(r),
+                     advice_starting(-r, asked[0] != '\0'));
         goto out;
     }
     r = server_start(server);
