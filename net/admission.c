@@ -7,14 +7,6 @@
 #include "net/refusal.h"
 #include "net/token_check.h"
 
-static struct provenance provenance_of(const struct client *client)
-{
-    const struct http_request *request = &client->parser.request;
-    return (struct provenance){.host = client_text(client, request->host),
-                               .origin = client_text(client, request->origin),
-                               .fetch_site = client_text(client, request->fetch_site)};
-}
-
 static const struct policy *policy_of(const struct client *client)
 {
     return service_of(&client->connection)->limits.policy;
@@ -36,7 +28,7 @@ static struct verdict check_host(struct client *client)
 
 static struct verdict check_origin(struct client *client)
 {
-    struct provenance from = provenance_of(client);
+    struct provenance from = client_provenance(client);
     if (client->parser.request.method != METHOD_POST || client->route->kind != ROUTE_FOUND ||
         policy_may_publish(policy_of(client), &from))
         return (struct verdict){.admission = ADMITTED};
@@ -54,7 +46,7 @@ static struct verdict check_origin(struct client *client)
  * asks. A token in one is looked at by itself (token_check.h); a GET changes nothing. */
 static struct verdict check_cookie(struct client *client)
 {
-    struct provenance from = provenance_of(client);
+    struct provenance from = client_provenance(client);
     if (!service_of(&client->connection)->server->authorizes ||
         client->parser.request.cookie.len == 0 || client->route->kind != ROUTE_FOUND ||
         client->route->row->act != ACT_PUBLISH || policy_may_use_cookies(policy_of(client), &from))

@@ -20,6 +20,7 @@
 
 #include "net/access/address.h"
 #include "net/access/grant.h"
+#include "net/access/policy.h"
 #include "net/handler.h"
 #include "net/hook/hook_answer.h"
 #include "net/http/parser.h"
@@ -71,6 +72,15 @@ struct client {
 static inline struct text client_text(const struct client *client, struct http_span span)
 {
     return http_text(client->input, span);
+}
+
+/* Where the page is from that made the request, if it was one, and whom it asked. */
+static inline struct provenance client_provenance(const struct client *client)
+{
+    const struct http_request *request = &client->parser.request;
+    return (struct provenance){.host = client_text(client, request->host),
+                               .origin = client_text(client, request->origin),
+                               .fetch_site = client_text(client, request->fetch_site)};
 }
 
 /* Bytes that it holds, for memory_max. */

@@ -92,10 +92,7 @@ static struct verdict missing(const struct client *client)
  */
 static bool is_foreign_cookie(const struct client *client)
 {
-    const struct http_request *request = &client->parser.request;
-    struct provenance from = {.host = client_text(client, request->host),
-                              .origin = client_text(client, request->origin),
-                              .fetch_site = client_text(client, request->fetch_site)};
+    struct provenance from = client_provenance(client);
     return !policy_may_use_cookies(service_of(&client->connection)->limits.policy, &from);
 }
 
