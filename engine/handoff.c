@@ -51,7 +51,7 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
 struct handoff *handoff_free(struct handoff *handoff)
 {
     if (handoff)
-        seat_leave(handoff->seat);
+        seat_refuse(handoff->seat);
     free(handoff);
     return NULL;
 }

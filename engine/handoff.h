@@ -34,7 +34,7 @@ struct subscribe_request {
     bool polls;         /* ends with what is retained, else with the first events that come */
     uint32_t wait_ms;   /* and then at the end of this time, if none does; 0: at once */
     bool puts_off;      /* if it cannot be had: see form_refusal */
-    struct seat *seat;  /* left at its end; NULL: none */
+    struct seat *seat;  /* a chain, left at its end; NULL: none */
     struct text head;   /* response head lines of the caller's, each ended by CRLF */
 };
 

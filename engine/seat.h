@@ -4,21 +4,55 @@
  * place among those of one address. It travels with the hand-off, and whoever ends the subscriber,
  * or refuses it, leaves it, on its own thread. The engine does not know what it is.
  *
+ * Several of them may hold something of one subscriber: a chain, whose seats know nothing of each
+ * other. What they are called with is borrowed; they take at most a short lock, and never call the
+ * hub.
+ *
  * Most subscribers have none, and cost nothing for it: a worker has a table of them beside its
  * records, of which nothing is touched until the first one comes.
  */
 #pragma once
 
 #include "engine/base/base.h"
+#include "engine/reason.h"
 
-struct seat {
-    void (*leave)(struct seat *seat); /* any thread, once; frees it */
+/* How it ended. */
+struct seat_end {
+    enum close_reason reason; /* CLOSE_REFUSED: it never was a subscriber */
+    uint64_t cursor;          /* sequence of the newest event that it had whole */
 };
 
-/* Takes NULL; returns NULL. */
-static inline struct seat *seat_leave(struct seat *seat)
+struct seat {
+    struct seat *next; /* NULL: the last of the chain */
+    /* It has become a subscriber, with this number (0: subscribers have none). Once at most, on the
+     * worker's thread. NULL: does not want to know. */
+    void (*taken)(struct seat *seat, uint64_t subscriber);
+    /* Any thread, once; frees it. */
+    void (*leave)(struct seat *seat, const struct seat_end *end);
+};
+
+/* Of all seats of the chain. */
+static inline void seat_taken(struct seat *seat, uint64_t subscriber)
 {
-    if (seat)
-        seat->leave(seat);
+    for (; seat; seat = seat->next)
+        if (seat->taken)
+            seat->taken(seat, subscriber);
+}
+
+/* Takes NULL; returns NULL. */
+static inline struct seat *seat_leave(struct seat *seat, const struct seat_end *end)
+{
+    while (seat) {
+        struct seat *next = seat->next;
+        seat->leave(seat, end);
+        seat = next;
+    }
     return NULL;
+}
+
+/* Of one that was refused, or not even handed over. */
+static inline struct seat *seat_refuse(struct seat *seat)
+{
+    static const struct seat_end refused = {.reason = CLOSE_REFUSED};
+    return seat_leave(seat, &refused);
 }

@@ -53,7 +53,7 @@ int caps_take(struct client *client, const struct text *channels, unsigned count
     if (!r && per_channel)
         r = take_channels(client, seat, channels, count, per_channel);
     if (r)
-        seat_leave(tally_seat_of(seat));
+        seat_refuse(tally_seat_of(seat));
     else
         *ret_seat = tally_seat_of(seat);
     return r;

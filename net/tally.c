@@ -89,8 +89,9 @@ static size_t seat_bytes(const struct tally_seat *seat)
     return heap_bytes(sizeof(*seat) + seat->room * sizeof(seat->names[0]));
 }
 
-static void leave(struct seat *base)
+static void leave(struct seat *base, const struct seat_end *end)
 {
+    (void)end;
     struct tally_seat *seat = (struct tally_seat *)base;
     struct tally *tally = seat->tally;
     for (unsigned i = 0; i < seat->count; i++) {

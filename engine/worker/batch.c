@@ -192,8 +192,8 @@ static void peer_ended(struct worker *worker, struct subscriber *subscriber)
         subscriber_close(worker, subscriber, CLOSE_GONE);
         return;
     }
-    if (!has_end)
-        subscriber->flags |= SUBSCRIBER_LEFT;
+    if (!has_end && !subscriber->ending)
+        subscriber->ending = CLOSE_GONE;
     try_again(worker, subscriber, false);
 }
 

@@ -173,7 +173,7 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
             return true;
     }
     /* Who may not have any more of it gets the end behind the frame that it has begun. */
-    bool expired = (subscriber->flags & SUBSCRIBER_EXPIRED) && !MUTATION(expired_served);
+    bool expired = subscriber->ending == CLOSE_EXPIRED && !MUTATION(expired_served);
     if (!expired && gap_is_due(subscriber, gathered->cursor)) {
         char from[ID_LEN];
         id_format(from, worker->options->epoch, gathered->cursor);

@@ -51,7 +51,7 @@ static bool is_awaited(struct worker *worker, struct channel *channel)
         struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
         if (subscriber->state == SUBSCRIBER_CLOSING) {
             awaited = true;
-        } else if (subscriber_lacks(subscriber) && !(subscriber->flags & SUBSCRIBER_EXPIRED) &&
+        } else if (subscriber_lacks(subscriber) && subscriber->ending != CLOSE_EXPIRED &&
                    (subscriber->cursor < channel->ending->sequence ||
                     subscriber_is_ending(worker, subscriber))) {
             awaited = true;

@@ -127,7 +127,7 @@ static void apply_slow_policy(struct worker *worker, struct channel *channel)
     for (uint32_t i = channel->member_count; i-- > 0;) {
         struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
         if (subscriber_lacks(subscriber) && (subscriber->flags & SUBSCRIBER_SLOW) &&
-            !(subscriber->flags & SUBSCRIBER_EXPIRED) && gap_is_due(subscriber, subscriber->cursor))
+            subscriber->ending != CLOSE_EXPIRED && gap_is_due(subscriber, subscriber->cursor))
             subscriber_close(worker, subscriber, CLOSE_SLOW);
     }
 }

@@ -320,6 +320,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     subscriber->handle = r;
     worker->records.live++;
     if (handoff->seat) {
+        seat_taken(handoff->seat, 0);
         worker->seats.of[subscriber_index(worker, subscriber)] = TAKE(handoff->seat);
         worker->seats.count++;
     }

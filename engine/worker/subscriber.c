@@ -242,8 +242,7 @@ void subscriber_abandon(struct worker *worker, struct subscriber *subscriber)
 
 bool subscriber_is_ending(const struct worker *worker, const struct subscriber *subscriber)
 {
-    return worker->drain.under_way || (subscriber->flags & SUBSCRIBER_ENDING) ||
-           subscriber_channels_ended(subscriber);
+    return worker->drain.under_way || subscriber->ending || subscriber_channels_ended(subscriber);
 }
 
 bool subscriber_channels_ended(const struct subscriber *subscriber)
@@ -262,57 +261,26 @@ enum close_reason subscriber_end_reason(const struct worker *worker,
     /* Our own reasons first: a client may end its side as soon as it has the end of ours. */
     if (worker->drain.under_way)
         return CLOSE_DRAIN;
-    if (subscriber->flags & SUBSCRIBER_EXPIRED)
-        return CLOSE_EXPIRED;
-    if (subscriber->flags & SUBSCRIBER_AGED)
-        return CLOSE_AGE;
-    if (subscriber->flags & SUBSCRIBER_IDLE)
-        return CLOSE_IDLE;
+    if (subscriber->ending && subscriber->ending != CLOSE_GONE)
+        return subscriber->ending;
     bool limit = (subscriber->flags & SUBSCRIBER_LIMITED) && subscriber->events_left == 0;
     if (!limit && subscriber_channels_ended(subscriber))
         return CLOSE_ENDED;
-    return subscriber->flags & SUBSCRIBER_LEFT ? CLOSE_GONE : CLOSE_LIMIT;
+    return subscriber->ending == CLOSE_GONE ? CLOSE_GONE : CLOSE_LIMIT;
 }
 
 static void count_closed(struct worker *worker, enum close_reason reason)
 {
     switch (reason) {
-    case CLOSE_GONE:
-        COUNT(worker, closed_gone, 1);
+#define X(name, counter, word)                                                                     \
+    case name:                                                                                     \
+        COUNT(worker, closed_##counter, 1);                                                        \
         break;
-    case CLOSE_SLOW:
-        COUNT(worker, closed_slow, 1);
-        break;
-    case CLOSE_LIMIT:
-        COUNT(worker, closed_limit, 1);
-        break;
-    case CLOSE_ERROR:
-        COUNT(worker, closed_error, 1);
-        break;
-    case CLOSE_DRAIN:
-        COUNT(worker, closed_drain, 1);
-        break;
-    case CLOSE_ENDED:
-        COUNT(worker, closed_ended, 1);
-        break;
-    case CLOSE_CUT:
-        COUNT(worker, closed_cut, 1);
-        break;
-    case CLOSE_STUCK:
-        COUNT(worker, closed_stuck, 1);
-        break;
-    case CLOSE_IDLE:
-        COUNT(worker, closed_idle, 1);
-        break;
-    case CLOSE_AGE:
-        COUNT(worker, closed_age, 1);
-        break;
-    case CLOSE_MEMORY:
-        COUNT(worker, closed_memory, 1);
-        break;
-    case CLOSE_EXPIRED:
-        COUNT(worker, closed_token_expired, 1);
-        break;
+        CLOSE_REASONS(X)
+#undef X
+    case CLOSE_NONE:
+    case CLOSE_REFUSED:
+        CHECK(false);
     }
 }
 
@@ -322,6 +290,7 @@ void subscriber_close(struct worker *worker, struct subscriber *subscriber,
     CHECK(subscriber->state != SUBSCRIBER_FREE && subscriber->state != SUBSCRIBER_CLOSING);
     subscriber_caught_up(worker, subscriber);
     subscriber_set_state(worker, subscriber, SUBSCRIBER_CLOSING);
+    subscriber->ending = (uint8_t)reason;
     subscriber->next_closing = worker->records.closing;
     worker->records.closing = subscriber_index(worker, subscriber);
     COUNT(worker, subscribers, -1);
@@ -336,11 +305,13 @@ void subscriber_close_all(struct worker *worker, enum close_reason reason)
             subscriber_close(worker, &worker->subscribers[i], reason);
 }
 
-static void leave_seat(struct worker *worker, uint32_t index)
+static void leave_seat(struct worker *worker, const struct subscriber *subscriber)
 {
+    uint32_t index = subscriber_index(worker, subscriber);
     if (!worker->seats.count || !worker->seats.of[index] || MUTATION(seat_kept))
         return;
-    seat_leave(TAKE(worker->seats.of[index]));
+    struct seat_end end = {.reason = subscriber->ending, .cursor = subscriber->cursor};
+    seat_leave(TAKE(worker->seats.of[index]), &end);
     worker->seats.count--;
 }
 
@@ -351,7 +322,7 @@ void subscriber_bury(struct worker *worker)
         struct subscriber *subscriber = &worker->subscribers[worker->records.closing];
         worker->records.closing = subscriber->next_closing;
         worker->io->operations->remove(worker->io, subscriber->handle);
-        leave_seat(worker, subscriber_index(worker, subscriber));
+        leave_seat(worker, subscriber);
         subscriber_abandon(worker, subscriber);
         worker->records.live--;
         worker->memory.subscriber_bytes -= SUBSCRIBER_MEMORY;

@@ -23,6 +23,7 @@
 
 #include <stdalign.h>
 
+#include "engine/reason.h"
 #include "engine/worker/state.h"
 
 enum subscriber_state {
@@ -41,18 +42,11 @@ enum subscriber_flag {
     SUBSCRIBER_LISTED = 16,    /* its index is in the worker's lag list (survives a free) */
     SUBSCRIBER_QUEUED = 32,    /* its index is in the worker's catch-up list (survives a free) */
     SUBSCRIBER_LIMITED = 64,   /* events_left counts down */
-    SUBSCRIBER_IDLE = 256,     /* to be ended in order once it has everything, for want of events */
-    SUBSCRIBER_AGED = 512,     /* likewise, because of its lifetime */
-    SUBSCRIBER_LEFT = 1024,    /* likewise, because it sends no more and has everything then */
     SUBSCRIBER_PROMISED = 128, /* the kernel said writable, and nothing was taken since */
-    SUBSCRIBER_BARE = 2048,    /* gets no block without data */
-    SUBSCRIBER_TIMED = 4096,   /* visit.c knows when it has to end */
-    SUBSCRIBER_POLLS = 16384,  /* ends with the first that it gets: see subscriber_waits */
-    SUBSCRIBER_EXPIRED = 8192, /* that time is over: ended in order, whatever it lacks */
+    SUBSCRIBER_BARE = 256,     /* gets no block without data */
+    SUBSCRIBER_TIMED = 512,    /* visit.c knows when it has to end */
+    SUBSCRIBER_POLLS = 1024,   /* ends with the first that it gets: see subscriber_waits */
 };
-
-/* On its way to an end in order. */
-#define SUBSCRIBER_ENDING (SUBSCRIBER_IDLE | SUBSCRIBER_AGED | SUBSCRIBER_LEFT | SUBSCRIBER_EXPIRED)
 
 /* Never swept with a shared run: it needs bytes of its own. */
 #define SUBSCRIBER_SPECIAL (SUBSCRIBER_MANY | SUBSCRIBER_LIMITED | SUBSCRIBER_POLLS)
@@ -92,24 +86,11 @@ struct subscriber {
     uint32_t event_ms;  /* when it last had an event; while it waits: until when */
     uint16_t flags;
     uint8_t state;
+    uint8_t ending; /* enum close_reason: on its way to an end in order, once it has everything,
+                       with CLOSE_EXPIRED whatever it lacks; while CLOSING: why it is */
 };
 
 static_assert(sizeof(struct subscriber) == 64, "one cache line");
-
-enum close_reason {
-    CLOSE_GONE,
-    CLOSE_SLOW,
-    CLOSE_LIMIT,
-    CLOSE_ERROR,
-    CLOSE_DRAIN,
-    CLOSE_CUT,
-    CLOSE_STUCK,
-    CLOSE_IDLE,
-    CLOSE_AGE,
-    CLOSE_MEMORY,
-    CLOSE_EXPIRED,
-    CLOSE_ENDED,
-};
 
 static inline uint32_t subscriber_index(const struct worker *worker,
                                         const struct subscriber *subscriber)
@@ -156,7 +137,7 @@ static inline bool subscriber_lacks(const struct subscriber *subscriber)
 /* Nothing of what it lacks waits for it: it is slow, or not to have it any more. */
 static inline bool subscriber_holds_nothing(const struct subscriber *subscriber)
 {
-    return subscriber->flags & (SUBSCRIBER_SLOW | SUBSCRIBER_EXPIRED);
+    return (subscriber->flags & SUBSCRIBER_SLOW) || subscriber->ending == CLOSE_EXPIRED;
 }
 
 /* --- records and channels -------------------------------------------------------------------- */

@@ -41,7 +41,10 @@ void visits_expect(struct worker *worker, struct subscriber *subscriber, int64_t
     if (ends_ns == 0)
         return;
     worker->visits.ends_ns[index] = ends_ns;
-    subscriber->flags |= ends_ns > worker->now_ns ? SUBSCRIBER_TIMED : SUBSCRIBER_EXPIRED;
+    if (ends_ns > worker->now_ns)
+        subscriber->flags |= SUBSCRIBER_TIMED;
+    else
+        subscriber->ending = CLOSE_EXPIRED;
 }
 
 void visits_expect_all(struct worker *worker)
@@ -61,9 +64,9 @@ void visits_plan(struct worker *worker)
 /* Ends the response in order: what it lacks, a `retry:` of its own, the last chunk. Who lacks
  * something gets that first, as soon as its socket takes it. */
 static void end_in_order(struct worker *worker, struct subscriber *subscriber,
-                         enum subscriber_flag reason)
+                         enum close_reason reason)
 {
-    subscriber->flags |= (uint16_t)reason;
+    subscriber->ending = (uint8_t)reason;
     if (subscriber->state != SUBSCRIBER_CURRENT)
         return;
     subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
@@ -101,7 +104,7 @@ static uint32_t visit_end(struct worker *worker, struct subscriber *subscriber)
     if (left_ns > 0)
         return left_ns / 1000000 < NEVER ? (uint32_t)(left_ns / 1000000) + 1 : NEVER;
     subscriber_clear(subscriber, SUBSCRIBER_TIMED);
-    end_in_order(worker, subscriber, SUBSCRIBER_EXPIRED);
+    end_in_order(worker, subscriber, CLOSE_EXPIRED);
     subscriber_set_state(worker, subscriber, subscriber->state); /* what it held, it does no more */
     return NEVER;
 }
@@ -113,7 +116,7 @@ static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
     if (subscriber->state == SUBSCRIBER_FREE || subscriber->state == SUBSCRIBER_CLOSING)
         return NEVER;
     uint32_t end_ms = visit_end(worker, subscriber);
-    if (subscriber->flags & SUBSCRIBER_ENDING)
+    if (subscriber->ending)
         return end_ms;
     /* The others have something coming, which counts as a write and perhaps as an event. */
     bool current = subscriber->state == SUBSCRIBER_CURRENT;
@@ -122,7 +125,7 @@ static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
         uint32_t lifetime_ms = lifetime_of(worker, subscriber_index(worker, subscriber));
         uint32_t age_ms = now_ms - subscriber->joined_ms;
         if (age_ms >= lifetime_ms) {
-            end_in_order(worker, subscriber, SUBSCRIBER_AGED);
+            end_in_order(worker, subscriber, CLOSE_AGE);
             return end_ms;
         }
         left_ms = least(left_ms, lifetime_ms - age_ms);
@@ -134,7 +137,7 @@ static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
     } else if (limits->idle_timeout_ms) {
         uint32_t idle_ms = now_ms - subscriber->event_ms;
         if (idle_ms >= limits->idle_timeout_ms && current) {
-            end_in_order(worker, subscriber, SUBSCRIBER_IDLE);
+            end_in_order(worker, subscriber, CLOSE_IDLE);
             return end_ms;
         }
         left_ms = least(

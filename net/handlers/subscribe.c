@@ -76,7 +76,7 @@ static enum handler_result subscribe(struct client *client, const struct text *c
     if (!connection->closed)
         r = hub_subscribe(service->hub, &subscribe);
     if (r || connection->closed)
-        seat_leave(subscribe.seat);
+        seat_refuse(subscribe.seat);
     if (connection->closed)
         return ANSWERED;
     if (r)

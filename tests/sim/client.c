@@ -21,11 +21,13 @@ struct client *client_free(struct client *client)
     return NULL;
 }
 
-static void leave_seat(struct seat *seat)
+static void leave_seat(struct seat *seat, const struct seat_end *end)
 {
     struct client *client = LINK_OWNER(seat, struct client, seat);
     if (!client->seated || client->left)
         fail("client %u leaves a seat that it has not got", client->number);
+    if (end->reason == CLOSE_NONE)
+        fail("client %u leaves its seat for no reason", client->number);
     client->left = true;
 }
 

@@ -38,7 +38,7 @@ static void leave_all(void)
         struct held *next = held->next;
         for (unsigned i = 0; i < 2; i++)
             atomic_fetch_sub(&taken[held->names[i]], 1);
-        seat_leave(held->seat);
+        seat_refuse(held->seat);
         free(held);
         held = next;
     }
@@ -61,7 +61,7 @@ static void *taker(void *argument)
         }
         if (r) {
             CHECK(r == TALLY_FULL);
-            seat_leave(tally_seat_of(seat));
+            seat_refuse(tally_seat_of(seat));
             free(held);
             atomic_fetch_add(&refused, 1);
             continue;

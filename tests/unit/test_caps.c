@@ -45,7 +45,7 @@ static struct tally_seat *sit(enum tally_kind kind, const char *const *names, ui
     for (unsigned i = 0; i < count && !*ret_result; i++)
         *ret_result = tally_take(seat, kind, text_of(names[i]), most);
     if (*ret_result && seat)
-        seat = (struct tally_seat *)seat_leave(tally_seat_of(seat));
+        seat = (struct tally_seat *)seat_refuse(tally_seat_of(seat));
     return seat;
 }
 
@@ -67,12 +67,12 @@ Test(tally, a_name_has_as_many_as_it_may, .init = set_up, .fini = tear_down)
     cr_expect_not_null(address);
     /* A cap that was lowered refuses, and ends nobody. */
     cr_expect_null(SIT(TALLY_CHANNEL, 1, "b"));
-    seat_leave(tally_seat_of(first));
+    seat_refuse(tally_seat_of(first));
     first = SIT(TALLY_CHANNEL, 2, "a");
     cr_expect_not_null(first);
-    seat_leave(tally_seat_of(first));
-    seat_leave(tally_seat_of(second));
-    seat_leave(tally_seat_of(address));
+    seat_refuse(tally_seat_of(first));
+    seat_refuse(tally_seat_of(second));
+    seat_refuse(tally_seat_of(address));
     cr_expect_eq(tally_names(tally), 0);
 }
 
@@ -92,7 +92,7 @@ Test(tally, what_it_holds_counts_as_memory, .init = set_up, .fini = tear_down)
     cr_expect_gt(memory(), MANY * 48);
     cr_expect_lt(memory(), MANY * 120);
     for (unsigned i = 0; i < MANY; i++)
-        seat_leave(seats[i]);
+        seat_refuse(seats[i]);
     cr_expect_eq(tally_names(tally), 0);
     cr_expect_lt(memory(), 64 * 4096 + 1);
 }
@@ -107,7 +107,7 @@ Test(tally, nobody_is_seated_beyond_memory_max, .init = set_up, .fini = tear_dow
     cr_expect_eq(tally_seat_new(tally, 1, &seat), HUB_NO_MEMORY);
     hub_count_memory(hub, -(int64_t)options.memory_max);
     cr_expect_eq(tally_seat_new(tally, 1, &seat), 0);
-    seat_leave(tally_seat_of(seat));
+    seat_refuse(tally_seat_of(seat));
 }
 
 /* Whoever has a seat keeps the table. */
@@ -116,7 +116,7 @@ Test(tally, a_seat_outlives_the_server, .init = set_up, .fini = tear_down)
     int result;
     struct tally_seat *seat = SIT(TALLY_CHANNEL, 1, "a");
     tally_unref(tally);
-    seat_leave(tally_seat_of(seat));
+    seat_refuse(tally_seat_of(seat));
     tally = NULL;
 }
 

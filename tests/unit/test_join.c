@@ -119,12 +119,20 @@ Test(join, who_cannot_be_had_is_told_when_to_come_back)
 
 struct counted_seat {
     struct seat seat; /* first */
-    unsigned left;
+    unsigned taken, left;
+    struct seat_end end;
 };
 
-static void count_leave(struct seat *seat)
+static void count_taken(struct seat *seat, uint64_t subscriber)
+{
+    (void)subscriber;
+    ((struct counted_seat *)seat)->taken++;
+}
+
+static void count_leave(struct seat *seat, const struct seat_end *end)
 {
     ((struct counted_seat *)seat)->left++;
+    ((struct counted_seat *)seat)->end = *end;
 }
 
 /* Of a stream that ends, of one that nobody could have, and of one that was never handed over. */
@@ -133,7 +141,10 @@ Test(join, a_seat_is_left_once)
     struct hub_options options;
     struct hub *hub;
     int fds[3][2];
-    struct counted_seat seats[3] = {{{count_leave}, 0}, {{count_leave}, 0}, {{count_leave}, 0}};
+    struct counted_seat second = {{NULL, NULL, count_leave}};
+    struct counted_seat seats[3] = {{{&second.seat, count_taken, count_leave}},
+                                    {{NULL, count_taken, count_leave}},
+                                    {{NULL, count_taken, count_leave}}};
     struct text channel = TEXT("c");
     hub_options_default(&options);
     options.workers = 1;
@@ -160,6 +171,11 @@ Test(join, a_seat_is_left_once)
     cr_expect_eq(seats[0].left, 1);
     cr_expect_eq(seats[1].left, 1);
     cr_expect_eq(seats[2].left, 0, "the caller's own");
+    cr_expect_eq(seats[0].taken, 1);
+    cr_expect_eq(seats[1].taken, 0);
+    cr_expect_eq(seats[0].end.reason, CLOSE_CUT);
+    cr_expect_eq(seats[1].end.reason, CLOSE_REFUSED);
+    cr_expect_eq(second.left, 1, "all of a chain are told");
     for (unsigned i = 0; i < 3; i++)
         close(fds[i][1]);
     close(fds[2][0]);

@@ -9,14 +9,13 @@
 #define ALL                                                                                        \
     (SUBSCRIBER_MANY + SUBSCRIBER_FORM + SUBSCRIBER_LAGGING + SUBSCRIBER_SLOW +                    \
      SUBSCRIBER_LISTED + SUBSCRIBER_QUEUED + SUBSCRIBER_LIMITED + SUBSCRIBER_PROMISED +            \
-     SUBSCRIBER_IDLE + SUBSCRIBER_AGED + SUBSCRIBER_LEFT + SUBSCRIBER_BARE + SUBSCRIBER_TIMED +    \
-     SUBSCRIBER_EXPIRED)
+     SUBSCRIBER_BARE + SUBSCRIBER_TIMED + SUBSCRIBER_POLLS)
 
 Test(subscriber, every_flag_has_its_place)
 {
     struct subscriber subscriber = {.flags = ALL};
     cr_assert_eq(subscriber.flags, ALL);
-    cr_assert_eq(ALL, (1 << 14) - 1);
+    cr_assert_eq(ALL, (1 << 11) - 1);
 }
 
 Test(subscriber, a_flag_goes_out_alone)
@@ -32,7 +31,7 @@ Test(subscriber, a_flag_goes_out_alone)
 Test(subscriber, who_caught_up_is_still_to_be_ended)
 {
     static struct worker worker = {.lag = {.live = 1, .slow = 1}};
-    struct subscriber subscriber = {.flags = ALL};
+    struct subscriber subscriber = {.flags = ALL, .ending = CLOSE_IDLE};
     subscriber_caught_up(&worker, &subscriber);
     cr_assert_eq(subscriber.flags, ALL & ~(SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW));
     cr_assert(subscriber_is_ending(&worker, &subscriber));
@@ -43,21 +42,20 @@ Test(subscriber, who_caught_up_is_still_to_be_ended)
 /* A client often closes as soon as it has the last chunk, and is heard before that is settled. */
 Test(subscriber, an_end_of_ours_is_counted_as_ours)
 {
-    static const struct {
-        unsigned flags;
-        enum close_reason reason;
-    } rows[] = {{SUBSCRIBER_EXPIRED, CLOSE_EXPIRED},
-                {SUBSCRIBER_AGED, CLOSE_AGE},
-                {SUBSCRIBER_IDLE, CLOSE_IDLE}};
+    static const enum close_reason reasons[] = {CLOSE_EXPIRED, CLOSE_AGE, CLOSE_IDLE};
     static struct worker worker;
-    static struct channel channel;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct subscriber subscriber = {.flags = (uint16_t)(rows[i].flags | SUBSCRIBER_LEFT),
-                                        .channel = &channel};
-        cr_expect_eq(subscriber_end_reason(&worker, &subscriber), rows[i].reason);
+    static struct ending ending;
+    static struct channel channel = {.ending = &ending}, open;
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        struct subscriber subscriber = {.ending = (uint8_t)reasons[i], .channel = &channel};
+        cr_expect_eq(subscriber_end_reason(&worker, &subscriber), reasons[i]);
     }
-    struct subscriber left = {.flags = SUBSCRIBER_LEFT, .channel = &channel};
+    struct subscriber left = {.ending = CLOSE_GONE, .channel = &channel};
+    cr_expect_eq(subscriber_end_reason(&worker, &left), CLOSE_ENDED);
+    left.channel = &open;
     cr_expect_eq(subscriber_end_reason(&worker, &left), CLOSE_GONE);
+    left.ending = CLOSE_NONE;
+    cr_expect_eq(subscriber_end_reason(&worker, &left), CLOSE_LIMIT);
 }
 
 Test(subscriber, a_channel_of_many_is_found_at_once)
