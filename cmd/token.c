@@ -14,7 +14,7 @@
 #include "cmd/log.h"
 #include "net/access/grant.h"
 #include "net/access/keys.h"
-#include "net/access/pattern.h"
+#include "engine/base/pattern.h"
 #include "net/access/secret_file.h"
 #include "net/access/token_make.h"
 

@@ -15,7 +15,7 @@
 #include "engine/limits.h"
 #include "net/access/claims.h"
 #include "net/access/jws.h"
-#include "net/access/pattern.h"
+#include "engine/base/pattern.h"
 
 static const char NAME[] = "token";
 

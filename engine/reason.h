@@ -9,18 +9,18 @@
 
 /* Ends that are counted as such. */
 #define CLOSE_REASONS(X)                                                                           \
-    X(CLOSE_GONE, gone, "gone")                            /* the client hung up */                \
-    X(CLOSE_ERROR, error, "error")                         /* of its socket, or of the backend */  \
-    X(CLOSE_SLOW, slow, "slow")                            /* history has passed it */             \
-    X(CLOSE_STUCK, stuck, "stuck")                         /* it took nothing for too long */      \
-    X(CLOSE_LIMIT, limit, "limit")                         /* it had what it had asked for */      \
-    X(CLOSE_IDLE, idle, "idle")                            /* nothing was published */             \
-    X(CLOSE_AGE, age, "age")                               /* its lifetime is over */              \
-    X(CLOSE_MEMORY, memory, "memory")                      /* memory_max was reached */            \
-    X(CLOSE_ENDED, ended, "ended")                         /* its channels have ended */           \
-    X(CLOSE_DRAIN, drain, "drain")                         /* the server stops */                  \
-    X(CLOSE_CUT, cut, "cut")                               /* the drain's time was over */         \
-    X(CLOSE_EXPIRED, token_expired, "token-expired")       /* so is its credential's */
+    X(CLOSE_GONE, gone, "gone")                      /* the client hung up */                      \
+    X(CLOSE_ERROR, error, "error")                   /* of its socket, or of the backend */        \
+    X(CLOSE_SLOW, slow, "slow")                      /* history has passed it */                   \
+    X(CLOSE_STUCK, stuck, "stuck")                   /* it took nothing for too long */            \
+    X(CLOSE_LIMIT, limit, "limit")                   /* it had what it had asked for */            \
+    X(CLOSE_IDLE, idle, "idle")                      /* nothing was published */                   \
+    X(CLOSE_AGE, age, "age")                         /* its lifetime is over */                    \
+    X(CLOSE_MEMORY, memory, "memory")                /* memory_max was reached */                  \
+    X(CLOSE_ENDED, ended, "ended")                   /* its channels have ended */                 \
+    X(CLOSE_DRAIN, drain, "drain")                   /* the server stops */                        \
+    X(CLOSE_CUT, cut, "cut")                         /* the drain's time was over */               \
+    X(CLOSE_EXPIRED, token_expired, "token-expired") /* so is its credential's */
 
 enum close_reason {
     CLOSE_NONE,

@@ -21,7 +21,7 @@
 #include "net/access/base64url.h"
 #include "net/access/claims.h"
 #include "net/access/keys.h"
-#include "net/access/pattern.h"
+#include "engine/base/pattern.h"
 #include "net/access/token_list.h"
 #include "net/feed/event_text.h"
 #include "net/handlers/parts.h"

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "net/access/objection.h"
-#include "net/access/pattern.h"
+#include "engine/base/pattern.h"
 #include "net/access/secret_file.h"
 #include "net/access/token.h"
 #include "net/access/token_list.h"

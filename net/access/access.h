@@ -32,7 +32,7 @@ struct access_options {
     enum algorithm jwt_algorithm; /* of all of them */
     const char *jwks_file;        /* NULL: none */
     bool keys_come;               /* from elsewhere, later: `fetched` of access_judge */
-    const char *const *anonymous; /* patterns: net/access/pattern.h */
+    const char *const *anonymous; /* patterns: engine/base/pattern.h */
     unsigned anonymous_count;
 };
 

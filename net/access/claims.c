@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "engine/limits.h"
-#include "net/access/pattern.h"
+#include "engine/base/pattern.h"
 
 /* --- times --------------------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include "net/access/pattern.h"
+#include "engine/base/pattern.h"
 
 struct grant {
     _Atomic unsigned references;

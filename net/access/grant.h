@@ -24,7 +24,7 @@ enum grant_right { GRANT_SUBSCRIBE, GRANT_PUBLISH };
 
 /* Borrowed for the call of grant_new. */
 struct grant_options {
-    const struct text *subscribe; /* patterns: net/access/pattern.h */
+    const struct text *subscribe; /* patterns: engine/base/pattern.h */
     size_t subscribe_count;
     const struct text *publish;
     size_t publish_count;

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "net/access/pattern.h"
+#include "engine/base/pattern.h"
 
 #define LINES_MAX 64
 

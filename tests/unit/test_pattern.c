@@ -6,7 +6,7 @@
 
 #include "engine/limits.h"
 #include "net/access/grant.h"
-#include "net/access/pattern.h"
+#include "engine/base/pattern.h"
 
 static bool matches(const char *pattern, const char *name)
 {

@@ -6,7 +6,7 @@
  * their failures. The failure of a byte is how many bytes at the beginning of its own piece are
  * also the end of the piece up to this byte, itself left out; a piece is what lies between two *.
  */
-#include "net/access/pattern.h"
+#include "engine/base/pattern.h"
 
 #include <errno.h>
 
