@@ -29,8 +29,8 @@ static const struct option *look(const char *name, char *guess_out)
     guess_out[0] = '\0';
     guess_begin(&guess, name + strlen(PREFIX), strlen(name) - strlen(PREFIX));
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        for (size_t j = 0; j < commands[i]->option_count; j++) {
-            const struct option *option = &commands[i]->options[j];
+        for (size_t j = 0; j < command_option_count(commands[i]); j++) {
+            const struct option *option = command_option(commands[i], j);
             parse_variable(option, variable, sizeof(variable));
             if (strcmp(variable, name) == 0 && (option->from & FROM_ENVIRONMENT))
                 return option;

@@ -73,12 +73,12 @@ void help_command(FILE *out, const struct command *command)
     bool serve = command == &command_serve;
     fprintf(out, "Usage: fanfare %s %s\n\n%s.\n%s", command->name, command->synopsis,
             command->summary, command->text);
-    for (size_t i = 0; i < command->option_count; i++) {
-        if (command->options[i].group)
-            fprintf(out, "\n%s:\n", command->options[i].group);
+    for (size_t i = 0; i < command_option_count(command); i++) {
+        if (command_option(command, i)->group)
+            fprintf(out, "\n%s:\n", command_option(command, i)->group);
         else if (i == 0)
             fprintf(out, "\nOptions:\n");
-        option_print(out, &command->options[i], command == &command_pub);
+        option_print(out, command_option(command, i), command == &command_pub);
     }
     wrap(out, "Print this help", (size_t)fprintf(out, "  -h, --help"));
     if (serve)

@@ -88,14 +88,14 @@ static void source_print(const struct parse *parse, size_t index)
     char variable[80];
     switch (parse->source[index]) {
     case SOURCE_FLAG:
-        printf("  # --%s\n", parse->command->options[index].name);
+        printf("  # --%s\n", command_option(parse->command, index)->name);
         break;
     case SOURCE_ENVIRONMENT:
-        parse_variable(&parse->command->options[index], variable, sizeof(variable));
+        parse_variable(command_option(parse->command, index), variable, sizeof(variable));
         printf("  # %s\n", variable);
         break;
     case SOURCE_FILE:
-        if (parse->command->options[index].list_max > 0) /* of more lines than one */
+        if (command_option(parse->command, index)->list_max > 0) /* of more lines than one */
             printf("  # %s\n", parse->config);
         else
             printf("  # %s:%u\n", parse->config, parse->line[index]);
@@ -108,8 +108,8 @@ static void source_print(const struct parse *parse, size_t index)
 void serve_settings_print(const struct parse *parse)
 {
     const struct serve_settings *settings = parse->target;
-    for (size_t i = 0; i < parse->command->option_count; i++) {
-        const struct option *option = &parse->command->options[i];
+    for (size_t i = 0; i < command_option_count(parse->command); i++) {
+        const struct option *option = command_option(parse->command, i);
         if (option->group)
             printf("%s# %s\n", i > 0 ? "\n" : "", option->group);
         if (!(option->from & FROM_FILE))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of `pub`; what a row is, cmd/options_serve.c says. */
+/* The table of `pub`; what a row is, cmd/options_serve.h says. */
 #include "cmd/options.h"
 
 #include "cmd/address.h"
@@ -63,6 +63,10 @@ static const struct option pub_options[] = {
      .from = FROM_FLAG,
      PUB(verbose)},
 };
+static const struct option_table table = {pub_options,
+                                          sizeof(pub_options) / sizeof(pub_options[0])};
+static const struct option_table *const tables[] = {&table};
+
 const struct command command_pub = {
     .name = "pub",
     .synopsis = "[OPTION]... CHANNEL [DATA]",
@@ -73,8 +77,8 @@ const struct command command_pub = {
     .examples = "  fanfare pub news hello                        over the feed\n"
                 "  fanfare pub --event headline -v news \"It works\"\n"
                 "  tail -f access.log | fanfare pub log          one event a line\n",
-    .options = pub_options,
-    .option_count = sizeof(pub_options) / sizeof(pub_options[0]),
+    .tables = tables,
+    .table_count = 1,
     .operands_min = 1,
     .operands_max = 2,
 };

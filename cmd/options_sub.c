@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of `sub`; what a row is, cmd/options_serve.c says. */
+/* The table of `sub`; what a row is, cmd/options_serve.h says. */
 #include "cmd/options.h"
 
 #include "cmd/address.h"
@@ -58,6 +58,10 @@ static const struct option sub_options[] = {
      .from = FROM_FLAG,
      SUB(raw)},
 };
+static const struct option_table table = {sub_options,
+                                          sizeof(sub_options) / sizeof(sub_options[0])};
+static const struct option_table *const tables[] = {&table};
+
 const struct command command_sub = {
     .name = "sub",
     .synopsis = "[OPTION]... CHANNEL...",
@@ -67,8 +71,8 @@ const struct command command_sub = {
     .examples = "  fanfare sub news                              time, id, type and data\n"
                 "  fanfare sub --last 10 --json news sports\n"
                 "  fanfare sub --limit 1 --raw news              wait for one event\n",
-    .options = sub_options,
-    .option_count = sizeof(sub_options) / sizeof(sub_options[0]),
+    .tables = tables,
+    .table_count = 1,
     .operands_min = 1,
     .operands_max = SUBSCRIBER_CHANNELS_DEFAULT,
 };

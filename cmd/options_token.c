@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of `token`; what a row is, cmd/options_serve.c says. */
+/* The table of `token`; what a row is, cmd/options_serve.h says. */
 #include "cmd/options.h"
 
 #include "net/access/algorithm.h"
@@ -54,6 +54,10 @@ static const struct option token_options[] = {
      .from = FROM_FLAG,
      TOKEN(expires_s)},
 };
+static const struct option_table table = {token_options,
+                                          sizeof(token_options) / sizeof(token_options[0])};
+static const struct option_table *const tables[] = {&table};
+
 const struct command command_token = {
     .name = "token",
     .synopsis = "make|explain [OPTION]...",
@@ -64,8 +68,8 @@ const struct command command_token = {
     .examples = "  openssl rand -hex 32 >key.txt                 a secret for the server and you\n"
                 "  fanfare token make --key-file key.txt --subscribe 'user/42/*' --expires 3600\n"
                 "  fanfare token explain --key-file key.txt <token.txt\n",
-    .options = token_options,
-    .option_count = sizeof(token_options) / sizeof(token_options[0]),
+    .tables = tables,
+    .table_count = 1,
     .operands_min = 1,
     .operands_max = 1,
 };

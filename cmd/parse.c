@@ -26,10 +26,26 @@ int parse_fault(struct parse *parse, const char *format, ...)
     return PARSE_FAULT;
 }
 
+size_t command_option_count(const struct command *command)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < command->table_count; i++)
+        count += command->tables[i]->count;
+    return count;
+}
+
+const struct option *command_option(const struct command *command, size_t index)
+{
+    size_t table = 0;
+    while (index >= command->tables[table]->count)
+        index -= command->tables[table++]->count;
+    return &command->tables[table]->rows[index];
+}
+
 static int option_find(const struct command *command, const char *name, size_t len)
 {
-    for (size_t i = 0; i < command->option_count; i++) {
-        const char *candidate = command->options[i].name;
+    for (size_t i = 0; i < command_option_count(command); i++) {
+        const char *candidate = command_option(command, i)->name;
         if (strlen(candidate) == len && memcmp(candidate, name, len) == 0)
             return (int)i;
     }
@@ -41,8 +57,8 @@ static const char *option_guess(const struct command *command, const char *name,
 {
     struct guess guess;
     guess_begin(&guess, name, len);
-    for (size_t i = 0; i < command->option_count; i++)
-        guess_offer(&guess, command->options[i].name);
+    for (size_t i = 0; i < command_option_count(command); i++)
+        guess_offer(&guess, command_option(command, i)->name);
     return guess.best;
 }
 
@@ -81,7 +97,7 @@ bool parse_was_given(const struct parse *parse, const char *name)
 static int take(struct parse *parse, int index, const char *text, enum source source, unsigned line,
                 const char *where)
 {
-    const struct option *option = &parse->command->options[index];
+    const struct option *option = command_option(parse->command, index);
     struct value value;
     char error[512];
     if (!value_parse(option, text, &value, error, sizeof(error)))
@@ -106,8 +122,8 @@ static int read_letters(struct parse *parse, const char *argument)
     for (const char *letter = argument + 1; *letter != '\0'; letter++) {
         if (*letter == 'h')
             return PARSE_HELP;
-        size_t i = 0, count = parse->command->option_count;
-        while (i < count && parse->command->options[i].letter != *letter)
+        size_t i = 0, count = command_option_count(parse->command);
+        while (i < count && command_option(parse->command, i)->letter != *letter)
             i++;
         if (i == count)
             return parse_fault(
@@ -133,7 +149,7 @@ static int read_flag(struct parse *parse, char **arguments, int count, int *at)
     int index = option_find(parse->command, name, len);
     if (index < 0)
         return fault_unknown(parse, "", "--", name, len);
-    const struct option *option = &parse->command->options[index];
+    const struct option *option = command_option(parse->command, index);
     char where[80];
     snprintf(where, sizeof(where), "--%s", option->name);
     /* Where no operand can stand, the word behind it is its own. */
@@ -198,7 +214,7 @@ static int read_list(struct parse *parse, int index, const char *text, const cha
     parse->list_text[index] = strdup(text);
     if (!parse->list_text[index])
         return parse_fault(parse, "%s: out of memory", where);
-    const struct option *option = &parse->command->options[index];
+    const struct option *option = command_option(parse->command, index);
     char *rest = parse->list_text[index], *item;
     while ((item = next_item(option, &rest))) {
         int r = take(parse, index, item, SOURCE_ENVIRONMENT, 0, where);
@@ -210,8 +226,8 @@ static int read_list(struct parse *parse, int index, const char *text, const cha
 
 static int read_environment(struct parse *parse)
 {
-    for (size_t i = 0; i < parse->command->option_count; i++) {
-        const struct option *option = &parse->command->options[i];
+    for (size_t i = 0; i < command_option_count(parse->command); i++) {
+        const struct option *option = command_option(parse->command, i);
         char name[80];
         parse_variable(option, name, sizeof(name));
         const char *text = (option->from & FROM_ENVIRONMENT) ? getenv(name) : NULL;
@@ -260,7 +276,7 @@ static int read_line(struct parse *parse, char *line, unsigned number)
     int index = option_find(parse->command, key, strlen(key));
     if (index < 0)
         return fault_unknown(parse, where, "", key, strnlen(key, 100));
-    const struct option *option = &parse->command->options[index];
+    const struct option *option = command_option(parse->command, index);
     if (!(option->from & FROM_FILE))
         return parse_fault(parse, "%s%s is only for the command line", where, option->name);
     if (parse->line[index] > 0 && option->list_max == 0)
@@ -325,8 +341,8 @@ static int read_file(struct parse *parse)
 
 static int read_defaults(struct parse *parse)
 {
-    for (size_t i = 0; i < parse->command->option_count; i++) {
-        const struct option *option = &parse->command->options[i];
+    for (size_t i = 0; i < command_option_count(parse->command); i++) {
+        const struct option *option = command_option(parse->command, i);
         if (!option->usual || parse->source[i] != SOURCE_NONE)
             continue;
         int r = take(parse, (int)i, option->usual, SOURCE_DEFAULT, 0, option->name);
@@ -338,7 +354,7 @@ static int read_defaults(struct parse *parse)
 int parse_run(struct parse *parse, const struct command *command, int count, char **arguments,
               void *target)
 {
-    CHECK(command->option_count <= OPTIONS_MAX && command->operands_max <= OPERANDS_MAX);
+    CHECK(command_option_count(command) <= OPTIONS_MAX && command->operands_max <= OPERANDS_MAX);
     memset(parse, 0, sizeof(*parse));
     parse->command = command;
     parse->target = target;

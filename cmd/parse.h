@@ -16,11 +16,17 @@
 
 #include "cmd/value.h"
 
-#define OPTIONS_MAX          128        /* rows of one table */
+#define OPTIONS_MAX          128        /* of one command */
 #define OPERANDS_MAX         128        /* of one command line; sub takes up to 64 channels */
 #define CONFIG_BYTES_MAX     (1u << 20) /* nobody writes more by hand; more: refused */
 #define PARSE_ERROR_BYTES    1024
 #define ENVIRONMENT_LIST_MAX 4096 /* bytes of a list in a variable; more: refused */
+
+/* Rows of options; a command has one such table or more. */
+struct option_table {
+    const struct option *rows;
+    size_t count;
+};
 
 struct command {
     const char *name;
@@ -28,8 +34,8 @@ struct command {
     const char *summary;  /* one line */
     const char *text;     /* what it does, in a few lines */
     const char *examples; /* three lines of commands with a sentence each */
-    const struct option *options;
-    size_t option_count;
+    const struct option_table *const *tables;
+    size_t table_count;
     unsigned operands_min, operands_max;
 };
 
@@ -61,6 +67,10 @@ enum { PARSE_HELP = 1, PARSE_FAULT = 2 };
 MUST_USE int parse_run(struct parse *parse, const struct command *command, int count,
                        char **arguments, void *target);
 void parse_free(struct parse *parse);
+
+/* A command's options, numbered through all its tables. */
+size_t command_option_count(const struct command *command);
+const struct option *command_option(const struct command *command, size_t index);
 
 /* For what a row cannot say: writes the sentence into parse->error and returns PARSE_FAULT. */
 __attribute__((format(printf, 2, 3))) int parse_fault(struct parse *parse, const char *format, ...);

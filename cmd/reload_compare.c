@@ -7,7 +7,7 @@ enum { SAID_BYTES = 1024 }; /* a longer list is cut */
 
 static const char *said(const struct parse *parse, size_t index, char *list)
 {
-    const struct option *option = &parse->command->options[index];
+    const struct option *option = command_option(parse->command, index);
     if (!parse->given[index])
         return option->usual_said ? option->usual_said : "none";
     if (option->list_max == 0)
@@ -26,8 +26,8 @@ unsigned reload_compare(const struct parse *now, struct parse *next,
 {
     char was[SAID_BYTES], is[SAID_BYTES];
     unsigned changed = 0;
-    for (size_t i = 0; i < now->command->option_count; i++) {
-        const struct option *option = &now->command->options[i];
+    for (size_t i = 0; i < command_option_count(now->command); i++) {
+        const struct option *option = command_option(now->command, i);
         /* Where nobody gave it the value may come from the machine, and is not a wish. */
         bool given = now->given[i] || next->given[i];
         if (given && !value_same(option, now->target, next->target)) {

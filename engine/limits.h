@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every maximum of the engine and the net layer, each with its reason and with what happens when it
- * is reached. A limit that a user may set has its default here, its option in cmd/options_serve.c.
+ * is reached. A limit that a user may set has its default here, its option in a cmd/options_NAME.c.
  */
 #pragma once
 

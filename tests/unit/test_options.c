@@ -348,8 +348,8 @@ Test(options, help_wins_and_every_option_is_in_it)
         FILE *out = open_memstream(&text, &len);
         help_command(out, commands[i]);
         fclose(out);
-        for (size_t j = 0; j < commands[i]->option_count; j++) {
-            snprintf(name, sizeof(name), "--%s", commands[i]->options[j].name);
+        for (size_t j = 0; j < command_option_count(commands[i]); j++) {
+            snprintf(name, sizeof(name), "--%s", command_option(commands[i], j)->name);
             cr_expect_not_null(strstr(text, name), "%s", name);
         }
         for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
