@@ -8,6 +8,7 @@
 #include "engine/form.h"
 
 #include "engine/base/builder.h"
+#include "engine/subscriber_id.h"
 
 #define CRLF TEXT("\r\n")
 
@@ -56,7 +57,7 @@ struct frame *form_comment(enum form form)
     "Connection: close\r\n"
 
 /* The lines that are not always the same, and the chunk around the preface. */
-#define HEAD_REST_BYTES_MAX 128
+#define HEAD_REST_BYTES_MAX 192
 
 /* `retry:` and an id without data, which a client stores although no event is dispatched (section
  * 9.2.6): one that is cut off before its first event resumes without a hole. */
@@ -87,6 +88,11 @@ struct frame *form_open(enum form form, const struct form_opening *opening)
     builder_put(&builder, !opening->resumes ? TEXT("Fanfare-Resume: none\r\n")
                           : notice          ? TEXT("Fanfare-Resume: gap\r\n")
                                             : TEXT("Fanfare-Resume: complete\r\n"));
+    if (opening->subscriber) {
+        builder_put(&builder, TEXT("Fanfare-Subscriber: "));
+        subscriber_id_format(builder_reserve(&builder, SUBSCRIBER_ID_LEN), opening->subscriber);
+        builder_put(&builder, CRLF);
+    }
     builder_put(&builder, opening->lines);
     builder_put(&builder, CRLF);
     if (!opening->bare)

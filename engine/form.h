@@ -35,6 +35,7 @@ struct form_opening {
     struct text point;    /* the id it is to come back with before it has an event; NULL: none */
     struct frame *notice; /* of a gap, in this form; NULL: none */
     bool bare;            /* no `retry:` and no point: nothing that is not an event's */
+    uint64_t subscriber;  /* its id, if the head is to say it; 0: not */
 };
 MUST_USE struct frame *form_open(enum form form, const struct form_opening *opening);
 

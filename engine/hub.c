@@ -134,7 +134,7 @@ int hub_start_threadless(struct hub *hub,
     hub->options.sockets = hub->options.hub.worker_subscribers;
     hub->started = hub->threadless = true;
     for (unsigned i = 0; i < hub->worker_count; i++) {
-        int r = worker_init(&hub->workers[i], &hub->options, &hub->flow);
+        int r = worker_init(&hub->workers[i], i, &hub->options, &hub->flow);
         if (r == 0)
             r = open(context, i, &hub->workers[i].io);
         if (r < 0)
@@ -163,7 +163,7 @@ static int start_workers(struct hub *hub)
     unsigned made = 0, running = 0;
     int r = 0;
     while (r == 0 && made < hub->worker_count) {
-        r = worker_init(&hub->workers[made], &hub->options, &hub->flow);
+        r = worker_init(&hub->workers[made], made, &hub->options, &hub->flow);
         made += r == 0;
     }
     while (r == 0 && running < made) {

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* IO_URING is the best variant that the kernel allows, IO_URING_COMPAT the one for before 6.13. */
@@ -34,4 +35,6 @@ struct hub_options {
     enum slow_policy slow;
     uint32_t drain_timeout_ms;
     uint64_t memory_max; /* bytes for events, subscribers and connections; 0: no bound */
+    bool subscriber_ids; /* streams have ids, so that they can be looked at one by one; costs each
+                            a line of cache */
 };

@@ -19,6 +19,7 @@
 #include "engine/worker/dirty.h"
 #include "engine/worker/evict.h"
 #include "engine/worker/gap.h"
+#include "engine/worker/identity.h"
 #include "engine/worker/intake.h"
 #include "engine/worker/poll.h"
 #include "engine/worker/release.h"
@@ -123,13 +124,14 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
 {
     char id[ID_LEN];
     id_format(id, worker->options->epoch, subscriber->cursor);
-    struct form_opening opening = {.resumes = handoff->has_resume,
-                                   .lines = handoff->head,
-                                   .retry_ms = worker->limits.retry_ms,
-                                   .point = handoff->has_resume ? gap->from
-                                                                : (struct text){id, sizeof(id)},
-                                   .notice = notice,
-                                   .bare = handoff->bare};
+    struct form_opening opening = {
+        .resumes = handoff->has_resume,
+        .lines = handoff->head,
+        .retry_ms = worker->limits.retry_ms,
+        .point = handoff->has_resume ? gap->from : (struct text){id, sizeof(id)},
+        .notice = notice,
+        .bare = handoff->bare,
+        .subscriber = handoff->tells_id ? identity_id(worker, subscriber) : 0};
     return release_private(worker, form_open(subscriber_form(subscriber), &opening));
 }
 
@@ -303,6 +305,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     subscriber->events_left = handoff->limit;
     subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
     visits_expect(worker, subscriber, handoff->ends_ns);
+    identity_begin(worker, subscriber);
     int r = greet(worker, subscriber, handoff);
     if (r == JOIN_OVER) {
         subscriber_abandon(worker, subscriber);
@@ -320,7 +323,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     subscriber->handle = r;
     worker->records.live++;
     if (handoff->seat) {
-        seat_taken(handoff->seat, 0);
+        seat_taken(handoff->seat, identity_id(worker, subscriber));
         worker->seats.of[subscriber_index(worker, subscriber)] = TAKE(handoff->seat);
         worker->seats.count++;
     }

@@ -86,6 +86,12 @@ struct seats {
     uint32_t count;
 };
 
+/* identity.c: what is known of subscribers beyond that, by index. */
+struct identity;
+struct identities {
+    struct identity *of; /* NULL: nobody wants to know */
+};
+
 /* dirty.h: the channels that are to be swept, in the order in which they became so. */
 struct dirty {
     struct channel *first, *last;
@@ -210,6 +216,7 @@ struct worker {
 
     /* Constant after start. */
     const struct worker_options *options;
+    unsigned index; /* among the hub's */
     struct flow *flow;
     pthread_t thread;
     struct io *io;
@@ -225,6 +232,7 @@ struct worker {
     struct subscriber *subscribers; /* reserved address space for options->sockets records */
     struct records records;
     struct seats seats;
+    struct identities identities;
     struct dirty dirty;
     struct sweep sweep;
     struct batch batch;

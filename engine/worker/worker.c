@@ -10,6 +10,7 @@
 #include "engine/io/io.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/catch_up.h"
+#include "engine/worker/identity.h"
 #include "engine/worker/intake.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/sweep.h"
@@ -47,9 +48,11 @@ static int make_fixed_frames(struct worker *worker)
     return 0;
 }
 
-int worker_init(struct worker *worker, const struct worker_options *options, struct flow *flow)
+int worker_init(struct worker *worker, unsigned index, const struct worker_options *options,
+                struct flow *flow)
 {
     *worker = (struct worker){.options = options,
+                              .index = index,
                               .limits = options->hub,
                               .flow = flow,
                               .position = 1,
@@ -65,8 +68,8 @@ int worker_init(struct worker *worker, const struct worker_options *options, str
     worker->drain.order = calloc(1, sizeof(*worker->drain.order));
     if (inbox_init(&worker->inbox, INBOX_SLOTS) < 0 || batch_init(worker) < 0 ||
         sweep_init(worker) < 0 || catch_up_init(worker) < 0 || visits_init(worker) < 0 ||
-        make_fixed_frames(worker) < 0 || !worker->subscribers || !worker->catch_up.ring ||
-        !worker->lag.list || !worker->seats.of || !worker->drain.order) {
+        identities_init(worker) < 0 || make_fixed_frames(worker) < 0 || !worker->subscribers ||
+        !worker->catch_up.ring || !worker->lag.list || !worker->seats.of || !worker->drain.order) {
         worker_deinit(worker);
         return -ENOMEM;
     }
@@ -82,6 +85,7 @@ void worker_deinit(struct worker *worker)
     sweep_deinit(worker);
     catch_up_deinit(worker);
     visits_deinit(worker);
+    identities_deinit(worker);
     for (enum form form = 0; form < FORM_COUNT; form++) {
         frame_unref(worker->forms[form].comment.frame);
         frame_unref(worker->forms[form].end);

@@ -10,8 +10,9 @@
 
 #include "engine/worker/state.h"
 
-MUST_USE int worker_init(struct worker *worker, const struct worker_options *options,
-                         struct flow *flow);
+/* `index`: its number among the hub's. */
+MUST_USE int worker_init(struct worker *worker, unsigned index,
+                         const struct worker_options *options, struct flow *flow);
 /* Opens the io backend on the new thread and waits until it runs or has failed. */
 MUST_USE int worker_start(struct worker *worker);
 /* Gives the worker other limits from its next turn on. -ENOMEM: it keeps the old ones. */
