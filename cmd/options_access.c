@@ -87,6 +87,14 @@ static const struct option rows[] = {
              "SIGHUP forgets it",
      .from = FROM_ANY,
      SERVE(server.authorize_cache_s)},
+    {.name = "opaque-ids",
+     .type = VALUE_FLAG,
+     .usual = "no",
+     .help = "Ids from which nobody can read how many events other channels had; comparing two "
+             "says nothing either",
+     .from = FROM_ANY,
+     .restart = true,
+     SERVE(hub.opaque_ids)},
 };
 
 const struct option_table options_access = {rows, sizeof(rows) / sizeof(rows[0])};

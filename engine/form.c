@@ -122,9 +122,9 @@ static void put_string(struct builder *builder, struct text text)
     builder_put(builder, TEXT("\""));
 }
 
-static void put_id(struct builder *builder, uint64_t epoch, uint64_t sequence)
+static void put_place(struct builder *builder, struct ids *ids, uint64_t sequence)
 {
-    id_format(builder_reserve(builder, ID_LEN), epoch, sequence);
+    id_format_place(builder_reserve(builder, ID_LEN), ids, sequence);
 }
 
 /* What one event has beside the channel's name and what is the same in all of them. */
@@ -145,7 +145,7 @@ static void put_loss(struct builder *builder, const struct form_gap *gap,
     builder_put(builder, TEXT(", \"from\": "));
     builder_put(builder, from);
     builder_put(builder, TEXT(", \"to\": \""));
-    put_id(builder, gap->epoch, loss->through);
+    put_place(builder, gap->ids, loss->through);
     builder_put(builder, TEXT("\", \"missed\": "));
     if (loss->missed < 0)
         builder_put(builder, TEXT("null"));
@@ -176,7 +176,7 @@ struct frame *form_notice(enum form form, const struct form_gap *gap)
         put_loss(&builder, gap, &gap->losses[i], builder_text(&from));
         if (i + 1 == gap->count) {
             builder_put(&builder, TEXT("id: "));
-            put_id(&builder, gap->epoch, gap->position);
+            put_place(&builder, gap->ids, gap->position);
             builder_put(&builder, TEXT("\n"));
         }
         builder_put(&builder, TEXT("\n"));

@@ -53,7 +53,7 @@ struct form_loss {
 struct form_gap {
     const char *reason;
     struct text from; /* the resume point as the client gave it; NULL: not to be repeated */
-    uint64_t epoch;
+    struct ids *ids;
     uint64_t
         position; /* which the last event's id says, so that one cut off before is told again */
     const struct form_loss *losses;

@@ -6,7 +6,6 @@
  */
 #include "engine/frame.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <unistr.h>
 
@@ -75,7 +74,6 @@ static enum frame_fault check_type(struct text type)
 
 enum frame_fault frame_check_id(struct text id)
 {
-    uint64_t epoch, sequence;
     if (id.len == 0)
         return FRAME_OK;
     if (id.len > EVENT_ID_BYTES_MAX)
@@ -86,7 +84,7 @@ enum frame_fault frame_check_id(struct text id)
         return FRAME_ID_SPACE;
     if (text_equals(id, TEXT("earliest")))
         return FRAME_ID_EARLIEST;
-    return id_parse(id, &epoch, &sequence) ? FRAME_ID_OURS : FRAME_OK;
+    return id_has_form(id) ? FRAME_ID_OURS : FRAME_OK;
 }
 
 static uint8_t flags_of(const struct event *event)
@@ -418,11 +416,11 @@ struct frame *frame_new_private(enum frame_kind kind, const char *bytes, size_t 
     return frame;
 }
 
-void frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence)
+void frame_stamp(struct frame *frame, const struct ids *ids, uint64_t sequence)
 {
     frame->sequence = sequence;
     if (!frame->id_given)
-        id_format(frame->bytes + frame->id_at, epoch, sequence);
+        id_format(frame->bytes + frame->id_at, ids, sequence);
 }
 
 /* --- references ---------------------------------------------------------------------------- */
@@ -450,59 +448,7 @@ struct frame *frame_unref(struct frame *frame)
     return NULL;
 }
 
-/* --- ids ----------------------------------------------------------------------------------- */
-
-/* Eight digits at once, the most significant first: each event gets an id, so this is hot. */
-static void put_hex_word(char out[8], uint32_t value)
-{
-    /* One digit to a byte, the first one in the lowest. */
-    uint64_t digits = __builtin_bswap32(value);
-    digits = (digits | digits << 16) & 0x0000ffff0000ffff;
-    digits = (digits | digits << 8) & 0x00ff00ff00ff00ff;
-    digits = (digits & 0x000f000f000f000f) << 8 | (digits >> 4 & 0x000f000f000f000f);
-    /* '0' plus the digit, and 39 more from 10 on, which is where 'a' is. */
-    uint64_t letters = (digits + 0x0606060606060606) >> 4 & 0x0101010101010101;
-    digits += 0x3030303030303030 + letters * ('a' - '0' - 10);
-    digits = htole64(digits);
-    memcpy(out, &digits, sizeof(digits));
-}
-
-void id_format(char out[ID_LEN], uint64_t epoch, uint64_t sequence)
-{
-    put_hex_word(out, (uint32_t)(epoch >> 16));
-    put_hex(out + 8, 4, epoch & 0xffff);
-    out[12] = '-';
-    put_hex_word(out + 13, (uint32_t)(sequence >> 32));
-    put_hex_word(out + 21, (uint32_t)sequence);
-}
-
-static bool parse_hex(const char *at, int digits, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < digits; i++) {
-        unsigned digit = (unsigned)(unsigned char)at[i] - '0';
-        if (digit > 9) {
-            digit = (unsigned)(unsigned char)at[i] - 'a';
-            if (digit > 5)
-                return false;
-            digit += 10;
-        }
-        value = value << 4 | digit;
-    }
-    *ret_value = value;
-    return true;
-}
-
-bool id_parse(struct text text, uint64_t *ret_epoch, uint64_t *ret_sequence)
-{
-    uint64_t epoch, sequence;
-    if (text.len != ID_LEN || text.at[12] != '-' || !parse_hex(text.at, 12, &epoch) ||
-        !parse_hex(text.at + 13, 16, &sequence))
-        return false;
-    *ret_epoch = epoch;
-    *ret_sequence = sequence;
-    return true;
-}
+/* --- fields ------------------------------------------------------------------------------- */
 
 bool retry_parse(struct text value, int64_t *ret_retry_ms)
 {

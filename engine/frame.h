@@ -20,9 +20,9 @@
 #include <stdbool.h>
 
 #include "engine/base/base.h"
+#include "engine/id.h"
 #include "engine/limits.h"
 
-#define ID_LEN 29 /* 12 hex digits of epoch, '-', 16 hex digits of sequence */
 /* The one type of event that the engine itself sends: no publisher may, or losses could be forged.
  */
 #define GAP_TYPE "fanfare-gap"
@@ -116,7 +116,7 @@ MUST_USE struct frame *frame_new_private(enum frame_kind kind, const char *bytes
 MUST_USE struct frame *frame_new_room(enum frame_kind kind, size_t size);
 
 /* Gives a built frame its place in the one order. Allocates nothing, calls nothing. */
-void frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence);
+void frame_stamp(struct frame *frame, const struct ids *ids, uint64_t sequence);
 
 /* What it takes in memory, with malloc's own part: a word, and half a step of its sizes. */
 static inline uint32_t frame_memory(const struct frame *frame)
@@ -162,12 +162,6 @@ static inline struct text frame_view(const struct frame *frame, bool plain)
  * Returns its length. */
 #define CHUNK_LINE_ROOM 18
 size_t chunk_line_format(char out[CHUNK_LINE_ROOM], size_t len);
-
-/* Ids: epoch (48 bits) and sequence as fixed-width lower-case hex. No terminating NUL is written.
- */
-void id_format(char out[ID_LEN], uint64_t epoch, uint64_t sequence);
-/* True if the text has exactly our form; then fills both. */
-bool id_parse(struct text text, uint64_t *ret_epoch, uint64_t *ret_sequence);
 
 /* A publisher's `retry`: digits only; above EVENT_RETRY_MS_MAX it is that. False: anything else. */
 bool retry_parse(struct text value, int64_t *ret_retry_ms);

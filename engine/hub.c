@@ -37,6 +37,7 @@ struct hub {
     _Atomic uint64_t refused_full;
     _Atomic uint64_t wakes;
     /* Constant after start. */
+    struct ids ids;
     struct flow flow;
     struct worker_options options;
     struct worker *workers;
@@ -79,6 +80,19 @@ static int random_bytes(void *bytes, size_t len)
     return got == (ssize_t)len ? 0 : -EIO;
 }
 
+static int make_ids(struct hub *hub)
+{
+    uint64_t epoch;
+    struct hash_key key; /* of its own: what the other one hides is what strangers choose */
+    int r = random_bytes(&epoch, sizeof(epoch));
+    if (r == 0)
+        r = random_bytes(&key, sizeof(key));
+    if (r == 0)
+        ids_init(&hub->ids, epoch, hub->options.hub.opaque_ids ? &key : NULL);
+    hub->options.ids = &hub->ids;
+    return r;
+}
+
 int hub_new(const struct hub_options *options, struct hub **ret_hub)
 {
     if (options->workers < 1 || options->workers > WORKERS_MAX || options->worker_subscribers < 1)
@@ -92,8 +106,7 @@ int hub_new(const struct hub_options *options, struct hub **ret_hub)
     hub->options.hub = *options;
     int r = random_bytes(&hub->options.key, sizeof(hub->options.key));
     if (r == 0)
-        r = random_bytes(&hub->options.epoch, sizeof(hub->options.epoch));
-    hub->options.epoch &= (UINT64_C(1) << 48) - 1;
+        r = make_ids(hub);
     if (r == 0)
         r = flow_init(&hub->flow, options->workers, &hub->options.key);
     atomic_init(&hub->flow.memory_max, options->memory_max);
@@ -409,7 +422,7 @@ static inline __attribute__((always_inline)) int publish_all(struct hub *hub,
     /* From here to the last store every later event waits for us: stamps and stores, nothing else.
      */
     for (unsigned i = 0; i < count; i++) {
-        frame_stamp(frames[i], hub->options.epoch, first + i);
+        frame_stamp(frames[i], &hub->ids, first + i);
         for (unsigned w = 0; w < hub->worker_count; w++)
             inbox_put(&hub->workers[w].inbox, first + i, frames[i]);
     }
@@ -487,7 +500,7 @@ size_t hub_known_id(struct hub *hub, const struct frame *frame, char out[EVENT_I
     ledger_unlock(ledger);
     if (len)
         return len;
-    id_format(out, hub->options.epoch, frame->sequence);
+    id_format(out, &hub->ids, frame->sequence);
     return ID_LEN;
 }
 
@@ -513,9 +526,9 @@ uint64_t hub_next_sequence(const struct hub *hub)
     return atomic_load_explicit(&hub->next, memory_order_acquire) & ~MARKS;
 }
 
-uint64_t hub_epoch(const struct hub *hub)
+struct ids *hub_ids(struct hub *hub)
 {
-    return hub->options.epoch;
+    return &hub->ids;
 }
 
 static struct worker *least_loaded(struct hub *hub)

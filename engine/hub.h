@@ -100,7 +100,8 @@ void hub_waiter_remove(struct hub *hub, struct hub_waiter *waiter);
 
 /* The next sequence that will be claimed: the B of a subscribe request. */
 uint64_t hub_next_sequence(const struct hub *hub);
-uint64_t hub_epoch(const struct hub *hub);
+/* How places in the sequence are told. */
+struct ids *hub_ids(struct hub *hub);
 
 /*
  * Hands a socket to a worker, which answers with the response head and owns it from then on. 0: the

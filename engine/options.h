@@ -34,6 +34,7 @@ struct hub_options {
     uint32_t hold_max_ms; /* how long a crowd of laggards may hold a channel; see lag.c */
     enum slow_policy slow;
     uint32_t drain_timeout_ms;
+    bool opaque_ids;     /* which say nothing about other channels; see id.h */
     uint64_t memory_max; /* bytes for events, subscribers and connections; 0: no bound */
     bool subscriber_ids; /* streams have ids, so that they can be looked at one by one; costs each
                             a line of cache */

@@ -30,7 +30,8 @@ static size_t put_off(struct client *client, const struct refusal *refusal,
     const struct route *route = client->route;
     bool from_here = !request->last_event_id.len && !route->has_resume && !route->last;
     char room[STREAM_LINES_ROOM], id[ID_LEN];
-    id_format(id, hub_epoch(service->hub), hub_next_sequence(service->hub) - 1);
+    if (from_here)
+        id_format_place(id, hub_ids(service->hub), hub_next_sequence(service->hub) - 1);
     struct form_refusal form = {
         .reason = text_of(refusal->reason),
         .lines = answer_stream_lines(client, room, sizeof(room)),

@@ -187,6 +187,8 @@ static uint32_t make_frames(struct floor *floor, uint64_t room)
     uint64_t most = floor->flood && floor->batch < room ? floor->batch : room;
     uint32_t made = 0;
     struct due due;
+    struct ids ids;
+    ids_init(&ids, 0x123456789abc, NULL);
     while (floor->head - begin + self.frame_len + FRAME_SLACK <= most &&
            schedule_take(schedule, now_us, &due)) {
         struct event event = {
@@ -194,7 +196,7 @@ static uint32_t make_frames(struct floor *floor, uint64_t room)
         struct frame *frame;
         if (frame_new(&event, 0, &frame) != 0)
             fail("frame");
-        frame_stamp(frame, 0x123456789abc, schedule->made);
+        frame_stamp(frame, &ids, schedule->made);
         self.frame_len = frame->len;
         floor_lay(floor, frame->bytes, frame->len);
         frame_unref(frame);

@@ -22,11 +22,13 @@ static int64_t build_ns(struct frame **frames, unsigned count, uint32_t data_byt
 {
     static const struct hash_key key;
     struct event event = {.channel = TEXT("bench"), .data = {data, data_bytes}, .retry_ms = -1};
+    struct ids ids;
+    ids_init(&ids, 0xabcdef, NULL);
     int64_t begin_ns = clock_ns();
     for (unsigned i = 0; i < count; i++) {
         int r = frame_new(&event, hash_text(&key, event.channel), &frames[i]);
         CHECK(r == 0);
-        frame_stamp(frames[i], 0xabcdef, i + 1);
+        frame_stamp(frames[i], &ids, i + 1);
     }
     return clock_ns() - begin_ns;
 }

@@ -25,6 +25,8 @@ static uint64_t fill(struct history *history, bool with_ids)
     char data[DATA_BYTES], id[16];
     uint64_t sequence = 0;
     memset(data, 'x', sizeof(data));
+    struct ids ids;
+    ids_init(&ids, 0xabcdef, NULL);
     for (unsigned i = 0; i < FRAMES; i++) {
         struct event event = {
             .channel = TEXT("bench"), .data = {data, sizeof(data)}, .retry_ms = -1};
@@ -34,7 +36,7 @@ static uint64_t fill(struct history *history, bool with_ids)
         int r = frame_new(&event, 0, &frame);
         CHECK(r == 0);
         sequence += sim_random_between(&chance, 1, STEP_MAX);
-        frame_stamp(frame, 0xabcdef, sequence);
+        frame_stamp(frame, &ids, sequence);
         r = history_add(history, &key, frame);
         CHECK(r == 0);
     }

@@ -54,12 +54,11 @@ static void run_is_text(struct text input)
 /* Short texts, one after the other: what is asked of every channel, type and id. */
 static void run_names(struct text input)
 {
-    uint64_t epoch, sequence;
     for (; input.len >= ID_LEN; input = (struct text){input.at + ID_LEN, input.len - ID_LEN}) {
         struct text name = {input.at, ID_LEN};
         (void)frame_check_channel(name);
         (void)frame_check_id(name);
-        (void)id_parse(name, &epoch, &sequence);
+        (void)id_has_form(name);
     }
 }
 
@@ -67,8 +66,10 @@ static void run_names(struct text input)
 static void run_notice(struct text input)
 {
     struct form_loss losses[SUBSCRIBER_CHANNELS_DEFAULT];
+    struct ids ids;
     struct form_gap gap = {
-        .reason = "expired", .from = {input.at, EVENT_ID_BYTES_MAX}, .losses = losses};
+        .reason = "expired", .from = {input.at, EVENT_ID_BYTES_MAX}, .ids = &ids, .losses = losses};
+    ids_init(&ids, 1, NULL);
     while (input.len >= CHANNEL_BYTES_MAX && gap.count < SUBSCRIBER_CHANNELS_DEFAULT) {
         losses[gap.count++] = (struct form_loss){{input.at, CHANNEL_BYTES_MAX}, 1, 1};
         input = (struct text){input.at + CHANNEL_BYTES_MAX, input.len - CHANNEL_BYTES_MAX};

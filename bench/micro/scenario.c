@@ -131,7 +131,7 @@ static unsigned run_coalesce(struct scenario *scenario)
 static void join_batch(struct scenario *scenario)
 {
     char id[ID_LEN];
-    id_format(id, hub_epoch(scenario->stage.hub), JOIN_HISTORY - JOIN_MISSED);
+    id_format(id, hub_ids(scenario->stage.hub), JOIN_HISTORY - JOIN_MISSED);
     for (unsigned i = 0; i < JOIN_BATCH; i++)
         stage_subscribe(&scenario->stage, CHANNEL, (struct text){id, i % 4 == 0 ? sizeof(id) : 0});
     stage_settle(&scenario->stage);

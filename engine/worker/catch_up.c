@@ -176,7 +176,7 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
     bool expired = subscriber->ending == CLOSE_EXPIRED && !MUTATION(expired_served);
     if (!expired && gap_is_due(subscriber, gathered->cursor)) {
         char from[ID_LEN];
-        id_format(from, worker->options->epoch, gathered->cursor);
+        id_format_place(from, worker->options->ids, gathered->cursor);
         struct gap gap = {
             .reason = "slow", .from = {from, sizeof(from)}, .sequence = gathered->cursor};
         gathered->gap = gap_frame(worker, subscriber, &gap);

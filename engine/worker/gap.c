@@ -66,7 +66,7 @@ struct frame *gap_frame(struct worker *worker, struct subscriber *subscriber, co
     struct form_loss losses[SUBSCRIBER_CHANNELS_MAX];
     struct form_gap notice = {.reason = gap->reason,
                               .from = gap->from,
-                              .epoch = worker->options->epoch,
+                              .ids = worker->options->ids,
                               .position = position_after(worker, memberships, count, gap->sequence),
                               .losses = losses};
     for (uint32_t i = 0; i < count; i++) {

@@ -96,22 +96,21 @@ static void resolve(struct worker *worker, struct subscriber *subscriber,
         gap_was_told(subscriber);
         return;
     }
-    uint64_t epoch, sequence = 0;
+    uint64_t sequence;
     enum frame_fault fault = frame_check_id(handoff->resume);
-    bool ours = id_parse(handoff->resume, &epoch, &sequence);
-    if (ours || (!fault && handoff->resume.len))
+    enum id_origin origin = id_read(worker->options->ids, handoff->resume, &sequence);
+    if (origin != ID_OTHER || (!fault && handoff->resume.len))
         ret_gap->from = handoff->resume;
-    ret_gap->everywhere = true;
-    if (ours && epoch != worker->options->epoch) {
-        ret_gap->reason = "restarted";
-    } else if (ours ? sequence < handoff->before
-                    : ret_gap->from.at &&
-                          find_given_id(worker, members, count, handoff->resume, &sequence)) {
+    bool placed = origin == ID_OURS
+                      ? sequence < handoff->before
+                      : origin == ID_OTHER && ret_gap->from.at &&
+                            find_given_id(worker, members, count, handoff->resume, &sequence);
+    if (placed) {
         ret_gap->reason = "expired";
-        ret_gap->everywhere = false;
         ret_gap->sequence = sequence;
     } else {
-        ret_gap->reason = "unknown";
+        ret_gap->reason = origin == ID_RESTARTED ? "restarted" : "unknown";
+        ret_gap->everywhere = true;
     }
     subscriber->cursor = ret_gap->sequence;
 }
@@ -123,7 +122,8 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
                                  struct frame *notice)
 {
     char id[ID_LEN];
-    id_format(id, worker->options->epoch, subscriber->cursor);
+    if (!handoff->has_resume)
+        id_format_place(id, worker->options->ids, subscriber->cursor);
     struct form_opening opening = {
         .resumes = handoff->has_resume,
         .lines = handoff->head,
@@ -202,7 +202,8 @@ static void refuse(struct worker *worker, const struct handoff *handoff, const c
 {
     char bytes[FORM_REFUSAL_BYTES_MAX], id[ID_LEN];
     bool from_here = !handoff->has_resume && !handoff->last;
-    id_format(id, worker->options->epoch, handoff->before - 1);
+    if (from_here)
+        id_format_place(id, worker->options->ids, handoff->before - 1);
     struct form_refusal refusal = {
         .reason = text_of(reason),
         .sentence = text_of(sentence),

@@ -198,7 +198,7 @@ struct drain {
 struct worker_options {
     struct hub_options hub;
     struct hash_key key;
-    uint64_t epoch;
+    struct ids *ids; /* the hub's */
     int (*open_io)(uint32_t sockets, struct io **ret_io);
     uint32_t sockets; /* the most subscribers */
 };

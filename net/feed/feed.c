@@ -153,7 +153,6 @@ static void finish_run(struct feed *feed, unsigned count, uint64_t first,
                        const struct given_id *given, struct frame *const *known)
 {
     struct service *service = service_of(&feed->connection);
-    uint64_t epoch = hub_epoch(service->hub);
     for (unsigned i = 0; i < count; i++) {
         struct feed_entry *entry = &feed->entries[feed->done + i];
         char ours[ID_LEN], before[EVENT_ID_BYTES_MAX];
@@ -170,7 +169,7 @@ static void finish_run(struct feed *feed, unsigned count, uint64_t first,
         if (!entry->ack_len)
             continue;
         if (!id.len) {
-            id_format(ours, epoch, sequence);
+            id_format(ours, hub_ids(service->hub), sequence);
             id = (struct text){ours, ID_LEN};
         }
         answer_published(feed, entry, id);

@@ -48,7 +48,7 @@ static char *format_ids(struct hub *hub, const json_t *given, struct frame *cons
             continue;
         }
         json_t *id = json_array_get(given, i); /* NULL of a NULL array */
-        id_format(ours, hub_epoch(hub), first++);
+        id_format(ours, hub_ids(hub), first++);
         if (json_is_string(id))
             r = json_array_append(ids, id);
         else

@@ -421,10 +421,15 @@ static void check_query(struct text id)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct text id = text_of_input(bytes, len);
-    uint64_t epoch = 0, sequence = 0, epoch_wanted = 0, sequence_wanted = 0;
+    struct ids ids;
+    uint64_t sequence, epoch_wanted = 0, sequence_wanted = 0;
     bool ours = rules_is_our_id(id, &epoch_wanted, &sequence_wanted);
-    CHECK(id_parse(id, &epoch, &sequence) == ours);
-    CHECK(epoch == epoch_wanted && sequence == sequence_wanted);
+    CHECK(id_has_form(id) == ours);
+    ids_init(&ids, epoch_wanted, NULL);
+    CHECK(id_read(&ids, id, &sequence) == (ours ? ID_OURS : ID_OTHER));
+    CHECK(sequence == sequence_wanted);
+    ids_init(&ids, epoch_wanted ^ 1, NULL);
+    CHECK(id_read(&ids, id, &sequence) == (ours ? ID_RESTARTED : ID_OTHER));
     CHECK((frame_check_id(id) == FRAME_OK) == (id.len == 0 || rules_is_given_id(id)));
     CHECK((frame_check_id(id) == FRAME_ID_OURS) == ours);
     check_header(id);

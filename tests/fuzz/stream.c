@@ -173,7 +173,9 @@ void stream_check_frame(struct frame *frame, const struct event *event)
 {
     CHECK(frame->kind == FRAME_EVENT && frame->sequence == 0);
     CHECK(frame->id_given == (event->id.len > 0));
-    frame_stamp(frame, EPOCH, SEQUENCE);
+    struct ids ids;
+    ids_init(&ids, EPOCH, NULL);
+    frame_stamp(frame, &ids, SEQUENCE);
     CHECK(frame->sequence == SEQUENCE);
     CHECK(text_equals(frame_channel(frame), event->channel));
     CHECK(((frame->flags & FRAME_KEYED) != 0) == (event->key.len > 0));

@@ -89,7 +89,7 @@ bool client_last_id(const struct client *client, uint64_t offset, struct bytes *
         const struct model_event *event = model_at(client->model, last->sequence);
         bytes_add(ret_id, event->id.at, event->id.len);
     } else {
-        id_format(id, client->epoch, last->sequence);
+        id_format(id, client->ids, last->sequence);
         bytes_add(ret_id, id, sizeof(id));
     }
     return true;
@@ -99,10 +99,22 @@ static void expect_own_id(const struct client *client, const char *what, struct 
                           uint64_t wanted)
 {
     char text[ID_LEN];
-    id_format(text, client->epoch, wanted);
+    id_format(text, client->ids, wanted);
     if (!text_equals(id, (struct text){text, sizeof(text)}))
         fail("client %u: the id of %s is \"%.*s\", expected \"%.*s\"", client->number, what,
              (int)id.len, id.at, ID_LEN, text);
+}
+
+/* Where that is no event: opaque ids have others for the same place. */
+static void expect_place(const struct client *client, const char *what, struct text id,
+                         uint64_t wanted)
+{
+    uint64_t place;
+    if (!client->ids->opaque)
+        expect_own_id(client, what, id, wanted);
+    else if (id_read(client->ids, id, &place) != ID_OURS || place != wanted)
+        fail("client %u: the id of %s is \"%.*s\", the place %" PRIu64 ", expected %" PRIu64,
+             client->number, what, (int)id.len, id.at, place, wanted);
 }
 
 /* --- the greeting ---------------------------------------------------------------------------- */
@@ -144,7 +156,7 @@ static void on_preface(struct client *client, const struct block *block)
     if (block->has_id != client->has_preface_id)
         fail("client %u: the preface has %s id", client->number, block->has_id ? "an" : "no");
     if (!client->has_resume) {
-        expect_own_id(client, "the preface", block->id, client->start);
+        expect_place(client, "the preface", block->id, client->start);
         commit(client, block->end, COMMIT_OWN, client->start);
     } else if (client->has_preface_id) {
         if (!text_equals(block->id, (struct text){client->resume.at, client->resume.len}))
@@ -172,7 +184,7 @@ static void on_greeting_gap(struct client *client, const struct gap_text *gap,
          !text_equals(gap->from, (struct text){client->resume.at, client->resume.len})))
         fail("client %u: the gap's `from` is \"%.*s\", expected \"%s\"", client->number,
              (int)gap->from.len, gap->from.at, client->from_is_told ? client->resume.at : "null");
-    expect_own_id(client, "the gap's `to`", gap->to, client->through[channel]);
+    expect_place(client, "the gap's `to`", gap->to, client->through[channel]);
     if (gap->missed != missed)
         fail("client %u: %" PRId64 " events missed on channel %u are told, expected %" PRId64,
              client->number, gap->missed, channel, missed);
@@ -180,7 +192,7 @@ static void on_greeting_gap(struct client *client, const struct gap_text *gap,
         fail("client %u: gap %u of %u has %s id", client->number, client->gaps_seen,
              client->gap_count, block->has_id ? "an" : "no");
     if (last) {
-        expect_own_id(client, "the last gap", block->id, client->gap_position);
+        expect_place(client, "the last gap", block->id, client->gap_position);
         commit(client, block->end, COMMIT_OWN, client->gap_position);
         client->cursor = client->gap_position;
     }
@@ -204,7 +216,8 @@ uint64_t client_next(const struct client *client)
 static void on_slow_gap(struct client *client, const struct gap_text *gap,
                         const struct block *block)
 {
-    uint64_t epoch, from, to, position = 0;
+    const struct ids *ids = client->ids;
+    uint64_t from, to, position = 0;
     unsigned i = 0;
     while (i < client->channel_count &&
            !text_equals(gap->channel, client->model->channels[client->channels[i]].name))
@@ -216,8 +229,9 @@ static void on_slow_gap(struct client *client, const struct gap_text *gap,
     if (client->strict || client->options->slow != SLOW_SKIP)
         fail("client %u is skipped ahead although it %s", client->number,
              client->strict ? "reads" : "should be closed");
-    if (!gap->has_from || !id_parse(gap->from, &epoch, &from) || !id_parse(gap->to, &epoch, &to) ||
-        (block->has_id && !id_parse(block->id, &epoch, &position)))
+    if (!gap->has_from || id_read(ids, gap->from, &from) != ID_OURS ||
+        id_read(ids, gap->to, &to) != ID_OURS ||
+        (block->has_id && id_read(ids, block->id, &position) != ID_OURS))
         fail("client %u: a gap's positions are no ids of ours", client->number);
     if (from < client->cursor && !client->gap_open)
         fail("client %u: a gap is told from %" PRIu64 ", but it was at %" PRIu64 " already",

@@ -29,7 +29,7 @@ struct client {
     struct sim_socket *socket;
     const struct model *model;
     const struct hub_options *options;
-    uint64_t epoch;
+    const struct ids *ids; /* the hub's */
     struct worker *worker; /* since it has joined */
 
     /* What it asked for. */

@@ -134,13 +134,14 @@ static void expect_position(struct client *client, const struct view *given)
         return;
     }
     struct text point = {client->resume.at, client->resume.len};
-    uint64_t epoch = 0, sequence = 0;
-    bool ours = id_parse(point, &epoch, &sequence);
+    uint64_t sequence;
+    enum id_origin origin = id_read(client->ids, point, &sequence);
+    bool ours = origin != ID_OTHER;
     client->from_is_told = ours || (point.len && frame_check_id(point) == FRAME_OK);
     client->has_preface_id = client->from_is_told;
     bool everywhere = true;
     client->reason = "unknown";
-    if (ours && epoch != client->epoch) {
+    if (origin == ID_RESTARTED) {
         client->reason = "restarted";
     } else if (ours ? sequence < client->before
                     : client->from_is_told && find_given(client, &view, &sequence)) {

@@ -71,7 +71,7 @@ void keys_known(const struct publisher *publisher, unsigned index)
         return; /* it was forgotten while the others of the request were stamped */
     size_t len = hub_known_id(world->hub, frame, id);
     struct text wanted = model_at(&world->model, first)->id;
-    id_format(ours, hub_epoch(world->hub), first);
+    id_format(ours, hub_ids(world->hub), first);
     if (!wanted.len)
         wanted = (struct text){ours, sizeof(ours)};
     if (!text_equals((struct text){id, len}, wanted))

@@ -49,8 +49,8 @@ void publishers_deinit(void)
 
 /* --- between claim and store ----------------------------------------------------------------- */
 
-void __real_frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence);
-void __wrap_frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence);
+void __real_frame_stamp(struct frame *frame, const struct ids *ids, uint64_t sequence);
+void __wrap_frame_stamp(struct frame *frame, const struct ids *ids, uint64_t sequence);
 
 static void happen_within(const struct publisher *publisher)
 {
@@ -77,9 +77,9 @@ static void happen_within(const struct publisher *publisher)
     world->depth--;
 }
 
-void __wrap_frame_stamp(struct frame *frame, uint64_t epoch, uint64_t sequence)
+void __wrap_frame_stamp(struct frame *frame, const struct ids *ids, uint64_t sequence)
 {
-    __real_frame_stamp(frame, epoch, sequence);
+    __real_frame_stamp(frame, ids, sequence);
     for (unsigned i = 0; i < WORLD_PUBLISHERS_MAX; i++) {
         struct publisher *publisher = &world->publishers[i];
         while (publisher->within && publisher->stamped < publisher->count &&

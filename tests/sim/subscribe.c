@@ -30,10 +30,19 @@ static void choose_channels(struct client *client)
     }
 }
 
-static void put_own_id(struct bytes *resume, uint64_t epoch, uint64_t sequence)
+static void put_own_id(struct bytes *resume, const struct ids *ids, uint64_t sequence)
 {
     char id[ID_LEN];
-    id_format(id, epoch, sequence);
+    id_format(id, ids, sequence);
+    bytes_add(resume, id, sizeof(id));
+}
+
+/* Of another start of the server. */
+static void put_old_id(struct bytes *resume, const struct ids *ids, uint64_t sequence)
+{
+    char id[ID_LEN];
+    id_format(id, ids, sequence);
+    id[0] = id[0] == '0' ? '1' : '0';
     bytes_add(resume, id, sizeof(id));
 }
 
@@ -68,19 +77,19 @@ static void put_garbage(struct bytes *resume)
 
 static void choose_resume(struct client *client)
 {
-    uint64_t epoch = client->epoch;
+    const struct ids *ids = client->ids;
     char id[24];
     client->has_resume = true;
     switch (sim_random_below(chance(), 12)) {
     case 0:
-        put_own_id(&client->resume, epoch, sim_random_below(chance(), client->before));
+        put_own_id(&client->resume, ids, sim_random_below(chance(), client->before));
         return;
     case 1: /* the future */
-        put_own_id(&client->resume, epoch,
+        put_own_id(&client->resume, ids,
                    client->before + sim_random_below(chance(), 4) * sim_random_below(chance(), 99));
         return;
     case 2:
-        put_own_id(&client->resume, epoch ^ 1, sim_random_below(chance(), 2 * client->before));
+        put_old_id(&client->resume, ids, sim_random_below(chance(), 2 * client->before));
         return;
     case 3:
         put_garbage(&client->resume);
@@ -146,7 +155,7 @@ static struct client *client_new(void)
     client->number = world->client_count;
     client->model = &world->model;
     client->options = &world->options;
-    client->epoch = hub_epoch(world->hub);
+    client->ids = hub_ids(world->hub);
     client->draining = &world->draining;
     client->before = hub_next_sequence(world->hub);
     client->socket = sim_socket_new(&world->sim);

@@ -85,6 +85,7 @@ static void choose_options(void)
     options->slow_rate = ONE_OF(1000, 20000, 300000);
     options->hold_max_ms = (uint32_t)ONE_OF(50, 1000, 10000);
     options->slow = sim_random_one_in(world->random, 2) ? SLOW_SKIP : SLOW_DISCONNECT;
+    options->opaque_ids = sim_random_one_in(world->random, 2);
     options->drain_timeout_ms = (uint32_t)ONE_OF(2000, 10000);
     world->batch_max = (unsigned)ONE_OF(1, 4, 4, 40);
     world->mischief = !sim_random_one_in(world->random, 4);

@@ -41,6 +41,7 @@ struct worker {
 
 static struct worker workers[WORKERS];
 static _Atomic uint64_t next_sequence = 1;
+static struct ids ids;
 static unsigned events_each, notes_each, lone_events;
 
 static void wake_all(void)
@@ -96,7 +97,7 @@ static void *publisher_run(void *argument)
         if (rand_r(&seed) % 64 == 0)
             sched_yield(); /* Others overtake between claim and store. */
         for (unsigned i = 0; i < count; i++)
-            frame_stamp(frames[i], 0xabcdef, first + i);
+            frame_stamp(frames[i], &ids, first + i);
         for (unsigned i = 0; i < count; i++)
             for (unsigned w = 0; w < WORKERS; w++)
                 inbox_put(&workers[w].inbox, first + i, frames[i]);
@@ -117,7 +118,7 @@ static void lone_run(void)
         for (unsigned w = 1; w < WORKERS; w++)
             frame_ref(frame);
         uint64_t sequence = claim(1);
-        frame_stamp(frame, 0xabcdef, sequence);
+        frame_stamp(frame, &ids, sequence);
         for (unsigned w = 0; w < WORKERS; w++)
             inbox_put(&workers[w].inbox, sequence, frame);
         wake_all();
@@ -207,6 +208,7 @@ static void *worker_run(void *argument)
 
 int main(void)
 {
+    ids_init(&ids, 0xabcdef, NULL);
     pthread_t threads[WORKERS + PUBLISHERS + POSTERS];
     unsigned count = 0;
 

@@ -10,8 +10,10 @@ static inline struct frame *frame_make(uint64_t channel_hash, const char *id, ui
 {
     struct event event = {
         .channel = TEXT("channel"), .id = text_of(id), .data = TEXT("data"), .retry_ms = -1};
+    struct ids ids;
+    ids_init(&ids, 1, NULL);
     struct frame *frame = NULL;
     cr_assert_eq(frame_new(&event, channel_hash, &frame), 0);
-    frame_stamp(frame, 1, sequence);
+    frame_stamp(frame, &ids, sequence);
     return frame;
 }

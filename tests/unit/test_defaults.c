@@ -36,6 +36,7 @@ Test(defaults, hub, .init = read_both)
     EXPECT_SAME(hub, write_timeout_ms);
     EXPECT_SAME(hub, idle_timeout_ms);
     EXPECT_SAME(hub, lifetime_ms);
+    EXPECT_SAME(hub, opaque_ids);
     EXPECT_SAME(hub, memory_max);
     EXPECT_SAME(hub, slow);
     EXPECT_SAME(hub, slow_after_ms);

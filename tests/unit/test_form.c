@@ -77,8 +77,10 @@ Test(form, the_longest_opening)
 Test(form, notices)
 {
     struct form_loss losses[] = {{TEXT("a\"b\\"), 5, 3}, {TEXT(""), 6, -1}, {TEXT("\\\\"), 7, 0}};
+    struct ids ids;
+    ids_init(&ids, 1, NULL);
     struct form_gap gap = {
-        .reason = "slow", .epoch = 1, .position = 9, .losses = losses, .count = 1};
+        .reason = "slow", .ids = &ids, .position = 9, .losses = losses, .count = 1};
     expect_bytes(form_notice(FORM_PLAIN, &gap), FRAME_GAP,
                  "event: fanfare-gap\n"
                  "data: {\"reason\": \"slow\", \"channel\": \"a\\\"b\\\\\", \"from\": null, "
@@ -122,9 +124,11 @@ Test(form, the_longest_notice)
     memset(id, '\\', sizeof(id));
     for (unsigned i = 0; i < SUBSCRIBER_CHANNELS_MAX; i++)
         losses[i] = (struct form_loss){{name, sizeof(name)}, UINT64_MAX, INT64_MAX};
+    struct ids ids;
+    ids_init(&ids, UINT64_MAX, NULL);
     struct form_gap gap = {.reason = "restarted",
                            .from = {id, sizeof(id)},
-                           .epoch = UINT64_MAX >> 16,
+                           .ids = &ids,
                            .position = UINT64_MAX,
                            .losses = losses,
                            .count = SUBSCRIBER_CHANNELS_MAX};

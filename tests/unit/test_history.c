@@ -190,7 +190,9 @@ Test(history, our_own_ids_are_not_noted)
     history_init(&history, 0);
     add(&history, 1, "");
     char id[ID_LEN];
-    id_format(id, 1, 1);
+    struct ids ids;
+    ids_init(&ids, 1, NULL);
+    id_format(id, &ids, 1);
     cr_expect_eq(history_find_id(&history, &key, (struct text){id, ID_LEN}, &found), 0);
     cr_expect_null(history.ids.cells);
     history_deinit(&history);

@@ -98,7 +98,9 @@ Test(ledger, keys, .init = open_ledger, .fini = close_ledger)
     cr_assert(ledger_note(&ledger, &first, 1, &index) == 0);
     cr_expect_eq(first->sequence, 0);
     ledger_number(&ledger, &first, 1, 42);
-    frame_stamp(first, 1, 42);
+    struct ids ids;
+    ids_init(&ids, 1, NULL);
+    frame_stamp(first, &ids, 42);
     cr_assert(ledger_note(&ledger, &again, 1, &index) == 0);
     cr_expect_eq(again->sequence, 42);
     cr_expect(text_equals((struct text){id, ledger_given_id(&ledger, again, id)}, TEXT("mine")));
