@@ -90,6 +90,8 @@ void announce(const struct serve_settings *settings, struct hub *hub, struct ser
         say(false, "feed at %s", settings->server.feed);
     else
         say(false, "feed: none");
+    if (server_admin_address(server))
+        say(false, "admin at %s", server_admin_address(server));
     say_bound(settings);
     say(false, "workers: %u, io: %s, room for %" PRIu64 " subscribers", settings->hub.workers,
         hub_io_name(hub), subscriber_room(settings, hub));

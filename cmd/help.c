@@ -6,7 +6,7 @@
  */
 #include "cmd/help.h"
 
-#include "cmd/feed_path.h"
+#include "cmd/socket_path.h"
 #include "cmd/options.h"
 
 enum { COLUMNS = 80, LEFT = 27 };
@@ -49,10 +49,10 @@ static void option_print(FILE *out, const struct option *option, bool finds)
         option->type == VALUE_SOCKET || option->max == UINT32_MAX)
         allowed[0] = '\0';
     const char *usual = option->usual ? option->usual : option->usual_said;
-    struct feed_path place;
+    struct socket_path place;
     if (option->type == VALUE_SOCKET) { /* what it says is to be copied: true on this machine */
-        if (!finds || feed_path_find(&place) != 0)
-            feed_path_expect(&place);
+        if (!finds || socket_path_find(SOCKET_FEED, &place) != 0)
+            socket_path_expect(SOCKET_FEED, &place);
         usual = place.path;
     }
     snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", option->help, *allowed || usual ? " (" : "",

@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <unistd.h>
 
+#include "cmd/socket_path.h"
 #include "engine/base/machine.h"
 
 const struct command *const commands[COMMAND_COUNT] = {&command_serve, &command_pub, &command_sub,
@@ -57,6 +58,23 @@ static void hosts_choose(struct serve_settings *settings, const struct parse *pa
         server->host[server->host_count++] = machine;
 }
 
+static int admin_choose(struct serve_settings *settings, struct parse *parse)
+{
+    struct admin_place place;
+    struct socket_path usual;
+    char error[512];
+    if (!settings->admin)
+        return 0;
+    if (!admin_place_read(settings->admin, &place, error, sizeof(error)))
+        return parse_fault(parse, "admin: %s", error);
+    if (place.is_usual)
+        socket_path_expect(SOCKET_ADMIN, &usual);
+    snprintf(settings->admin_listen, sizeof(settings->admin_listen), "%s%s",
+             place.is_unix ? "unix:" : "", place.is_usual ? usual.path : place.text);
+    settings->server.admin = settings->admin_listen;
+    return 0;
+}
+
 int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
 {
     struct machine machine;
@@ -80,7 +98,8 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
         return parse_fault(
             parse, "target-max: %u bytes do not fit into a head of %u; allowed: head-max at most",
             settings->server.target_bytes_max, settings->server.head_bytes_max);
-    return feed_fits(settings, parse);
+    int r = admin_choose(settings, parse);
+    return r ? r : feed_fits(settings, parse);
 }
 
 static void source_print(const struct parse *parse, size_t index)

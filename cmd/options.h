@@ -13,13 +13,16 @@
  */
 #pragma once
 
+#include "cmd/admin_place.h"
 #include "cmd/parse.h"
 #include "net/server.h"
 
 struct serve_settings {
     struct hub_options hub;
     struct server_options server;
-    const char *feed; /* a path, "none", or NULL: the usual place (cmd/feed_path.h) */
+    const char *feed;  /* a path, "none", or NULL: the usual place (cmd/socket_path.h) */
+    const char *admin; /* words of cmd/admin_place.h; NULL: there is none */
+    char admin_listen[ADMIN_PLACE_BYTES + 8]; /* and what server.admin is of them */
     const char *config;
     const char *log; /* a file to append to, NULL: standard error */
     bool check;

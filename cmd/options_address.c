@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where is listened, and what proxies and pages may: rows of `serve`'s table, see cmd/options_serve.h. */
+/* Where is listened, and what proxies and pages may: rows of `serve`'s table, options_serve.h. */
 #include "cmd/options_serve.h"
 
 static const struct option rows[] = {
@@ -91,6 +91,25 @@ static const struct option rows[] = {
      .help = "Only processes of this group may publish on the feed",
      .from = FROM_ANY,
      SERVE(server.feed_gid)},
+    {.name = "admin",
+     .type = VALUE_TEXT,
+     .shown = "unix:PATH|ADDR:PORT",
+     .usual_said = "none",
+     .help =
+         "Look at the running server and steer it here, see docs/administration.md. /stats "
+         "and /metrics are here alone then. A socket file is for this user and root (mode 0600); "
+         "unix alone is the usual one. Beyond loopback it needs --admin-token-file",
+     .from = FROM_ANY,
+     .restart = true,
+     SERVE(admin)},
+    {.name = "admin-token-file",
+     .type = VALUE_PATH,
+     .shown = "FILE",
+     .usual_said = "none",
+     .help = "Tokens, one a line: every request to --admin needs one of them, as Authorization: "
+             "Bearer TOKEN. SIGHUP reads it again",
+     .from = FROM_ANY,
+     SERVE(server.admin_token_file)},
     {.name = "allow-origin",
      .type = VALUE_TEXT,
      .shown = "ORIGIN",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads, history, and what holds for streams: rows of `serve`'s table, see cmd/options_serve.h. */
+/* Threads, history, and what holds for streams: rows of `serve`'s table, see options_serve.h. */
 #include "cmd/options_serve.h"
 
 static const struct option rows[] = {

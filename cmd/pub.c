@@ -8,7 +8,7 @@
 #include <inttypes.h>
 
 #include "cmd/commands.h"
-#include "cmd/feed_path.h"
+#include "cmd/socket_path.h"
 #include "cmd/log.h"
 #include "cmd/terminal.h"
 
@@ -56,8 +56,8 @@ int pub_run(const struct parse *parse, const struct pub_settings *settings)
         return EXIT_USAGE;
     if (settings->url)
         return pub_over_http(&publication);
-    struct feed_path place;
-    if (!settings->feed && feed_path_find(&place) != 0) {
+    struct socket_path place;
+    if (!settings->feed && socket_path_find(SOCKET_FEED, &place) != 0) {
         log_complain(NAME, "no feed socket in the usual places; start a server (`fanfare serve`), "
                            "or say where: --feed PATH or --url URL");
         return EXIT_FAILED;

@@ -109,7 +109,8 @@ void reload_run(struct reload *reload)
         return;
     }
     const struct server_options *said = &reading->settings.server;
-    bool files = said->publish_token_file || said->jwt_key_file_count > 0 || said->jwt_jwks;
+    bool files = said->publish_token_file || said->jwt_key_file_count > 0 || said->jwt_jwks ||
+                 said->admin_token_file;
     log_info("SIGHUP: %s%s", report.len ? report.line : "nothing changed",
              files ? "; tokens and keys were read again" : "");
     struct reading *old = reload->reading;

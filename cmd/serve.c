@@ -22,7 +22,7 @@
 #include "cmd/advice.h"
 #include "cmd/announce.h"
 #include "cmd/commands.h"
-#include "cmd/feed_path.h"
+#include "cmd/socket_path.h"
 #include "cmd/log.h"
 #include "cmd/reload.h"
 #include "cmd/watch.h"
@@ -79,13 +79,13 @@ static void impatience_start(sigset_t *set)
 }
 
 /* Decides the feed's path: given, none, or the usual place. */
-static int feed_choose(struct serve_settings *settings, struct feed_path *place)
+static int feed_choose(struct serve_settings *settings, struct socket_path *place)
 {
     if (settings->feed) {
         settings->server.feed = strcmp(settings->feed, "none") == 0 ? NULL : settings->feed;
         return 0;
     }
-    int r = feed_path_make(place);
+    int r = socket_path_make(SOCKET_FEED, place);
     if (r < 0) {
         log_complain(NAME,
                      "no place for the feed socket: %s; name one with --feed PATH, or --feed none",
@@ -96,6 +96,22 @@ static int feed_choose(struct serve_settings *settings, struct feed_path *place)
         log_info("feed: %s; using %s", place->note, place->path);
     settings->server.feed = place->path;
     return 0;
+}
+
+/* Its directory is made if the usual place was asked for. */
+static int admin_make(struct serve_settings *settings)
+{
+    struct socket_path place;
+    if (!settings->admin || strcmp(settings->admin, "unix") != 0)
+        return 0;
+    int r = socket_path_make(SOCKET_ADMIN, &place);
+    if (r < 0)
+        log_complain(NAME,
+                     "no place for the administration's socket: %s; name one: --admin unix:PATH",
+                     place.note[0] ? place.note : strerror(-r));
+    else
+        snprintf(settings->admin_listen, sizeof(settings->admin_listen), "unix:%s", place.path);
+    return r;
 }
 
 static int64_t clock_ms(clockid_t clock)
@@ -195,8 +211,8 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
                      advice_log(-r));
         return EXIT_USAGE;
     }
-    struct feed_path place;
-    if (feed_choose(settings, &place) < 0)
+    struct socket_path place;
+    if (feed_choose(settings, &place) < 0 || admin_make(settings) < 0)
         return EXIT_USAGE;
     struct hub *hub = NULL;
     struct server *server = NULL;

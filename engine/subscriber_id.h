@@ -14,7 +14,7 @@
 
 #include "engine/base/base.h"
 
-#define SUBSCRIBER_ID_LEN    16 /* hex digits, lower case */
+#define SUBSCRIBER_ID_LEN     16 /* hex digits, lower case */
 #define SUBSCRIBER_SERIAL_MAX ((UINT32_C(1) << 24) - 1)
 
 static inline uint64_t subscriber_id_of(unsigned worker, uint32_t record, uint32_t serial)

@@ -2,6 +2,7 @@
 /* The checks between a request's route and its handler: see admission.h. */
 #include "net/admission.h"
 
+#include "net/admin_check.h"
 #include "net/answer.h"
 #include "net/authorize.h"
 #include "net/refusal.h"
@@ -59,13 +60,13 @@ static struct verdict check_cookie(struct client *client)
                             .counter = &client->connection.loop->stats.requests_refused_cookie};
 }
 
-/* In this order. */
+/* In this order; NULL: no more. */
 static struct verdict (*const checks[])(struct client *client) = {
     check_host,  check_origin,    check_cookie,
     token_check, authorize_check, /* last: the application is asked about what all others let in */
+    NULL,
 };
-
-#define CHECKS (sizeof(checks) / sizeof(checks[0]))
+static struct verdict (*const admin_checks[])(struct client *client) = {admin_check, NULL};
 
 /* --- asking them --------------------------------------------------------------------------- */
 
@@ -85,8 +86,10 @@ static void answer(struct client *client, const struct verdict *verdict)
 
 enum admission admission_ask(struct client *client)
 {
-    while (client->checks_done < CHECKS) {
-        struct verdict verdict = checks[client->checks_done](client);
+    bool is_admin = client->listener->kind == LISTENER_ADMIN;
+    struct verdict (*check)(struct client * client);
+    while ((check = (is_admin ? admin_checks : checks)[client->checks_done])) {
+        struct verdict verdict = check(client);
         if (verdict.admission == REFUSED)
             answer(client, &verdict);
         if (verdict.admission != ADMITTED)

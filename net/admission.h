@@ -8,6 +8,8 @@
  * says ADMIT. A route that is refused anyway, and OPTIONS, which only asks what would be allowed,
  * are let in by the checks that are about what a request does.
  *
+ * Over the administration's listener there is one check, and none of the others (admin_check.h).
+ *
  * What a check finds is kept in the client, for the handler. Belongs to the acceptor's thread.
  */
 #pragma once

@@ -34,7 +34,8 @@ static const struct policy *policy_of(const struct client *client)
 
 static struct text allowed_origin(const struct client *client)
 {
-    if (!client->head_done)
+    /* No page of another origin sees what the administration says. */
+    if (!client->head_done || client->listener->kind == LISTENER_ADMIN)
         return TEXT("");
     return policy_allowed_origin(policy_of(client),
                                  client_text(client, client->parser.request.origin));

@@ -24,17 +24,30 @@ void client_free(struct client *client)
 
 /* --- the request --------------------------------------------------------------------------- */
 
+/* What is served here. No list of names that somebody has written reaches what is the
+ * administration's, or hides it there. */
+static struct route_rules rules_of(const struct client *client)
+{
+    const struct server_limits *limits = &service_of(&client->connection)->limits;
+    struct route_rules rules = limits->routes;
+    if (client->listener->kind == LISTENER_ADMIN)
+        return (struct route_rules){ROUTE_NAMES_OF_ADMIN, true, rules.channels_max};
+    if (client->listener->routes)
+        rules.names = client->listener->routes;
+    if (limits->options.admin)
+        rules.names &= ~ROUTE_NAMES_WATCHING;
+    return rules;
+}
+
 void client_match(struct client *client)
 {
     struct service *service = service_of(&client->connection);
     const struct http_request *request = &client->parser.request;
-    struct route_rules rules = service->limits.routes;
-    if (client->listener->routes)
-        rules.names = client->listener->routes;
+    struct route_rules rules = rules_of(client);
     route_match(service->server->parts->routes, &rules, request->method,
                 client_text(client, request->target), &service->route);
     client->route = &service->route;
-    client->json_errors = service->route.json_errors;
+    client->json_errors = service->route.json_errors || client->listener->kind == LISTENER_ADMIN;
 }
 
 void client_forget(struct client *client)

@@ -5,6 +5,8 @@
  * A turn is: read once if nothing is left to parse -> parse up to one request -> have it answered
  * -> keep what is left of the input. Whatever answers says what became of it (enum handler_result),
  * and go_on does what follows from that.
+ *
+ * Length: one state machine, whose steps call each other.
  */
 #include "net/exchange.h"
 
@@ -84,6 +86,14 @@ const struct connection_kind exchange_kind = {
     .start = on_start,
     .start_late = on_start_late,
     .refusal = refusal_at_once,
+};
+
+/* Strangers cannot take its places: they are behind all others'. */
+const struct connection_kind exchange_admin_kind = {
+    .new = on_new,
+    .start = on_start,
+    .refusal = refusal_at_once,
+    .reserved = CONNECTIONS_RESERVED,
 };
 
 /* --- after an answer ----------------------------------------------------------------------- */

@@ -20,3 +20,5 @@
 
 /* What accept.c makes of an HTTP connection. */
 extern const struct connection_kind exchange_kind;
+/* And of one over the administration's listener. */
+extern const struct connection_kind exchange_admin_kind;

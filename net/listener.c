@@ -137,8 +137,8 @@ static void follow_port(const struct listener *first, struct sockaddr *address)
  * all of them are taken. One that this machine has not got (IPv6 is off) may be missing, as long as
  * another is there; one that somebody else has may not, for that one would get half of the clients.
  */
-static int bind_all(struct listener *listeners, unsigned room, const struct addrinfo *found,
-                    bool any_port, unsigned *ret_count)
+static int bind_all(struct listener *listeners, unsigned room, enum listener_kind kind,
+                    const struct addrinfo *found, bool any_port, unsigned *ret_count)
 {
     int r = 0, missing = 0;
     unsigned count = 0;
@@ -149,7 +149,7 @@ static int bind_all(struct listener *listeners, unsigned room, const struct addr
             r = -E2BIG;
             break;
         }
-        listeners[count] = (struct listener){.kind = LISTENER_HTTP, .fd = -1};
+        listeners[count] = (struct listener){.kind = kind, .fd = -1};
         if (any_port && count > 0)
             follow_port(&listeners[0], at->ai_addr);
         r = bind_tcp(&listeners[count], at);
@@ -168,8 +168,8 @@ static int bind_all(struct listener *listeners, unsigned room, const struct addr
     return r;
 }
 
-static int open_tcp(struct listener *listeners, unsigned room, const char *address,
-                    unsigned *ret_count, char *error, size_t error_size)
+static int open_tcp(struct listener *listeners, unsigned room, enum listener_kind kind,
+                    const char *address, unsigned *ret_count, char *error, size_t error_size)
 {
     char host[256];
     const char *port;
@@ -190,7 +190,7 @@ static int open_tcp(struct listener *listeners, unsigned room, const char *addre
     unsigned count;
     /* A port that is free at one address may be taken at the next: another one is tried then. */
     for (int tries = 0; tries < PORT_TRIES; tries++) {
-        r = bind_all(listeners, room, found, any_port, &count);
+        r = bind_all(listeners, room, kind, found, any_port, &count);
         if (!any_port || r != -EADDRINUSE)
             break;
     }
@@ -225,6 +225,14 @@ bool listener_is_local(const char *address)
         local = is_loopback(at->ai_addr);
     freeaddrinfo(found);
     return local;
+}
+
+bool listener_is_bound_locally(const struct listener *listener)
+{
+    struct sockaddr_storage bound;
+    socklen_t len = sizeof(bound);
+    return listener->is_unix || (getsockname(listener->fd, (struct sockaddr *)&bound, &len) == 0 &&
+                                 is_loopback((struct sockaddr *)&bound));
 }
 
 /* --- unix ---------------------------------------------------------------------------------- */
@@ -356,16 +364,17 @@ static int open_unix(struct listener *listener, const char *path, mode_t mode, c
 
 /* --- public -------------------------------------------------------------------------------- */
 
-int listener_open(struct listener *listeners, unsigned room, const char *address, mode_t mode,
-                  unsigned *ret_count, char *error, size_t error_size)
+int listener_open(struct listener *listeners, unsigned room, enum listener_kind kind,
+                  const char *address, mode_t mode, unsigned *ret_count, char *error,
+                  size_t error_size)
 {
     if (room == 0) {
         snprintf(error, error_size, "cannot listen on %s: %s", address, bind_advice(-E2BIG));
         return -E2BIG;
     }
     if (strncmp(address, "unix:", 5) != 0)
-        return open_tcp(listeners, room, address, ret_count, error, error_size);
-    *listeners = (struct listener){.kind = LISTENER_HTTP, .fd = -1};
+        return open_tcp(listeners, room, kind, address, ret_count, error, error_size);
+    *listeners = (struct listener){.kind = kind, .fd = -1};
     int r = open_unix(listeners, address + 5, mode, error, error_size);
     if (!r)
         *ret_count = 1;
@@ -420,7 +429,7 @@ int listener_accept(const struct listener *listener, const struct listener_tunin
         *ret_peer = address_of_socket((struct sockaddr *)&peer, len);
     /* A unix socket copies nothing from its listener. */
     int bytes = (int)tuning->send_buffer;
-    if (listener->is_unix && listener->kind == LISTENER_HTTP && bytes)
+    if (listener->is_unix && listener->kind != LISTENER_FEED && bytes)
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     return fd;
 }

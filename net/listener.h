@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A listening socket: TCP or unix, for HTTP or for feeds.
+ * A listening socket: TCP or unix, for HTTP, for the administration over HTTP, or for feeds.
  *
  * Life: listener_open (binds and listens) -> listener_accept from any acceptor -> listener_close.
  * Between open and close it is immutable, so all acceptors share it without a lock; open and close
@@ -20,7 +20,12 @@
 #include "engine/base/base.h"
 #include "net/access/address.h"
 
-enum listener_kind { LISTENER_HTTP, LISTENER_FEED, LISTENER_KINDS };
+enum listener_kind {
+    LISTENER_HTTP,
+    LISTENER_FEED,
+    LISTENER_ADMIN, /* HTTP, for who holds the reins */
+    LISTENER_KINDS,
+};
 
 struct listener {
     enum listener_kind kind;
@@ -35,13 +40,16 @@ struct listener {
 };
 
 /* `address` is "ADDR:PORT", "[V6]:PORT" or "unix:PATH". A name with several addresses opens as many
- * listeners, up to `room`; a socket file gets exactly `mode`. 0, or a negative errno and one
- * sentence, and nothing is open. */
-MUST_USE int listener_open(struct listener *listeners, unsigned room, const char *address,
-                           mode_t mode, unsigned *ret_count, char *error, size_t error_size);
+ * listeners of this kind, up to `room`; a socket file gets exactly `mode`. 0, or a negative errno
+ * and one sentence, and nothing is open. */
+MUST_USE int listener_open(struct listener *listeners, unsigned room, enum listener_kind kind,
+                           const char *address, mode_t mode, unsigned *ret_count, char *error,
+                           size_t error_size);
 /* Whether only this machine reaches such an address: a socket file, or loopback. One that cannot be
  * found out (no such name) counts as local: it will not be bound either. */
 bool listener_is_local(const char *address);
+/* The same of one that is open, where nothing is left to be found out. */
+bool listener_is_bound_locally(const struct listener *listener);
 /* A feed socket with exactly this file mode. */
 MUST_USE int listener_open_feed(struct listener *listener, const char *path, mode_t mode,
                                 char *error, size_t error_size);

@@ -74,6 +74,10 @@
       "Requests refused: a token that does not cover all channels")                                \
     X(requests_refused_cookie, counter,                                                            \
       "Requests refused: a cookie that another origin's page has sent")                            \
+    X(requests_refused_admin_origin, counter,                                                      \
+      "Requests to the administration refused: a page of another origin")                          \
+    X(requests_refused_admin_token, counter,                                                       \
+      "Requests to the administration refused: no token, or none of --admin-token-file")           \
     X(publishes_refused_origin, counter, "POSTs refused: a page of an origin that is not allowed") \
     X(jwks_fetched, counter, "Times the keys at --jwt-jwks were fetched")                          \
     X(jwks_failed, counter,                                                                        \

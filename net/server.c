@@ -27,6 +27,8 @@ struct server {
     unsigned running;       /* acceptors whose thread was started */
 };
 
+#define ADMIN_MODE 0600 /* of its socket file: whoever runs the server, and root */
+
 /* --- new and free -------------------------------------------------------------------------- */
 
 /* What holds for this one alone, else for all. */
@@ -35,6 +37,29 @@ static void set_up(struct listener *listener, const struct listen_spec *spec,
 {
     listener->routes = spec->routes;
     listener->proxied = spec->has_proxy_protocol ? spec->proxy_protocol : options->proxy_protocol;
+}
+
+/* Behind those for HTTP. What a name means may have changed since it was checked. */
+static int open_admin(struct server *server, char *error, size_t error_size)
+{
+    const struct server_options *options = &server->options;
+    struct server_state *state = &server->state;
+    struct listener *first = &state->listeners[state->listener_count];
+    char fault[512];
+    unsigned count = 0;
+    int r = listener_open(first, LISTENERS_MAX - 1 - state->listener_count, LISTENER_ADMIN,
+                          options->admin, ADMIN_MODE, &count, fault, sizeof(fault));
+    if (r) {
+        snprintf(error, error_size, "admin: %s", fault);
+        return r;
+    }
+    state->listener_count += count;
+    for (unsigned i = 0; i < count && !r; i++)
+        if (!options->admin_token_file && !listener_is_bound_locally(&first[i])) {
+            snprintf(error, error_size, SERVER_ADMIN_OPEN, options->admin);
+            r = -EINVAL;
+        }
+    return r;
 }
 
 static int open_listeners(struct server *server, char *error, size_t error_size)
@@ -47,7 +72,8 @@ static int open_listeners(struct server *server, char *error, size_t error_size)
         unsigned count = 0;
         int r = listen_spec_read(options->listen[i], &spec, error, error_size);
         if (!r)
-            r = listener_open(first, LISTENERS_MAX - 1 - state->listener_count, spec.address,
+            r = listener_open(first, LISTENERS_MAX - LISTENERS_KEPT - state->listener_count,
+                              LISTENER_HTTP, spec.address,
                               spec.has_mode ? spec.mode : options->listen_mode, &count, error,
                               error_size);
         if (r)
@@ -57,10 +83,11 @@ static int open_listeners(struct server *server, char *error, size_t error_size)
         state->listener_count += count;
     }
     server->address_count = state->listener_count;
-    if (!options->feed)
-        return 0;
+    int r = options->admin ? open_admin(server, error, error_size) : 0;
+    if (r || !options->feed)
+        return r;
     struct listener *listener = &state->listeners[state->listener_count];
-    int r = listener_open_feed(listener, options->feed, options->feed_mode, error, error_size);
+    r = listener_open_feed(listener, options->feed, options->feed_mode, error, error_size);
     if (!r)
         state->listener_count++;
     return r;
@@ -267,7 +294,12 @@ unsigned server_address_count(const struct server *server)
     return server->address_count;
 }
 
-/* The feed's listener is the one behind these. */
+const char *server_admin_address(const struct server *server)
+{
+    const struct listener *listener = &server->state.listeners[server->address_count];
+    return server->options.admin ? listener->address : NULL;
+}
+
 const char *server_address(const struct server *server, unsigned index)
 {
     return index < server->address_count ? server->state.listeners[index].address : NULL;

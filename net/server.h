@@ -27,6 +27,8 @@ MUST_USE int server_start(struct server *server);
 /* "http://127.0.0.1:8080", "unix:/run/x.sock": one per listener, with the port that was taken. */
 unsigned server_address_count(const struct server *server);
 const char *server_address(const struct server *server, unsigned index);
+/* The administration's, likewise; NULL: there is none. */
+const char *server_admin_address(const struct server *server);
 
 /*
  * What can change while the server runs, and how it does: connections_max, subscribers_max (as far
@@ -34,7 +36,7 @@ const char *server_address(const struct server *server, unsigned index);
  * said about origins, headers and hosts for what comes from now on; body_max, head_bytes_max and
  * target_bytes_max from a connection's next request or event on; the timeouts and publish_wait_ms
  * at once, for who waits already as if it began now. Nobody is closed for it. listen, listen_mode,
- * feed, feed_mode and acceptors cannot change and are not looked at.
+ * feed, feed_mode, admin and acceptors cannot change and are not looked at.
  *
  * A negative errno, with one sentence: a value is wrong, and nothing has changed. The texts are
  * copied. Any thread, from server_new to server_stop.

@@ -168,10 +168,41 @@ static int check_openness(const struct server_options *options, const struct acc
     return r;
 }
 
+/* The administration has no name or password but these tokens. */
+static int check_admin(const struct server_options *options, char *error, size_t error_size)
+{
+    if (options->admin && !options->admin_token_file && !listener_is_local(options->admin)) {
+        snprintf(error, error_size, SERVER_ADMIN_OPEN, options->admin);
+        return -EINVAL;
+    }
+    if (options->admin_token_file && !options->admin) {
+        snprintf(error, error_size,
+                 "admin-token-file is for the listener of admin, which is not "
+                 "given");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int read_admin_tokens(const struct server_options *options, struct token_list **ret_tokens,
+                             char *error, size_t error_size)
+{
+    if (!options->admin_token_file)
+        return 0;
+    int r = token_list_read(options->admin_token_file, ret_tokens, error, error_size);
+    if (r && r != -ENOMEM) {
+        char fault[512];
+        snprintf(fault, sizeof(fault), "%s", error);
+        snprintf(error, error_size, "admin-token-file: %s", fault);
+    }
+    return r;
+}
+
 void server_rules_deinit(struct server_rules *rules)
 {
     rules->policy = policy_unref(rules->policy);
     rules->access = access_unref(rules->access);
+    rules->admin_tokens = token_list_unref(rules->admin_tokens);
 }
 
 int server_options_check(const struct server_options *options, struct server_rules *ret_rules,
@@ -190,6 +221,10 @@ int server_options_check(const struct server_options *options, struct server_rul
         r = make_access(options, &rules.access, error, error_size);
     if (!r)
         r = check_openness(options, rules.access, error, error_size);
+    if (!r)
+        r = check_admin(options, error, error_size);
+    if (!r)
+        r = read_admin_tokens(options, &rules.admin_tokens, error, error_size);
     if (r == -ENOMEM)
         snprintf(error, error_size, "out of memory");
     if (r == 0 && ret_rules)
@@ -248,4 +283,7 @@ void server_options_change(struct server_options *options, const struct server_o
     memcpy(options->anonymous, other->anonymous, sizeof(options->anonymous));
     options->anonymous_count = other->anonymous_count;
     options->publish_open = other->publish_open;
+    /* One that goes, or moves, with the next start keeps its tokens until then. */
+    if (options->admin && other->admin && strcmp(options->admin, other->admin) == 0)
+        options->admin_token_file = other->admin_token_file;
 }

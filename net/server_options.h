@@ -13,6 +13,7 @@
 #include "net/access/access.h"
 #include "net/access/address.h"
 #include "net/access/policy.h"
+#include "net/access/token_list.h"
 
 #define LISTEN_MAX 16 /* addresses of one server; picked by hand */
 
@@ -73,22 +74,30 @@ struct server_options {
     const char *jwt_jwks; /* a file or a URL; NULL: none */
     const char *anonymous[ACCESS_PATTERNS_MAX];
     unsigned anonymous_count;
+    /* Where a running server is looked at and steered: as `listen`; NULL: nowhere; borrowed. Its
+     * tokens: NULL: none is asked for. */
+    const char *admin, *admin_token_file;
     bool publish_open; /* a listener that other machines reach may be published to by all of them */
 };
+
+#define SERVER_ADMIN_OPEN                                                                          \
+    "admin %.100s: whoever reaches this address could steer the server; set "                      \
+    "admin-token-file, or use unix:PATH or a loopback address"
 
 void server_options_default(struct server_options *options);
 
 /* What the options say about pages, hosts and tokens, with their files read. */
 struct server_rules {
     struct policy *policy;
-    struct access *access; /* NULL: nobody needs a token */
+    struct access *access;           /* NULL: nobody needs a token */
+    struct token_list *admin_tokens; /* NULL: none is asked for */
 };
 
 void server_rules_deinit(struct server_rules *rules);
 
 /* 0, or a negative errno with one sentence that says what is wrong: a value, a file, or a listener
- * that would let everybody publish where nobody has said so. `ret_rules`: NULL if nobody wants to
- * have them. */
+ * that would let everybody publish, or steer the server, where nobody has said so. `ret_rules`:
+ * NULL if nobody wants to have them. */
 MUST_USE int server_options_check(const struct server_options *options,
                                   struct server_rules *ret_rules, char *error, size_t error_size);
 /* Where keys are to be fetched; NULL: nowhere. */

@@ -40,6 +40,7 @@ void server_state_deinit(struct server_state *state)
     pthread_mutex_destroy(&state->lock);
     state->limits.policy = policy_unref(state->limits.policy);
     state->limits.access = access_unref(state->limits.access);
+    state->limits.admin_tokens = token_list_unref(state->limits.admin_tokens);
     state->limits.fetched = keys_unref(state->limits.fetched);
     state->tally = tally_unref(state->tally);
     if (state->rate)
@@ -76,8 +77,10 @@ void server_state_limit(struct server_state *state, const struct server_options 
     server_options_trusted(options, &limits->trusted);
     policy_unref(limits->policy);
     access_unref(limits->access);
+    token_list_unref(limits->admin_tokens);
     limits->policy = rules->policy;
     limits->access = rules->access;
+    limits->admin_tokens = rules->admin_tokens;
     limits->tally = state->tally;
     limits->rate = state->rate;
     pthread_mutex_unlock(&state->lock);
@@ -98,11 +101,14 @@ void server_state_limits(struct server_state *state, struct server_limits *limit
 {
     policy_unref(limits->policy);
     access_unref(limits->access);
+    token_list_unref(limits->admin_tokens);
     keys_unref(limits->fetched);
     pthread_mutex_lock(&state->lock);
     *limits = state->limits;
     policy_ref(limits->policy);
     access_ref(limits->access);
+    if (limits->admin_tokens)
+        token_list_ref(limits->admin_tokens);
     if (limits->fetched)
         keys_ref(limits->fetched);
     pthread_mutex_unlock(&state->lock);

@@ -27,20 +27,22 @@ enum server_phase {
     PHASE_CLOSED, /* the hub is closed: answer what is left, and end */
 };
 
-/* A name may have several addresses; the feed's is one more. */
-#define LISTENERS_MAX (LISTEN_MAX * 2 + 1)
+/* A name may have several addresses; the feed's is one more, and the administration's two. */
+#define LISTENERS_KEPT 3u
+#define LISTENERS_MAX  (LISTEN_MAX * 2 + LISTENERS_KEPT)
 
 /* The options that server_reload changes, and what follows from them. */
 struct server_limits {
     struct server_options options; /* whose texts may be gone: what is made of them follows */
     int64_t deadline_ns[DEADLINE_KINDS];
-    struct route_rules routes;     /* of listeners that say nothing else */
-    struct address_ranges trusted; /* proxies */
-    struct policy *policy;         /* a reference of ours */
-    struct access *access;         /* likewise; NULL: nobody needs a token */
-    struct keys *fetched;          /* likewise; those of --jwt-jwks URL; NULL: none have come yet */
-    struct tally *tally;           /* the server's; NULL: there was no cap yet */
-    struct connect_rate *rate;     /* likewise */
+    struct route_rules routes;       /* of listeners that say nothing else */
+    struct address_ranges trusted;   /* proxies */
+    struct policy *policy;           /* a reference of ours */
+    struct access *access;           /* likewise; NULL: nobody needs a token */
+    struct token_list *admin_tokens; /* likewise; NULL: the administration asks for none */
+    struct keys *fetched;      /* likewise; those of --jwt-jwks URL; NULL: none have come yet */
+    struct tally *tally;       /* the server's; NULL: there was no cap yet */
+    struct connect_rate *rate; /* likewise */
 };
 
 struct server_state {

@@ -33,17 +33,7 @@ static int say(int r, const char *option, const char *fault, char *error, size_t
 
 static int read_tokens(struct access *access, const char *path, char *error, size_t error_size)
 {
-    struct secret secret;
-    int r = secret_file_read(path, &secret, error, error_size);
-    if (r)
-        return r;
-    r = token_list_new((struct text){secret.bytes, secret.len}, &access->tokens, error, error_size);
-    secret_deinit(&secret);
-    if (r == -EINVAL) { /* its sentence does not name the file */
-        char fault[FAULT_BYTES];
-        snprintf(fault, sizeof(fault), "%s", error);
-        snprintf(error, error_size, "%.200s %.300s", path, fault);
-    }
+    int r = token_list_read(path, &access->tokens, error, error_size);
     if (r)
         return r;
     struct text all = TEXT("*");

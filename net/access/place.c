@@ -136,6 +136,32 @@ bool place_is_same(struct text origin, struct text host)
            port_of(page.port, page.scheme) == port_of(server.port, page.scheme);
 }
 
+/* As browsers do, and no more than they do: four numbers with dots between. `1.2.3.4.example` is a
+ * name, `0x7f.1` they write out before they send it. */
+static bool is_v4(struct text name)
+{
+    unsigned number = 0, digits = 0, dots = 0;
+    for (size_t i = 0; i < name.len; i++) {
+        bool dot = name.at[i] == '.';
+        if (!dot && !isdigit((unsigned char)name.at[i]))
+            return false;
+        number = dot ? 0 : number * 10 + (unsigned)(name.at[i] - '0');
+        if ((dot && digits == 0) || digits > 3 || number > 255)
+            return false;
+        digits = dot ? 0 : digits + 1;
+        dots += dot;
+    }
+    return dots == 3 && digits > 0 && digits <= 3;
+}
+
+bool place_is_own(struct text host)
+{
+    struct place place;
+    if (!split_host(host, &place) || !is_name(place.name))
+        return false;
+    return place.name.at[0] == '[' || is_v4(place.name) || same_name(place.name, TEXT("localhost"));
+}
+
 bool place_is_named(struct text host, const char *name)
 {
     struct place asked, named;

@@ -25,5 +25,9 @@ const char *place_host_fault(const char *host);
  * end at a proxy. A port that is not written is the one of the origin's scheme. */
 bool place_is_same(struct text origin, struct text host);
 
+/* True if a Host field's value is an address, or localhost: what no page has for its name that
+ * somebody else could point at this machine. */
+bool place_is_own(struct text host);
+
 /* True if a Host field's value is this name. A name without a port holds for any. */
 bool place_is_named(struct text host, const char *name);

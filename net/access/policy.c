@@ -174,8 +174,7 @@ struct text policy_allowed_origin(const struct policy *policy, struct text origi
     return TEXT("");
 }
 
-/* A program, or a page of this very server. */
-static bool is_own(const struct provenance *from)
+bool policy_is_own(const struct provenance *from)
 {
     struct text site = from->fetch_site;
     if (site.len == 0 && from->origin.len == 0)
@@ -187,12 +186,12 @@ static bool is_own(const struct provenance *from)
 
 bool policy_may_publish(const struct policy *policy, const struct provenance *from)
 {
-    return is_own(from) || policy_allowed_origin(policy, from->origin).len > 0;
+    return policy_is_own(from) || policy_allowed_origin(policy, from->origin).len > 0;
 }
 
 bool policy_may_use_cookies(const struct policy *policy, const struct provenance *from)
 {
-    return is_own(from) ||
+    return policy_is_own(from) ||
            (policy->credentials && policy_allowed_origin(policy, from->origin).len > 0);
 }
 
@@ -202,6 +201,14 @@ bool policy_serves(const struct policy *policy, struct text host)
         return true;
     for (unsigned i = 0; i < policy->host_count; i++)
         if (place_is_named(host, policy->hosts[i]))
+            return true;
+    return false;
+}
+
+bool policy_names(const struct policy *policy, struct text host)
+{
+    for (unsigned i = 0; i < policy->host_count; i++)
+        if (strcmp(policy->hosts[i], "*") != 0 && place_is_named(host, policy->hosts[i]))
             return true;
     return false;
 }

@@ -43,6 +43,8 @@ struct provenance {
     struct text host, origin, fetch_site;
 };
 
+/* True if it comes from a program, or from a page of this very server. */
+bool policy_is_own(const struct provenance *from);
 /* True if such a request may change something: it comes from a program, from a page of this very
  * server, or from a page whose origin is allowed. */
 bool policy_may_publish(const struct policy *policy, const struct provenance *from);
@@ -51,6 +53,8 @@ bool policy_may_publish(const struct policy *policy, const struct provenance *fr
 bool policy_may_use_cookies(const struct policy *policy, const struct provenance *from);
 /* True if this Host is served, or none is said. */
 bool policy_serves(const struct policy *policy, struct text host);
+/* True if it is one that the options name, and not only one of any. */
+bool policy_names(const struct policy *policy, struct text host);
 
 /* The value of Access-Control-Allow-Origin for a request of this origin; empty: none. Of the policy
  * or of `origin`. */

@@ -9,6 +9,7 @@
 
 #include "engine/limits.h"
 #include "net/access/objection.h"
+#include "net/access/secret_file.h"
 
 struct token_list {
     _Atomic unsigned references;
@@ -77,6 +78,20 @@ int token_list_new(struct text text, struct token_list **ret_list, char *error, 
     }
     *ret_list = list;
     return 0;
+}
+
+int token_list_read(const char *path, struct token_list **ret_list, char *error, size_t error_size)
+{
+    struct secret secret;
+    char fault[512];
+    int r = secret_file_read(path, &secret, error, error_size);
+    if (r)
+        return r;
+    r = token_list_new((struct text){secret.bytes, secret.len}, ret_list, fault, sizeof(fault));
+    secret_deinit(&secret);
+    if (r == -EINVAL) /* its sentence does not name the file */
+        snprintf(error, error_size, "%.200s %.300s", path, fault);
+    return r;
 }
 
 struct token_list *token_list_ref(struct token_list *list)

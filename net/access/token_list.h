@@ -6,7 +6,8 @@
  * each in the same time whatever is in it: how long it takes says how many tokens there are and how
  * long the asked one is, and nothing else.
  *
- * Immutable and shared by reference count. Pure but for the memory that it holds; any thread.
+ * Immutable and shared by reference count. Pure but for the memory that it holds and
+ * the file that is read; any thread.
  */
 #pragma once
 
@@ -21,6 +22,10 @@ struct token_list;
  * TOKEN_LIST_MAX. */
 MUST_USE int token_list_new(struct text text, struct token_list **ret_list, char *error,
                             size_t error_size);
+/* The same of a file's text. 0, or a negative errno with one sentence that names the file. Blocks
+ * as long as the file does. */
+MUST_USE int token_list_read(const char *path, struct token_list **ret_list, char *error,
+                             size_t error_size);
 struct token_list *token_list_ref(struct token_list *list);
 /* Takes NULL; returns NULL. */
 struct token_list *token_list_unref(struct token_list *list);

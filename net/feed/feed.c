@@ -87,7 +87,7 @@ const struct connection_kind feed_kind = {
     .start = feed_start,
     .check = feed_check,
     .refusal = feed_refusal,
-    .reserved = CONNECTIONS_RESERVED,
+    .reserved = CONNECTIONS_FOR_HEALTH + CONNECTIONS_FOR_FEEDS,
 };
 
 /* --- answers ------------------------------------------------------------------------------- */

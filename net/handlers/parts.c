@@ -68,6 +68,8 @@ static const struct route_row rows[] = {
 const struct route_table parts_routes = {rows, sizeof(rows) / sizeof(rows[0])};
 
 const struct server_parts parts_all = {
-    .kinds = {[LISTENER_HTTP] = &exchange_kind, [LISTENER_FEED] = &feed_kind},
+    .kinds = {[LISTENER_HTTP] = &exchange_kind,
+              [LISTENER_FEED] = &feed_kind,
+              [LISTENER_ADMIN] = &exchange_admin_kind},
     .routes = &parts_routes,
 };

@@ -18,10 +18,15 @@ enum route_name {
     ROUTE_NAME_HEALTH,
     ROUTE_NAME_STATS,
     ROUTE_NAME_METRICS,
-    ROUTE_NAMES,
+    ROUTE_NAMES,                    /* of those above, which can be written */
+    ROUTE_NAME_ADMIN = ROUTE_NAMES, /* on the administration's listener alone, and never else */
 };
 
 #define ROUTE_NAMES_ALL ((1u << ROUTE_NAMES) - 1)
+/* What the administration's listener answers, and what is there alone where there is one. */
+#define ROUTE_NAMES_WATCHING (1u << ROUTE_NAME_STATS | 1u << ROUTE_NAME_METRICS)
+#define ROUTE_NAMES_OF_ADMIN                                                                       \
+    (1u << ROUTE_NAME_ADMIN | 1u << ROUTE_NAME_HEALTH | ROUTE_NAMES_WATCHING)
 
 /* Reads words with commas or spaces between into a bit for each enum route_name. 0, or -EINVAL with
  * the rest of a sentence that begins with the option's name. */

@@ -49,7 +49,7 @@ static const struct listener_tuning untuned;
 static int open_one(struct listener *listener, const char *at)
 {
     unsigned count = 0;
-    int r = listener_open(listener, 1, at, 0666, &count, error, sizeof(error));
+    int r = listener_open(listener, 1, LISTENER_HTTP, at, 0666, &count, error, sizeof(error));
     cr_expect_eq(count, r == 0);
     return r;
 }
@@ -155,7 +155,8 @@ Test(listener, a_unix_listener_has_its_mode_whatever_the_umask_is)
         struct listener listener;
         struct stat status;
         unsigned count;
-        cr_assert_eq(listener_open(&listener, 1, address, modes[i], &count, error, sizeof(error)),
+        cr_assert_eq(listener_open(&listener, 1, LISTENER_HTTP, address, modes[i], &count, error,
+                                   sizeof(error)),
                      0, "%s", error);
         cr_assert_eq(stat(path, &status), 0);
         cr_expect_eq(status.st_mode & 07777, modes[i]);
@@ -186,8 +187,9 @@ Test(listener, a_name_takes_all_its_addresses_at_one_port)
 {
     struct listener listeners[4];
     unsigned count = 0;
-    cr_assert_eq(listener_open(listeners, 4, "localhost:0", 0666, &count, error, sizeof(error)), 0,
-                 "%s", error);
+    cr_assert_eq(listener_open(listeners, 4, LISTENER_HTTP, "localhost:0", 0666, &count, error,
+                               sizeof(error)),
+                 0, "%s", error);
     cr_assert(count >= 1 && count <= 4);
     const char *port = strrchr(listeners[0].address, ':');
     for (unsigned i = 0; i < count; i++) {
@@ -197,7 +199,8 @@ Test(listener, a_name_takes_all_its_addresses_at_one_port)
     }
     for (unsigned i = 0; i < count; i++)
         listener_close(&listeners[i]);
-    cr_expect_eq(listener_open(listeners, 0, "localhost:0", 0666, &count, error, sizeof(error)),
+    cr_expect_eq(listener_open(listeners, 0, LISTENER_HTTP, "localhost:0", 0666, &count, error,
+                               sizeof(error)),
                  -E2BIG);
     cr_expect(strstr(error, "localhost:0") != NULL, "%s", error);
 }

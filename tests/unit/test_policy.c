@@ -269,6 +269,27 @@ Test(policy, hosts_that_are_not_named_are_not_served)
                        "host: ");
 }
 
+/* What no page has for its name that a stranger could point at this machine. */
+Test(policy, own_places)
+{
+    static const char *const own[] = {"localhost",  "LOCALHOST:1",    "localhost.",
+                                      "127.0.0.1",  "10.1.2.3:80",    "[::1]",
+                                      "[::1]:8080", "255.255.255.255"};
+    static const char *const others[] = {
+        "",        "a",         "localhost.a", "xlocalhost", "127.0.0.1.a", "127.0.0.1.2",
+        "1.2.3",   "1.2.3.256", "1.2..3",      ".1.2.3",     "1.2.3.0001",  "1.2.3.4@a",
+        "[::1].a", "[a b]",     "2130706433",  "0x7f.0.0.1"};
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        cr_expect(place_is_own(text_of(own[i])), "%s", own[i]);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        cr_expect(!place_is_own(text_of(others[i])), "%s", others[i]);
+    struct policy *policy =
+        policy_of(&(struct policy_options){.hosts = LIST("ops.example", "*"), .host_count = 2});
+    cr_expect(policy_names(policy, TEXT("ops.example:9000")));
+    cr_expect(!policy_names(policy, TEXT("evil.example")), "any is no name");
+    policy_unref(policy);
+}
+
 Test(policy, too_much_is_refused)
 {
     const char *many[POLICY_ENTRIES_MAX + 1];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the feed is when nobody says: what $XDG_RUNTIME_DIR makes of it, for the server that makes
- * the socket and the publisher that looks for it. The places that belong to the machine (/run,
- * /tmp/fanfare-UID) are looked at but not changed.
+ * Where the feed, or the administration, is when nobody says: what $XDG_RUNTIME_DIR makes of it,
+ * for the server that makes the socket and the program that looks for it. The places that belong to
+ * the machine (/run, /tmp/fanfare-UID) are looked at but not changed.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/feed_path.h"
+#include "cmd/socket_path.h"
 
 static char directory[] = "/tmp/fanfare-test-XXXXXX";
-static struct feed_path place;
+static struct socket_path place;
 
 static void set_up(void)
 {
@@ -35,56 +35,76 @@ static int bind_socket(const char *path)
     return fd;
 }
 
-Test(feed_path, own_directory_comes_first, .init = set_up, .fini = tear_down)
+Test(socket_path, own_directory_comes_first, .init = set_up, .fini = tear_down)
 {
     char expected[64];
     snprintf(expected, sizeof(expected), "%s/fanfare.sock", directory);
-    cr_assert_eq(feed_path_make(&place), 0);
+    cr_assert_eq(socket_path_make(SOCKET_FEED, &place), 0);
     cr_expect_str_eq(place.path, expected);
     cr_expect_str_empty(place.note);
-    cr_expect(feed_path_find(&place) != 0 || strcmp(place.path, expected) != 0, "no socket yet");
+    cr_expect(socket_path_find(SOCKET_FEED, &place) != 0 || strcmp(place.path, expected) != 0,
+              "no socket yet");
     int fd = bind_socket(expected);
-    cr_assert_eq(feed_path_find(&place), 0);
+    cr_assert_eq(socket_path_find(SOCKET_FEED, &place), 0);
     cr_expect_str_eq(place.path, expected);
     close(fd);
     unlink(expected);
 }
 
 /* What help prints is what happens, and the look makes nothing. */
-Test(feed_path, help_says_where_it_will_be, .init = set_up, .fini = tear_down)
+Test(socket_path, help_says_where_it_will_be, .init = set_up, .fini = tear_down)
 {
-    struct feed_path expected;
-    feed_path_expect(&expected);
-    cr_assert_eq(feed_path_make(&place), 0);
+    struct socket_path expected;
+    socket_path_expect(SOCKET_FEED, &expected);
+    cr_assert_eq(socket_path_make(SOCKET_FEED, &place), 0);
     cr_expect_str_eq(expected.path, place.path);
     unsetenv("XDG_RUNTIME_DIR");
     bool there = access("/run/fanfare", F_OK) == 0;
-    feed_path_expect(&expected);
+    socket_path_expect(SOCKET_FEED, &expected);
     cr_expect_eq(access("/run/fanfare", F_OK) == 0, there);
     if (there && access("/run/fanfare", W_OK | X_OK) == 0)
         cr_expect_str_eq(expected.path, "/run/fanfare/feed.sock");
 }
 
-Test(feed_path, a_plain_file_is_no_socket, .init = set_up, .fini = tear_down)
+Test(socket_path, a_plain_file_is_no_socket, .init = set_up, .fini = tear_down)
 {
     char path[64];
     snprintf(path, sizeof(path), "%s/fanfare.sock", directory);
     FILE *file = fopen(path, "w");
     cr_assert_not_null(file);
     fclose(file);
-    cr_expect(feed_path_find(&place) != 0 || strcmp(place.path, path) != 0);
+    cr_expect(socket_path_find(SOCKET_FEED, &place) != 0 || strcmp(place.path, path) != 0);
     unlink(path);
 }
 
-Test(feed_path, no_such_directory_is_said)
+Test(socket_path, no_such_directory_is_said)
 {
     setenv("XDG_RUNTIME_DIR", "/nowhere", 1);
-    if (feed_path_make(&place) == 0)
+    if (socket_path_make(SOCKET_FEED, &place) == 0)
         cr_expect_null(strstr(place.path, "/nowhere"));
     cr_expect_str_eq(place.note, "cannot write to /nowhere: No such file or directory");
 }
 
-Test(feed_path, relative_or_too_long_does_not_count)
+Test(socket_path, each_use_has_its_own, .init = set_up, .fini = tear_down)
+{
+    char expected[64];
+    snprintf(expected, sizeof(expected), "%s/fanfare-admin.sock", directory);
+    cr_assert_eq(socket_path_make(SOCKET_ADMIN, &place), 0);
+    cr_expect_str_eq(place.path, expected);
+    socket_path_expect(SOCKET_ADMIN, &place);
+    cr_expect_str_eq(place.path, expected);
+    int fd = bind_socket(expected);
+    cr_assert_eq(socket_path_find(SOCKET_ADMIN, &place), 0);
+    cr_expect_str_eq(place.path, expected);
+    cr_expect(socket_path_find(SOCKET_FEED, &place) != 0 || strcmp(place.path, expected) != 0);
+    close(fd);
+    unlink(expected);
+    unsetenv("XDG_RUNTIME_DIR");
+    socket_path_expect(SOCKET_ADMIN, &place);
+    cr_expect_not_null(strstr(place.path, "/admin.sock"));
+}
+
+Test(socket_path, relative_or_too_long_does_not_count)
 {
     char longer[200];
     memset(longer, 'x', sizeof(longer));
@@ -93,7 +113,7 @@ Test(feed_path, relative_or_too_long_does_not_count)
     const char *const directories[] = {"relative", "", longer};
     for (size_t i = 0; i < 3; i++) {
         setenv("XDG_RUNTIME_DIR", directories[i], 1);
-        if (feed_path_find(&place) == 0)
+        if (socket_path_find(SOCKET_FEED, &place) == 0)
             cr_expect_null(strstr(place.path, "fanfare.sock"));
     }
 }
