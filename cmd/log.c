@@ -10,10 +10,10 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/log_file.h"
 #include "cmd/terminal.h"
 
 enum { LINE_BYTES = 2048 }; /* longer is cut */
@@ -23,34 +23,14 @@ enum { LINE_BYTES = 2048 }; /* longer is cut */
 static _Atomic int log_fd = STDERR_FILENO;
 static bool has_file;
 
-/* A link in the file's place is followed only if it is ours or root's (/dev/stderr is one): what
- * anybody may put into a shared directory must not choose the file that we write to. A link of ours
- * there cannot be replaced by others between the look and the opening. */
-static int file_open(const char *path)
-{
-    /* Not to wait for a reader of a pipe that has none. */
-    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    int fd = open(path, flags | O_NOFOLLOW, 0640);
-    if (fd >= 0 || errno != ELOOP)
-        return fd;
-    struct stat link;
-    if (lstat(path, &link) < 0)
-        return -1;
-    if (S_ISLNK(link.st_mode) && link.st_uid != 0 && link.st_uid != geteuid()) {
-        errno = ELOOP;
-        return -1;
-    }
-    return open(path, flags, 0640);
-}
-
 int log_open(const char *path)
 {
     int own = atomic_load_explicit(&log_fd, memory_order_relaxed);
     if (!path && own == STDERR_FILENO)
         return 0;
-    int fd = path ? file_open(path) : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    int fd = path ? log_file_open(path) : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
-        return -errno;
+        return path ? fd : -errno;
     has_file = path;
     if (own == STDERR_FILENO) {
         atomic_store_explicit(&log_fd, fd, memory_order_relaxed);

@@ -92,6 +92,8 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
     hosts_choose(settings, parse);
     settings->server.peer_timeout_ms = settings->hub.write_timeout_ms;
     settings->server.retry_ms = settings->hub.retry_ms;
+    settings->server.keeps_journal = settings->access_log != NULL;
+    settings->hub.subscriber_ids |= settings->server.keeps_journal;
     uint32_t workers = settings->hub.workers;
     settings->hub.worker_subscribers = (settings->server.subscribers_max + workers - 1) / workers;
     if (settings->server.target_bytes_max > settings->server.head_bytes_max)

@@ -24,7 +24,8 @@ struct serve_settings {
     const char *admin; /* words of cmd/admin_place.h; NULL: there is none */
     char admin_listen[ADMIN_PLACE_BYTES + 8]; /* and what server.admin is of them */
     const char *config;
-    const char *log; /* a file to append to, NULL: standard error */
+    const char *log;        /* a file to append to, NULL: standard error */
+    const char *access_log; /* a file to append to, NULL: none is written */
     bool check;
     bool memory_usual; /* hub.memory_max comes from the machine */
 };

@@ -2,13 +2,18 @@
 /* Reads the options again and applies them: see reload.h. */
 #include "cmd/reload.h"
 
+#include "cmd/access_log.h"
 #include "cmd/advice.h"
 #include "cmd/log.h"
 
 void reload_init(struct reload *reload, const struct parse *parse, struct serve_settings *settings,
-                 struct hub *hub, struct server *server)
+                 struct hub *hub, struct server *server, struct access_log *access_log)
 {
-    *reload = (struct reload){.parse = parse, .settings = settings, .hub = hub, .server = server};
+    *reload = (struct reload){.parse = parse,
+                              .settings = settings,
+                              .hub = hub,
+                              .server = server,
+                              .access_log = access_log};
 }
 
 static struct reading *reading_free(struct reading *reading)
@@ -41,6 +46,14 @@ static bool reopen_log(const char *path)
         log_error("SIGHUP: cannot open the log file %.300s: %s%s; the old one is used on", path,
                   strerror(-r), advice_log(-r));
     return r == 0;
+}
+
+static void reopen_access_log(const struct reload *reload)
+{
+    int r = reload->access_log ? access_log_reopen(reload->access_log) : 0;
+    if (r < 0)
+        log_error("SIGHUP: cannot open the access log %.300s: %s%s; the old one is used on",
+                  reload->settings->access_log, strerror(-r), advice_log(-r));
 }
 
 /* One line of all that changes, and one for each option that cannot. */
@@ -85,6 +98,7 @@ void reload_run(struct reload *reload)
     int r = reading ? read_again(reload, reading) : PARSE_FAULT;
     /* Whatever comes next is said in the file that the caller expects. */
     bool reopened = reopen_log(r == 0 ? reading->settings.log : reload->settings->log);
+    reopen_access_log(reload);
     if (r != 0) {
         log_error("SIGHUP: %s; every option stays as it was",
                   reading ? reading->parse.error : "out of memory");

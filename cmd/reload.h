@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SIGHUP for `fanfare serve`: the log file is opened again, the options are read again, and what
+ * SIGHUP for `fanfare serve`: the log files are opened again, the options are read again, and what
  * can change while the program runs does.
  *
  * The same flags and environment hold as at the start, so it is the file that brings changes. A
@@ -25,11 +25,12 @@ struct reload {
     struct reading *reading; /* of both, if it is not the first */
     struct hub *hub;
     struct server *server;
+    struct access_log *access_log; /* NULL: none */
 };
 
 /* What was read first belongs to the caller, who keeps it until reload_free. */
 void reload_init(struct reload *reload, const struct parse *parse, struct serve_settings *settings,
-                 struct hub *hub, struct server *server);
+                 struct hub *hub, struct server *server, struct access_log *access_log);
 /* Does it, and says in the log what came of it. */
 void reload_run(struct reload *reload);
 void reload_free(struct reload *reload);

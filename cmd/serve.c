@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/access_log.h"
 #include "cmd/advice.h"
 #include "cmd/announce.h"
 #include "cmd/commands.h"
@@ -189,6 +190,22 @@ static void serve_until_signal(struct hub *hub, struct server *server, struct re
              after.published, after.deliveries, after.closed_cut);
 }
 
+/* The files that are written to. False: it was said why not. */
+static bool logs_open(const struct serve_settings *settings, struct access_log **ret_access_log)
+{
+    int r = log_open(settings->log);
+    if (r < 0) {
+        log_complain(NAME, "cannot open the log file %.300s: %s%s", settings->log, strerror(-r),
+                     advice_log(-r));
+        return false;
+    }
+    r = settings->access_log ? access_log_open(settings->access_log, ret_access_log) : 0;
+    if (r < 0)
+        log_complain(NAME, "cannot open the access log %.300s: %s%s", settings->access_log,
+                     strerror(-r), advice_log(-r));
+    return r == 0;
+}
+
 int serve_run(const struct parse *parse, struct serve_settings *settings)
 {
     char error[512] = "";
@@ -205,23 +222,20 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
     signals_block(&signals);
     rlim_t descriptors = raise_descriptors();
 
-    int r = log_open(settings->log);
-    if (r < 0) {
-        log_complain(NAME, "cannot open the log file %.300s: %s%s", settings->log, strerror(-r),
-                     advice_log(-r));
-        return EXIT_USAGE;
-    }
+    struct access_log *access_log = NULL;
     struct socket_path place;
-    if (feed_choose(settings, &place) < 0 || admin_make(settings) < 0)
-        return EXIT_USAGE;
     struct hub *hub = NULL;
     struct server *server = NULL;
     int status = EXIT_USAGE;
-    r = hub_new(&settings->hub, &hub);
+    if (!logs_open(settings, &access_log) || feed_choose(settings, &place) < 0 ||
+        admin_make(settings) < 0)
+        goto out;
+    int r = hub_new(&settings->hub, &hub);
     if (r < 0) {
         log_complain(NAME, "cannot make %u workers: %s%s", settings->hub.workers, strerror(-r),
                      advice_starting(-r, false));
-        return EXIT_FAILED;
+        status = EXIT_FAILED;
+        goto out;
     }
     /* The server binds first: an address in use is found before a thread runs. */
     r = server_new(hub, &parts_all, &settings->server, &server, error, sizeof(error));
@@ -240,7 +254,9 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
                      advice_starting(-r, asked[0] != '\0'));
         goto out;
     }
-    r = server_start(server);
+    r = access_log ? access_log_start(access_log, hub, server_journal(server)) : 0;
+    if (!r)
+        r = server_start(server);
     if (r < 0) {
         log_complain(NAME, "cannot start the acceptors: %s%s", strerror(-r),
                      advice_starting(-r, false));
@@ -251,11 +267,12 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
     }
     announce(settings, hub, server, descriptors);
     struct reload reload;
-    reload_init(&reload, parse, settings, hub, server);
+    reload_init(&reload, parse, settings, hub, server, access_log);
     serve_until_signal(hub, server, &reload, &signals);
     reload_free(&reload);
     status = EXIT_DONE;
 out:
+    access_log_stop(access_log);
     server_free(server);
     hub_free(hub);
     return status;

@@ -295,6 +295,14 @@
  * own. More: the oldest go. */
 #define HOOK_CACHE_BYTES_MAX (4u << 20)
 
+/* --- the journal --------------------------------------------------------------------------- */
+
+/* Records that wait to be written down, of streams and of answers: a quarter of a second of what
+ * two cores can join and leave. More: they are lost, and counted. */
+#define JOURNAL_RECORDS_MAX 65536u
+/* Bytes of those that are no stream's; those of streams lie in what a stream holds anyhow. */
+#define JOURNAL_BYTES_MAX (16u << 20)
+
 static_assert((INBOX_SLOTS & (INBOX_SLOTS - 1)) == 0, "slots are found by mask");
 static_assert((FLOW_CELLS & (FLOW_CELLS - 1)) == 0, "cells are found by mask");
 static_assert((DROPPED_REMEMBERED & (DROPPED_REMEMBERED - 1)) == 0, "found by mask");

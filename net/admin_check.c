@@ -39,18 +39,21 @@ struct verdict admin_check(struct client *client)
     if (!serves(client))
         return (struct verdict){.admission = REFUSED,
                                 .status = 421,
+                                .word = "host",
                                 .sentence = "this Host is not served here: ask by address, or "
                                             "--host NAME adds one",
                                 .counter = &stats->requests_refused_host};
     if (!policy_is_own(&from))
         return (struct verdict){.admission = REFUSED,
                                 .status = 403,
+                                .word = "origin",
                                 .sentence = "a page of another origin may not ask here",
                                 .counter = &stats->requests_refused_admin_origin};
     const char *challenge = challenge_of(client);
     if (challenge)
         return (struct verdict){.admission = REFUSED,
                                 .status = 401,
+                                .word = "admin-token",
                                 .sentence = "a token of --admin-token-file is needed: as "
                                             "Authorization: Bearer TOKEN",
                                 .counter = &stats->requests_refused_admin_token,

@@ -5,6 +5,7 @@
 #include "net/admin_check.h"
 #include "net/answer.h"
 #include "net/authorize.h"
+#include "net/note.h"
 #include "net/refusal.h"
 #include "net/token_check.h"
 
@@ -23,6 +24,7 @@ static struct verdict check_host(struct client *client)
         return (struct verdict){.admission = ADMITTED};
     return (struct verdict){.admission = REFUSED,
                             .status = 421,
+                            .word = "host",
                             .sentence = "this Host is not served here; --host NAME adds one",
                             .counter = &client->connection.loop->stats.requests_refused_host};
 }
@@ -37,6 +39,7 @@ static struct verdict check_origin(struct client *client)
     return (struct verdict){
         .admission = REFUSED,
         .status = 403,
+        .word = "origin",
         .sentence =
             publishes ? "pages of this origin may not publish here; --allow-origin ORIGIN lets them"
                       : "pages of this origin may not POST here; --allow-origin ORIGIN lets them",
@@ -54,6 +57,7 @@ static struct verdict check_cookie(struct client *client)
         return (struct verdict){.admission = ADMITTED};
     return (struct verdict){.admission = REFUSED,
                             .status = 403,
+                            .word = "cookie",
                             .sentence = "pages of this origin may not publish with a visitor's "
                                         "cookie; --allow-origin ORIGIN with --allow-credentials "
                                         "lets them",
@@ -77,6 +81,7 @@ static void answer(struct client *client, const struct verdict *verdict)
         net_count(verdict->counter);
     client->close_after |= client->parser.request.has_body && !client->request_done;
     client->request_done = true;
+    note_refused(client, verdict->word);
     if (verdict->reason)
         refusal_answer(client,
                        &(struct refusal){verdict->status, verdict->reason, verdict->sentence});
@@ -107,6 +112,7 @@ static struct verdict unasked(const struct client *client)
     return (struct verdict){
         .admission = REFUSED,
         .status = 403,
+        .word = "application",
         .sentence = "the application was not asked about this channel: name it in the URL",
         .counter = &client->connection.loop->stats.requests_refused_authorize};
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "net/http/answer.h"
+#include "net/note.h"
 
 /* Bytes enough for all further lines: an origin, and the headers of a preflight. */
 #define LINES_ROOM (3 * POLICY_BYTES_MAX + HOOK_LINES_BYTES_MAX + 1024)
@@ -170,6 +171,7 @@ enum handler_result answer_send(struct client *client, const struct answer *answ
     if (answer->no_length)
         len = drop_length(bytes, len);
     count_status(&client->connection.loop->stats, answer->status);
+    note_answer(client, answer->status, body.len);
     if (body.len <= sizeof(bytes) - len) {
         if (body.len)
             memcpy(bytes + len, body.at, body.len);
@@ -181,6 +183,13 @@ enum handler_result answer_send(struct client *client, const struct answer *answ
     connection_append(&client->connection, body.at, body.len);
     connection_flush(&client->connection);
     return ANSWERED;
+}
+
+/* Of a formatted answer. */
+static size_t head_len(const char *bytes, size_t len)
+{
+    const char *end = memmem(bytes, len, "\r\n\r\n", 4);
+    return end ? (size_t)(end - bytes) + 4 : len;
 }
 
 enum handler_result answer_error(struct client *client, int status, const char *sentence)
@@ -207,6 +216,7 @@ enum handler_result answer_challenge(struct client *client, int status, const ch
                                    is_head_only(client));
     CHECK(len > 0);
     count_status(&client->connection.loop->stats, status);
+    note_answer(client, status, len - head_len(bytes, len));
     connection_write(&client->connection, bytes, len);
     return ANSWERED;
 }

@@ -306,6 +306,7 @@ static struct verdict follow(struct client *client)
     if (!hook_answer_allows(answer))
         return (struct verdict){.admission = REFUSED,
                                 .status = answer->status,
+                                .word = "application",
                                 .sentence = sentence_of(answer->status),
                                 .counter = &stats->requests_refused_authorize,
                                 .reason = answer->status == 429 ? "application" : NULL};

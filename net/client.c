@@ -59,6 +59,7 @@ void client_forget(struct client *client)
     client->grant = grant_unref(client->grant);
     client->hook_answer = hook_answer_unref(client->hook_answer);
     client->authorization = AUTHORIZATION_NONE;
+    client->forwarding_broken = false;
 }
 
 int client_set_channels(struct client *client, const struct text *channels, unsigned count)

@@ -48,8 +48,9 @@ struct client {
     struct http_parser parser;
     struct address peer; /* peer.h */
     bool peer_known;
-    bool announced;      /* the PROXY header in front was read, or none is wanted */
-    bool head_done;      /* the head of the current request was seen */
+    bool forwarding_broken; /* of the current request, and it was counted */
+    bool announced;         /* the PROXY header in front was read, or none is wanted */
+    bool head_done;         /* the head of the current request was seen */
     bool complete;       /* all of the request was read, and it waits for a round to be acted on */
     bool request_done;   /* all of it was read, or the rest of it does not matter */
     bool answering;      /* its answer is not taken yet */
@@ -60,7 +61,8 @@ struct client {
     bool own_route;      /* likewise, the service's */
     uint8_t checks_done; /* of admission.c, that have let the request in */
     enum authorization authorization;
-    char *input; /* [0, at) is parsed, [at, len) is not; NULL: no input */
+    const char *refused_for; /* its next answer is a refusal: note.h; NULL: it is none */
+    char *input;             /* [0, at) is parsed, [at, len) is not; NULL: no input */
     size_t at, len, capacity;
     const struct route *route;       /* of the current request, once its head is done; NULL: none */
     struct pending *pending;         /* will answer it; NULL: nothing is waited for */

@@ -16,6 +16,7 @@
 #include "net/answer.h"
 #include "net/caps.h"
 #include "net/client.h"
+#include "net/note.h"
 #include "net/peer.h"
 #include "net/refusal.h"
 
@@ -366,12 +367,14 @@ static bool read_announcement(struct client *client)
     case PEER_ANNOUNCED:
         if (!client->peer_known || caps_may_connect(service_of(&client->connection), &client->peer))
             return true;
+        note_refused(client, caps_too_fast.reason);
         status = caps_too_fast.status;
         sentence = caps_too_fast.sentence;
         break;
     case PEER_MORE:
         return false;
     case PEER_REFUSED:
+        note_refused(client, "proxy");
         break;
     }
     refuse(client, status, sentence);

@@ -54,6 +54,11 @@ enum peer_result peer_read_header(struct client *client, int *ret_status, const 
     return PEER_ANNOUNCED;
 }
 
+struct address peer_of_connection(struct client *client)
+{
+    return *peer_of(client);
+}
+
 struct address peer_of_request(struct client *client)
 {
     const struct address_ranges *trusted = &service_of(&client->connection)->limits.trusted;
@@ -62,7 +67,8 @@ struct address peer_of_request(struct client *client)
         return *peer;
     struct forwarded forwarded =
         forwarded_read(trusted, peer, client_text(client, client->parser.request.fields));
-    if (forwarded.broken)
+    if (forwarded.broken && !client->forwarding_broken)
         net_count(&client->connection.loop->stats.forwarded_broken);
+    client->forwarding_broken = forwarded.broken;
     return forwarded.client;
 }

@@ -24,3 +24,5 @@ MUST_USE enum peer_result peer_read_header(struct client *client, int *ret_statu
 
 /* Who the request is of. While its head is in the input, from the end of that on. */
 struct address peer_of_request(struct client *client);
+/* Who the connection is of: whom the socket says, or the PROXY header. */
+struct address peer_of_connection(struct client *client);

@@ -7,6 +7,7 @@
 #include "engine/form.h"
 #include "net/answer.h"
 #include "net/http/media_type.h"
+#include "net/note.h"
 
 /* A worker refuses with the lines that a stream would have had: without those of CORS no page's
  * EventSource would come back. */
@@ -48,10 +49,12 @@ static size_t put_off(struct client *client, const struct refusal *refusal,
 enum handler_result refusal_answer(struct client *client, const struct refusal *refusal)
 {
     client->close_after = true;
+    note_refused(client, refusal->reason);
     if (!refusal_puts_off(client))
         return answer_error(client, refusal->status, refusal->sentence);
     char bytes[FORM_REFUSAL_BYTES_MAX];
     size_t len = put_off(client, refusal, bytes);
+    note_answer(client, 200, 0);
     connection_write(&client->connection, bytes, len);
     return ANSWERED;
 }
@@ -73,7 +76,10 @@ size_t refusal_at_once(struct service *service, const struct listener *listener,
             http_parse(&client.parser, client.input, 0, (size_t)len, &client.at) == PARSE_HEAD;
     if (client.head_done)
         client_match(&client);
-    if (!refusal_puts_off(&client))
+    bool puts_off = refusal_puts_off(&client);
+    note_refused(&client, refusal->reason);
+    note_answer(&client, puts_off ? 200 : refusal->status, 0);
+    if (!puts_off)
         return answer_refusal(refusal->status, refusal->sentence, out, size);
     CHECK(size >= FORM_REFUSAL_BYTES_MAX);
     return put_off(&client, refusal, out);

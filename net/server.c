@@ -289,6 +289,11 @@ void server_totals(const struct server *server, struct net_totals *ret_totals)
     server_state_totals(&server->state, ret_totals);
 }
 
+struct journal *server_journal(const struct server *server)
+{
+    return server->state.journal;
+}
+
 unsigned server_address_count(const struct server *server)
 {
     return server->address_count;

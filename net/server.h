@@ -12,6 +12,7 @@
 #include "engine/hub.h"
 #include "net/server_options.h"
 
+struct journal;
 struct net_totals;
 struct server;
 struct server_parts; /* which kinds of connections it serves: net/handlers/parts.h has ours */
@@ -46,6 +47,10 @@ MUST_USE int server_reload(struct server *server, const struct server_options *o
 
 /* What all acceptors have done so far, summed. Any thread, from server_new to server_free. */
 void server_totals(const struct server *server, struct net_totals *ret_totals);
+
+/* What happens there, where options->keeps_journal: net/journal.h, which one thread reads, until
+ * server_free. Else NULL. */
+struct journal *server_journal(const struct server *server);
 
 /* Leaving, docs/architecture.md, "Drain": accepts what waits, closes the listeners, takes
  * what one last read of each connection returns, closes the hub (hub_close), answers the rest with

@@ -38,6 +38,7 @@ void server_options_default(struct server_options *options)
         .retry_ms = 2000,
         .refuse = REFUSE_RETRY,
         .preface = true,
+        .access_log_sample = 1,
     };
 }
 
@@ -55,6 +56,8 @@ static const char *range_fault(const struct server_options *options)
     else if (options->subscriber_channels_max < 1 ||
              options->subscriber_channels_max > SUBSCRIBER_CHANNELS_MAX)
         fault = "the channels of a subscriber are not between 1 and 4096";
+    else if (options->access_log_sample < 1)
+        fault = "one request of none is to be noted";
     else if (options->body_max > DATA_BYTES_MAX)
         fault = "the largest body is above 16 MiB";
     else if (options->head_bytes_max > HEAD_BYTES_MAX ||
@@ -282,6 +285,7 @@ void server_options_change(struct server_options *options, const struct server_o
     options->jwt_jwks = other->jwt_jwks;
     memcpy(options->anonymous, other->anonymous, sizeof(options->anonymous));
     options->anonymous_count = other->anonymous_count;
+    options->access_log_sample = other->access_log_sample;
     options->publish_open = other->publish_open;
     /* One that goes, or moves, with the next start keeps its tokens until then. */
     if (options->admin && other->admin && strcmp(options->admin, other->admin) == 0)

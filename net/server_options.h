@@ -77,6 +77,8 @@ struct server_options {
     /* Where a running server is looked at and steered: as `listen`; NULL: nowhere; borrowed. Its
      * tokens: NULL: none is asked for. */
     const char *admin, *admin_token_file;
+    bool keeps_journal;         /* whoever reads it: server_journal in server.h */
+    uint32_t access_log_sample; /* one request of so many is noted there */
     bool publish_open; /* a listener that other machines reach may be published to by all of them */
 };
 

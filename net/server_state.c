@@ -6,6 +6,7 @@
 
 #include "engine/base/clock.h"
 #include "net/connect_rate.h"
+#include "net/journal.h"
 #include "net/tally.h"
 
 int server_state_prepare(struct server_state *state, const struct server_options *options)
@@ -30,6 +31,10 @@ int server_state_init(struct server_state *state, struct hub *hub, const struct 
     pthread_mutex_init(&state->lock, NULL);
     pthread_cond_init(&state->reached, NULL);
     int r = server_state_prepare(state, options);
+    if (options->keeps_journal)
+        state->journal = journal_new(hub);
+    if (options->keeps_journal && !state->journal)
+        r = -ENOMEM;
     server_state_limit(state, options, rules);
     return r;
 }
@@ -46,6 +51,7 @@ void server_state_deinit(struct server_state *state)
     if (state->rate)
         hub_count_memory(state->hub, -(int64_t)connect_rate_memory());
     state->rate = connect_rate_free(state->rate);
+    state->journal = journal_end(state->journal);
 }
 
 /* --- limits -------------------------------------------------------------------------------- */

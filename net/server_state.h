@@ -69,6 +69,8 @@ struct server_state {
     struct tally *tally;
     struct connect_rate *rate;
 
+    struct journal *journal; /* NULL: none is kept */
+
     pthread_mutex_t lock;
     struct server_limits limits;
     pthread_cond_t reached; /* signalled with `lock` held */

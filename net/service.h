@@ -48,7 +48,8 @@ struct service {
     uint64_t subscribers_known; /* of the hub, at subscribers_known_ns */
     uint64_t subscribers_since; /* handed off since */
     int64_t subscribers_known_ns;
-    struct slots slots; /* of streams that cannot be had */
+    struct slots slots;     /* of streams that cannot be had */
+    uint64_t requests_seen; /* of which one in some is noted: note.h */
     /* For the length of one turn. */
     struct route route;
     struct frame *frames[PUBLISH_EVENTS_MAX];

@@ -26,11 +26,12 @@ static struct net_stats *stats_of(const struct client *client)
     return &client->connection.loop->stats;
 }
 
-static struct verdict refused(int status, const char *sentence, _Atomic uint64_t *counter,
-                              const char *challenge)
+static struct verdict refused(int status, const char *word, const char *sentence,
+                              _Atomic uint64_t *counter, const char *challenge)
 {
     return (struct verdict){.admission = REFUSED,
                             .status = status,
+                            .word = word,
                             .sentence = sentence,
                             .counter = counter,
                             .challenge = challenge};
@@ -38,7 +39,8 @@ static struct verdict refused(int status, const char *sentence, _Atomic uint64_t
 
 static struct verdict uncovered(const struct client *client)
 {
-    return refused(403, UNCOVERED, &stats_of(client)->requests_refused_token_uncovered,
+    return refused(403, "token-uncovered", UNCOVERED,
+                   &stats_of(client)->requests_refused_token_uncovered,
                    "Bearer error=\"insufficient_scope\"");
 }
 
@@ -47,8 +49,12 @@ static struct verdict uncovered(const struct client *client)
 static struct verdict bad(const struct client *client, enum token_fault fault)
 {
     struct net_stats *stats = stats_of(client);
-    _Atomic uint64_t *const counters[TOKEN_FAULTS] = {
-#define X(member, fault) [fault] = &stats->requests_refused_token_##member,
+    static const struct {
+        const char *word;
+        size_t counter; /* where it is in the statistics */
+    } rows[TOKEN_FAULTS] = {
+#define X(member, fault)                                                                           \
+    [fault] = {"token-" #member, offsetof(struct net_stats, requests_refused_token_##member)},
         X(too_long, TOKEN_TOO_LONG) X(form, TOKEN_FORM) X(header, TOKEN_HEADER)
             X(critical, TOKEN_CRITICAL) X(algorithm, TOKEN_ALGORITHM) X(key, TOKEN_KEY)
                 X(signature, TOKEN_SIGNATURE) X(claims, TOKEN_CLAIMS) X(time, TOKEN_TIME)
@@ -56,7 +62,9 @@ static struct verdict bad(const struct client *client, enum token_fault fault)
                         X(unknown, TOKEN_UNKNOWN)
 #undef X
     };
-    return refused(401, token_fault_text(fault), counters[fault], "Bearer error=\"invalid_token\"");
+    _Atomic uint64_t *counter = (_Atomic uint64_t *)((char *)stats + rows[fault].counter);
+    return refused(401, rows[fault].word, token_fault_text(fault), counter,
+                   "Bearer error=\"invalid_token\"");
 }
 
 /* It may be good, by keys that are not here: fetched yet, or again. */
@@ -82,7 +90,7 @@ static struct verdict pending(const struct client *client)
 static struct verdict missing(const struct client *client)
 {
     return refused(
-        401,
+        401, "token-missing",
         "a token is needed: as Authorization: Bearer TOKEN, as ?access_token=, or in the "
         "cookie " CREDENTIAL_COOKIE,
         &stats_of(client)->requests_refused_token_missing, "Bearer");
@@ -98,7 +106,7 @@ static bool is_foreign_cookie(const struct client *client)
 
 static struct verdict foreign_cookie(const struct client *client)
 {
-    return refused(403,
+    return refused(403, "cookie",
                    "pages of this origin may not use a visitor's cookie; --allow-origin ORIGIN "
                    "with --allow-credentials lets them",
                    &stats_of(client)->requests_refused_cookie, NULL);

@@ -21,6 +21,7 @@ struct verdict {
     const char *sentence;      /* static, or the client's */
     _Atomic uint64_t *counter; /* counts it; NULL: nothing does */
     const char *challenge;     /* the value of WWW-Authenticate; NULL: none */
+    const char *word;          /* why, in one word for the journal; NULL: `reason` */
     const char *reason; /* it may be had later: one word for a stream's Fanfare-Refused, which is
                            refused as --refuse says (net/refusal.h); NULL: it may not */
 };

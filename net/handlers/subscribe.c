@@ -8,6 +8,7 @@
 #include "net/answer.h"
 #include "net/caps.h"
 #include "net/handlers/subscribe_body.h"
+#include "net/note.h"
 #include "net/refusal.h"
 #include "net/token_check.h"
 
@@ -30,6 +31,24 @@ static enum handler_result refuse(struct client *client, int r)
     else if (r == -ESHUTDOWN)
         refusal = (struct refusal){503, "drain", CLIENT_STOPPING};
     return refusal_answer(client, &refusal);
+}
+
+/* All that is ours of the stream: what is counted, and what is noted. */
+static int take_seats(struct client *client, struct subscribe_request *subscribe,
+                      struct journal_seat **ret_noted)
+{
+    int status = subscribe->puts_off ? 200 : 503;
+    int r = caps_take(client, subscribe->channels, subscribe->channel_count, &subscribe->seat);
+    if (!r)
+        r = note_stream(client, subscribe->channels, subscribe->channel_count, status, ret_noted);
+    if (r) {
+        subscribe->seat = seat_refuse(subscribe->seat);
+    } else if (*ret_noted) {
+        struct seat *seat = journal_seat_of(*ret_noted);
+        seat->next = subscribe->seat;
+        subscribe->seat = seat;
+    }
+    return r;
 }
 
 /* For these channels, and with what else the route says by now. */
@@ -69,14 +88,18 @@ static enum handler_result subscribe(struct client *client, const struct text *c
         .ends_ns = token_ends_ns(client),
         .head = answer_granted_lines(client, room, sizeof(room)),
     };
-    int r = caps_take(client, subscribe.channels, subscribe.channel_count, &subscribe.seat);
+    struct journal_seat *noted;
+    int r = take_seats(client, &subscribe, &noted);
     if (r)
         return refuse(client, r);
     connection_want(connection, 0);
     if (!connection->closed)
         r = hub_subscribe(service->hub, &subscribe);
-    if (r || connection->closed)
+    if (r || connection->closed) {
+        if (noted)
+            journal_seat_hush(noted);
         seat_refuse(subscribe.seat);
+    }
     if (connection->closed)
         return ANSWERED;
     if (r)

@@ -377,6 +377,17 @@ void route_match(const struct route_table *table, const struct route_rules *rule
         read_target(route, rules, method, rest, query);
 }
 
+struct text route_path(struct text target)
+{
+    struct text path = strip_origin(target);
+    for (size_t i = 0; i < path.len; i++)
+        if (path.at[i] == '?' || path.at[i] == '#')
+            path.len = i;
+    if (path.len > 0 && path.at[0] != '/')
+        path.len = 0;
+    return path;
+}
+
 /* --- copies -------------------------------------------------------------------------------- */
 
 /* A copy's channels lie behind its text. */

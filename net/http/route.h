@@ -147,6 +147,10 @@ struct route {
 void route_match(const struct route_table *table, const struct route_rules *rules,
                  enum http_method method, struct text target, struct route *ret_route);
 
+/* What of a target may be shown to others than its client: the path as it came, without what may
+ * hold a secret (a query, a fragment, who is named in front of a host). Empty: it has none. */
+struct text route_path(struct text target);
+
 /* What a body says may be said as in a query: the row of a name, of those in `mask` (bits for each
  * enum route_parameter), or NULL; and taking a value, decoded, which then is borrowed by the route.
  * False: it is refused. */
