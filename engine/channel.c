@@ -33,6 +33,7 @@ void channels_deinit(struct channels *channels)
         }
     }
     map_deinit(&channels->map);
+    free(channels->list);
     free(channels->dropped);
 }
 
@@ -63,9 +64,25 @@ static uint64_t dropped_through(const struct channels *channels, uint64_t hash)
                : channels->forgotten_through;
 }
 
+/* Room in the list for one more. */
+static bool list_grow(struct channels *channels)
+{
+    if (channels->count < channels->list_size)
+        return true;
+    uint32_t size = channels->list_size ? channels->list_size * 2 : 16;
+    struct channel **list = realloc(channels->list, size * sizeof(struct channel *));
+    if (!list)
+        return false;
+    channels->memory += heap_bytes(size * sizeof(struct channel *)) -
+                        heap_bytes(channels->list_size * sizeof(struct channel *));
+    channels->list = list;
+    channels->list_size = size;
+    return true;
+}
+
 struct channel *channels_make(struct channels *channels, uint64_t hash, struct text name)
 {
-    struct channel *channel = calloc(1, sizeof(*channel) + name.len);
+    struct channel *channel = list_grow(channels) ? calloc(1, sizeof(*channel) + name.len) : NULL;
     size_t before = map_memory(&channels->map);
     uint64_t *value = channel ? map_insert(&channels->map, hash) : NULL;
     channels->memory += map_memory(&channels->map) - before;
@@ -79,7 +96,9 @@ struct channel *channels_make(struct channels *channels, uint64_t hash, struct t
     history_init(&channel->history, dropped_through(channels, hash));
     channel->same_hash = (struct channel *)(uintptr_t)*value;
     *value = (uint64_t)(uintptr_t)channel;
-    channels->count++;
+    channel->place = channels->count;
+    channel->walked = channels->walk; /* whoever walks now began without it */
+    channels->list[channels->count++] = channel;
     channels->memory += heap_bytes(sizeof(*channel) + name.len);
     return channel;
 }
@@ -130,7 +149,9 @@ void channels_drop(struct channels *channels, struct channel *channel)
     channels->memory += map_memory(&channels->map) - before;
     channels->memory -= heap_bytes(sizeof(*channel) + channel->name_len) +
                         channel_members_memory(channel) + channel->counted;
-    channels->count--;
+    struct channel *last = channels->list[--channels->count];
+    channels->list[channel->place] = last;
+    last->place = channel->place;
     channel_free(channel);
 }
 

@@ -54,7 +54,9 @@ struct channel {
     bool dirty;                    /* in the dirty queue, or its sweep is under way */
     bool finishing;                /* visited; the turn's end makes that swept */
     bool held;
-    bool in_order; /* linked into newer/older */
+    bool in_order;   /* linked into newer/older */
+    uint32_t place;  /* in channels.list */
+    uint32_t walked; /* the last walk that met it */
     uint16_t name_len;
     char name[];
 };
@@ -67,7 +69,10 @@ struct dropped {
 /* All channels of a worker. */
 struct channels {
     const struct hash_key *key;
-    struct map map; /* hash -> struct channel * */
+    struct map map;        /* hash -> struct channel * */
+    struct channel **list; /* all of them; a record that goes is replaced by the last one */
+    uint32_t list_size;
+    uint32_t walk; /* the number of the last walk through the list: worker/inspect.h */
     uint32_t count;
     uint32_t most;     /* CHANNELS_MAX, but for tests */
     uint32_t listened; /* those with members */

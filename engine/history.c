@@ -176,6 +176,14 @@ uint64_t history_after(const struct history *history, uint64_t sequence)
     return low;
 }
 
+uint64_t history_latest(const struct history *history)
+{
+    if (history_count(history))
+        return history_at(history, history->end - 1)->sequence;
+    uint32_t count = history->remembered_count;
+    return count ? history->remembered[(count - 1) % history->remembered_capacity] : 0;
+}
+
 int64_t history_missed(const struct history *history, uint64_t sequence)
 {
     if (sequence >= history->evicted_through)

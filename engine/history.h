@@ -56,6 +56,9 @@ struct frame *history_evict(struct history *history, const struct hash_key *key)
 /* The place of the first frame after `sequence`; `end` if there is none. */
 uint64_t history_after(const struct history *history, uint64_t sequence);
 
+/* The newest event that it ever had; 0: nobody knows. */
+uint64_t history_latest(const struct history *history);
+
 /* How many evicted events came after `sequence`; -1 if that is not known exactly. */
 int64_t history_missed(const struct history *history, uint64_t sequence);
 

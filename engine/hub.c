@@ -36,6 +36,8 @@ struct hub {
     alignas(64) _Atomic uint64_t publish_busy;
     _Atomic uint64_t refused_full;
     _Atomic uint64_t wakes;
+    _Atomic uint64_t controls_refused;
+    _Atomic unsigned controls; /* under way */
     /* Constant after start. */
     struct ids ids;
     struct flow flow;
@@ -602,6 +604,29 @@ bool hub_memory_is_full(const struct hub *hub)
 
 /* --- looking ------------------------------------------------------------------------------- */
 
+int hub_control(struct hub *hub, struct control *control)
+{
+    CHECK(control->part_count == hub->worker_count);
+    if (!hub->started || (atomic_load_explicit(&hub->next, memory_order_relaxed) & CLOSED_BIT))
+        return -ESHUTDOWN;
+    if (atomic_fetch_add_explicit(&hub->controls, 1, memory_order_relaxed) >= CONTROLS_MAX) {
+        atomic_fetch_sub_explicit(&hub->controls, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&hub->controls_refused, 1, memory_order_relaxed);
+        return -EBUSY;
+    }
+    if (control->request.channel.len)
+        control->hash = hash_text(&hub->options.key, control->request.channel);
+    control->counted = &hub->controls;
+    atomic_init(&control->pending, hub->worker_count);
+    /* With the last message posted it may be done, and gone. */
+    for (unsigned i = 0; i < hub->worker_count; i++)
+        inbox_post(&hub->workers[i].inbox, &control->parts[i].message);
+    atomic_thread_fence(memory_order_seq_cst);
+    for (unsigned i = 0; i < hub->worker_count; i++)
+        worker_wake(&hub->workers[i]);
+    return 0;
+}
+
 void hub_stats(struct hub *hub, struct stats *ret_stats)
 {
     *ret_stats = hub->final;
@@ -610,6 +635,8 @@ void hub_stats(struct hub *hub, struct stats *ret_stats)
     ret_stats->published = hub_next_sequence(hub) - 1;
     ret_stats->publish_busy = atomic_load_explicit(&hub->publish_busy, memory_order_relaxed);
     ret_stats->refused_full += atomic_load_explicit(&hub->refused_full, memory_order_relaxed);
+    ret_stats->controls_refused =
+        atomic_load_explicit(&hub->controls_refused, memory_order_relaxed);
     ret_stats->wakes = atomic_load_explicit(&hub->wakes, memory_order_relaxed);
     ret_stats->memory_connections =
         atomic_load_explicit(&hub->flow.connection_bytes, memory_order_relaxed);

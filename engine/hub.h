@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "engine/base/base.h"
+#include "engine/control.h"
 #include "engine/frame.h"
 #include "engine/handoff.h"
 #include "engine/options.h"
@@ -139,6 +140,13 @@ MUST_USE int hub_start_threadless(struct hub *hub,
 struct worker *hub_worker(struct hub *hub, unsigned index);
 
 /* --- looking ------------------------------------------------------------------------------- */
+
+/*
+ * Asks the workers: control.h. 0: it will be done, at a drain as well. -EBUSY: as many as may be
+ * are under way; -ESHUTDOWN: the hub is closed. Both leave it with the caller. Any thread, but not
+ * from within `done`; none may be under way when hub_stop begins.
+ */
+MUST_USE int hub_control(struct hub *hub, struct control *control);
 
 /* Sums all counters: any thread; each number is exact, the set is not one instant. */
 void hub_stats(struct hub *hub, struct stats *ret_stats);

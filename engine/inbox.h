@@ -9,8 +9,8 @@
  *   taken  next sequence the worker takes; slots below it are free again
  *   put    any publisher, only for a sequence it claimed while inbox_has_room said so
  *   take   the worker alone, in sequence, up to the first slot that is not stored
- * Messages (hand-offs and orders): a stack that producers push and the worker empties whole, in the
- * order of pushing. Parking: see inbox_park; the eventfd that wakes the worker belongs to its io.
+ * Messages (hand-offs, orders, controls): a stack that producers push and the worker empties whole,
+ * in the order of pushing. Parking: see inbox_park; the eventfd that wakes the worker is its io's.
  *
  * The memory ordering is argued line by line in docs/architecture.md.
  */
@@ -24,7 +24,7 @@
 #include "engine/base/mailbox.h"
 #include "engine/frame.h"
 
-enum message_kind { MESSAGE_HANDOFF, MESSAGE_ORDER };
+enum message_kind { MESSAGE_HANDOFF, MESSAGE_ORDER, MESSAGE_CONTROL };
 
 struct inbox {
     /* Written by the worker, read by every publisher. */

@@ -168,6 +168,19 @@
 /* Events taken from the inbox before sweeps are served again. */
 #define TAKE_BATCH 2048u
 
+/* --- looking at a running server ----------------------------------------------------------- */
+
+/* Entries of one page of a list, and how many it has if nobody says: each worker keeps room for a
+ * page, 0.3 MB of the longest names. More: refused (400). */
+#define CONTROL_LIMIT_MAX     1000u
+#define CONTROL_LIMIT_DEFAULT 100u
+/* Questions under way: a few people and programs look at a server at once. More: refused (503),
+ * counted as controls_refused. */
+#define CONTROLS_MAX 16u
+/* Records that a worker looks at for them in a turn, at most for SLICE_NS: some 50 us, most of it
+ * waiting for memory. The rest are the next turn's. */
+#define INSPECT_LOOKS 512u
+
 /* --- connections before hand-off ----------------------------------------------------------- */
 
 /* RFC 9112 section 3 recommends at least 8,000 octets for a request line. Longer: 414 and 431. */

@@ -34,11 +34,13 @@
     X(park_blindly)        /* a worker sleeps without a last look: a lost wake-up */               \
     X(poll_forgets)        /* a long poll does not see what is retained for it */                  \
     X(poll_goes_on)        /* nor end with the first events that come */                           \
+    X(record_missed)       /* a list of channels passes over some */                               \
     X(seat_kept)           /* who has ended keeps its seat */                                      \
     X(send_to_blocked)     /* a sweep does not pass over blocked subscribers */                    \
     X(send_without_waitall) /* io_uring takes a short send for a whole one */                      \
     X(two_sends_in_flush)   /* a channel's next sweep begins before its last one is settled */     \
     X(waiters_asleep)       /* publishers are not woken when there is room again */                \
+    X(walked_again)         /* a record that is met twice is listed twice */                       \
     X(writable_unawaited)   /* nobody asks when a full socket takes bytes again */
 
 enum mutation {

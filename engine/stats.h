@@ -56,6 +56,8 @@
     X(refused_memory, counter, "Subscribers refused: out of memory")                               \
     X(refused_channels, counter, "Subscribers refused: too many channels are subscribed to")       \
     X(refused_put_off, counter, "Of these, those that were told when to come back")                \
+    X(controls_refused, counter,                                                                   \
+      "Questions about channels and subscribers refused: as many as may be are under way")         \
     X(deliveries, counter, "Events written to subscribers, one per event and subscriber")          \
     X(delivered_bytes, counter, "Bytes written to subscribers")                                    \
     X(sends, counter, "Send operations")                                                           \

@@ -19,6 +19,7 @@
 #include <semaphore.h>
 
 #include "engine/channel.h"
+#include "engine/control.h"
 #include "engine/flow.h"
 #include "engine/form.h"
 #include "engine/handoff.h"
@@ -31,7 +32,7 @@
 struct batch_send; /* batch.h */
 struct subscriber; /* subscriber.h */
 
-/* A message of the hub's; hand-offs are the other kind. */
+/* A message of the hub's; hand-offs and controls are the other kinds. */
 struct order {
     struct message message; /* MESSAGE_ORDER */
     bool drain;
@@ -90,6 +91,11 @@ struct seats {
 struct identity;
 struct identities {
     struct identity *of; /* NULL: nobody wants to know */
+};
+
+/* inspect.c: what is asked from outside, answered one after the other. */
+struct inspect {
+    struct control_part *first, *last;
 };
 
 /* dirty.h: the channels that are to be swept, in the order in which they became so. */
@@ -233,6 +239,7 @@ struct worker {
     struct records records;
     struct seats seats;
     struct identities identities;
+    struct inspect inspect;
     struct dirty dirty;
     struct sweep sweep;
     struct batch batch;

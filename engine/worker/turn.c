@@ -7,6 +7,7 @@
 #include "engine/worker/drain.h"
 #include "engine/worker/ending.h"
 #include "engine/worker/evict.h"
+#include "engine/worker/inspect.h"
 #include "engine/worker/intake.h"
 #include "engine/worker/join.h"
 #include "engine/worker/lag.h"
@@ -27,6 +28,7 @@ static void take_order(struct worker *worker, struct order *order)
         return;
     }
     drain_begin(worker, order->final);
+    inspect_end(worker);
 }
 
 static bool take_messages(struct worker *worker)
@@ -37,6 +39,8 @@ static bool take_messages(struct worker *worker)
         struct message *next = message->next;
         if (message->kind == MESSAGE_ORDER)
             take_order(worker, (struct order *)(void *)message);
+        else if (message->kind == MESSAGE_CONTROL)
+            inspect_take(worker, (struct control_part *)(void *)message);
         else
             join_take(worker, (struct handoff *)(void *)message);
         message = next;
@@ -101,6 +105,7 @@ static bool settle(struct worker *worker, bool ticks)
     if (worker_has_failed(worker))
         subscriber_close_all(worker, CLOSE_ERROR);
     subscriber_bury(worker);
+    more |= inspect_some(worker);
     release_settle(worker);
     return more;
 }

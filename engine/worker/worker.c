@@ -76,8 +76,21 @@ int worker_init(struct worker *worker, unsigned index, const struct worker_optio
     return 0;
 }
 
+/* What was asked while it ended. */
+static void finish_posted(struct worker *worker)
+{
+    struct message *message = inbox_take_messages(&worker->inbox);
+    while (message) {
+        struct message *next = message->next;
+        if (message->kind == MESSAGE_CONTROL)
+            control_finish((struct control_part *)(void *)message, -ESHUTDOWN);
+        message = next;
+    }
+}
+
 void worker_deinit(struct worker *worker)
 {
+    finish_posted(worker);
     intake_deinit(worker);
     inbox_deinit(&worker->inbox);
     channels_deinit(&worker->channels);

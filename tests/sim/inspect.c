@@ -252,7 +252,8 @@ void inspect_forgotten(void)
 static void inspect_memory(const struct world_worker *worker)
 {
     const struct channels *channels = &worker->worker->channels;
-    uint64_t held = map_memory(&channels->map);
+    uint64_t held =
+        map_memory(&channels->map) + heap_bytes(channels->list_size * sizeof(struct channel *));
     if (channels->dropped)
         held += heap_bytes(DROPPED_REMEMBERED * sizeof(*channels->dropped));
     for (unsigned i = 0; i < world->model.channel_count; i++) {

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Controls: their memory, a part's sorted page, and the answer merged from the parts. */
+#include "engine/control.h"
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static struct text copy_text(char **at, struct text text)
+{
+    if (text.len)
+        memcpy(*at, text.at, text.len);
+    struct text copy = {*at, text.len};
+    *at += text.len;
+    return copy;
+}
+
+static bool part_init(struct control *control, struct control_part *part, uint32_t limit)
+{
+    *part = (struct control_part){.message.kind = MESSAGE_CONTROL, .control = control};
+    part->order = malloc(limit * sizeof(*part->order));
+    part->channels = malloc(limit * sizeof(*part->channels));
+    return part->order && part->channels;
+}
+
+struct control *control_new(const struct control_request *request, unsigned workers)
+{
+    CHECK(workers >= 1 && workers <= WORKERS_MAX && request->limit <= CONTROL_LIMIT_MAX);
+    size_t parts = sizeof(struct control) + workers * sizeof(struct control_part);
+    size_t size = parts + request->channel.len + request->after.len;
+    size = (size + alignof(struct control) - 1) / alignof(struct control) * alignof(struct control);
+    struct control *control = aligned_alloc(alignof(struct control), size);
+    if (!control)
+        return NULL;
+    *control = (struct control){.request = *request, .part_count = workers};
+    char *at = (char *)control + parts;
+    control->request.channel = copy_text(&at, request->channel);
+    control->request.after = copy_text(&at, request->after);
+    if (!request->limit)
+        control->request.limit = CONTROL_LIMIT_DEFAULT;
+    if (request->kind == CONTROL_CHANNEL)
+        control->request.limit = 1;
+    bool whole = true;
+    for (unsigned i = 0; i < workers; i++)
+        whole &= part_init(control, &control->parts[i], control->request.limit);
+    return whole ? control : control_free(control);
+}
+
+struct control *control_free(struct control *control)
+{
+    for (unsigned i = 0; control && i < control->part_count; i++) {
+        free(control->parts[i].order);
+        free(control->parts[i].channels);
+    }
+    free(control);
+    return NULL;
+}
+
+/* --- what a worker puts into its part --------------------------------------------------------- */
+
+/* Names of the server's own, which nobody else can publish to. */
+#define OWN_PREFIX "@presence/"
+
+bool control_hides(struct text channel)
+{
+    return channel.len >= sizeof(OWN_PREFIX) - 1 &&
+           memcmp(channel.at, OWN_PREFIX, sizeof(OWN_PREFIX) - 1) == 0;
+}
+
+/* By bytes, as they are. */
+static int compare(struct text a, struct text b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int r = len ? memcmp(a.at, b.at, len) : 0;
+    return r ? r : (a.len > b.len) - (a.len < b.len);
+}
+
+static struct text name_at(const struct control_part *part, uint32_t at)
+{
+    const struct control_channel *channel = &part->channels[part->order[at]];
+    return (struct text){channel->name, channel->name_len};
+}
+
+/* The heap's last name is at its top. */
+static void sift_down(struct control_part *part, uint32_t count, uint32_t at)
+{
+    uint16_t moved = part->order[at];
+    struct text name = name_at(part, at);
+    for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && compare(name_at(part, child), name_at(part, child + 1)) < 0)
+            child++;
+        if (compare(name, name_at(part, child)) >= 0)
+            break;
+        part->order[at] = part->order[child];
+    }
+    part->order[at] = moved;
+}
+
+static void sift_up(struct control_part *part, uint32_t at)
+{
+    uint16_t moved = part->order[at];
+    struct text name = name_at(part, at);
+    for (; at > 0 && compare(name_at(part, (at - 1) / 2), name) < 0; at = (at - 1) / 2)
+        part->order[at] = part->order[(at - 1) / 2];
+    part->order[at] = moved;
+}
+
+bool control_wants(const struct control_part *part, struct text name)
+{
+    const struct control *control = part->control;
+    if (control->request.kind == CONTROL_CHANNEL)
+        return true;
+    return compare(name, control->request.after) > 0 &&
+           (part->count < control->request.limit || compare(name, name_at(part, 0)) < 0 ||
+            !part->more);
+}
+
+struct control_channel *control_add_channel(struct control_part *part, struct text name)
+{
+    bool full = part->count == part->control->request.limit;
+    part->more |= full;
+    if (full && compare(name, name_at(part, 0)) > 0)
+        return NULL;
+    uint32_t at = full ? 0 : part->count++;
+    if (!full)
+        part->order[at] = (uint16_t)at;
+    struct control_channel *channel = &part->channels[part->order[at]];
+    memcpy(channel->name, name.at, name.len);
+    channel->name_len = (uint16_t)name.len;
+    if (full)
+        sift_down(part, part->count, 0);
+    else
+        sift_up(part, at);
+    return channel;
+}
+
+void control_finish(struct control_part *part, int failed)
+{
+    struct control *control = part->control;
+    if (failed)
+        atomic_store_explicit(&control->failed, failed, memory_order_relaxed);
+    /* Whoever is the last sees what the others have written. */
+    if (atomic_fetch_sub_explicit(&control->pending, 1, memory_order_acq_rel) > 1)
+        return;
+    control->result = atomic_load_explicit(&control->failed, memory_order_relaxed);
+    uint32_t found = 0;
+    for (unsigned i = 0; i < control->part_count; i++)
+        found += control->parts[i].count;
+    if (control->result == 0 && control->request.kind == CONTROL_CHANNEL && !found)
+        control->result = CONTROL_NONE;
+    atomic_fetch_sub_explicit(control->counted, 1, memory_order_relaxed);
+    control->request.done(control);
+}
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+/* The rest of a sort by heap. */
+static void part_sort(struct control_part *part)
+{
+    for (uint32_t count = part->count; count > 1; count--) {
+        uint16_t last = part->order[0];
+        part->order[0] = part->order[count - 1];
+        part->order[count - 1] = last;
+        sift_down(part, count - 1, 0);
+    }
+}
+
+static void merge(struct control_channel *sum, const struct control_channel *part)
+{
+    uint64_t subscribers = sum->subscribers + part->subscribers;
+    bool ended = sum->ended || part->ended;
+    if (part->events > sum->events || (part->events == sum->events && part->last > sum->last)) {
+        sum->events = part->events;
+        sum->bytes = part->bytes;
+        sum->last = part->last;
+    }
+    sum->subscribers = subscribers;
+    sum->ended = ended;
+}
+
+bool control_next_channel(struct control *control, struct control_channel *ret_channel)
+{
+    const struct control_part *first = NULL;
+    for (unsigned i = 0; i < control->part_count; i++) {
+        struct control_part *part = &control->parts[i];
+        if (!control->sorted)
+            part_sort(part);
+        if (part->at < part->count &&
+            (!first || compare(name_at(part, part->at), name_at(first, first->at)) < 0))
+            first = part;
+        control->more |= part->more;
+    }
+    control->sorted = true;
+    if (control->told == control->request.limit)
+        control->more |= first != NULL;
+    if (!first || control->told == control->request.limit)
+        return false;
+    control->told++;
+    *ret_channel = first->channels[first->order[first->at]];
+    struct text name = {ret_channel->name, ret_channel->name_len};
+    for (unsigned i = 0; i < control->part_count; i++) {
+        struct control_part *part = &control->parts[i];
+        if (part->at == part->count || compare(name_at(part, part->at), name) != 0)
+            continue;
+        if (part != first)
+            merge(ret_channel, &part->channels[part->order[part->at]]);
+        part->at++;
+    }
+    return true;
+}

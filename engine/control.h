@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A control: one question about what the workers hold, on its way through them and back.
+ *
+ * Nobody looks into a worker's memory. Whoever asks makes a control (control_new) and gives it to
+ * hub_control, which sends one message to each worker that has to answer. Each of them writes into
+ * its own part of the control, in slices between its sends (engine/worker/inspect.h), and the last
+ * one calls `done` on its thread. From then on the control is the asker's again: it reads the
+ * answer, merged from the parts, with control_next_..., on whatever thread it wants, and frees it.
+ *
+ * States: made (the asker's) -> taken by hub_control (the workers') -> done (the asker's). Each
+ * control that was taken is done, once: at a drain with -ESHUTDOWN.
+ *
+ * Answers are as of the slices in which they were gathered, not of one instant. What was there all
+ * the while is listed exactly once, what came or went meanwhile once or not at all. Lists come in
+ * pages of `limit`, in order, each of what is behind `after`. Counts of a channel that are each
+ * worker's own (its subscribers) are summed; of those that all workers have (its history) the
+ * largest is taken.
+ *
+ * Memory is bounded: all of it is allocated by control_new, and at most CONTROLS_MAX are under way.
+ */
+#pragma once
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "engine/base/base.h"
+#include "engine/inbox.h"
+#include "engine/limits.h"
+
+enum control_kind {
+    CONTROL_CHANNELS, /* a page of the channels, in order of their names */
+    CONTROL_CHANNEL,  /* one channel */
+};
+
+struct control;
+
+struct control_request {
+    enum control_kind kind;
+    struct text channel; /* CHANNEL */
+    struct text after;   /* CHANNELS: those behind this name; empty: from the first one on */
+    uint32_t limit;      /* of lists: 1 to CONTROL_LIMIT_MAX; 0: CONTROL_LIMIT_DEFAULT */
+    /* Any worker's thread, once; also of who drains. Short: it hands the control on. */
+    void (*done)(struct control *control);
+    void *context; /* the asker's own */
+};
+
+/* What is said of a channel. */
+struct control_channel {
+    uint64_t subscribers;
+    uint64_t events, bytes; /* in its history */
+    uint64_t last;          /* sequence of its newest event; 0: none is known any more */
+    bool ended;
+    uint16_t name_len;
+    char name[CHANNEL_BYTES_MAX];
+};
+
+/* One worker's share of an answer: the worker's while it answers, then the asker's. */
+struct control_part {
+    alignas(64) struct message message; /* MESSAGE_CONTROL */
+    struct control_part *next;          /* waiting for the one before it */
+    struct control *control;
+    bool begun;
+    uint32_t walk;   /* where its worker goes on */
+    bool more;       /* there is more than fits */
+    uint32_t count;  /* of entries */
+    uint32_t at;     /* the asker's next one */
+    uint16_t *order; /* of entries; a heap while the worker gathers, then sorted */
+    struct control_channel *channels;
+};
+
+enum control_result {
+    CONTROL_FOUND = 0,
+    CONTROL_NONE = 1, /* there is no such channel */
+};
+
+struct control {
+    struct control_request request; /* its texts are the control's own */
+    struct message message;         /* the asker's, to hand it on with once it is done */
+    /* enum control_result, or -ESHUTDOWN: the workers end. Once it is done. */
+    int result;
+    uint64_t hash;             /* of the channel */
+    _Atomic unsigned pending;  /* parts that are not done */
+    _Atomic int failed;        /* what a part's worker said, 0: nothing */
+    _Atomic unsigned *counted; /* the hub's count of those under way */
+    unsigned part_count;
+    bool sorted, more;
+    uint32_t told; /* entries */
+    struct control_part parts[];
+};
+
+/* --- who asks -------------------------------------------------------------------------------- */
+
+/* For a hub of so many workers. NULL: out of memory. */
+MUST_USE struct control *control_new(const struct control_request *request, unsigned workers);
+/* Takes NULL; returns NULL. */
+struct control *control_free(struct control *control);
+
+/* The next channel of the answer, merged from all workers, in order of names. False: that was all
+ * of this page; control->more says whether another one follows it. */
+bool control_next_channel(struct control *control, struct control_channel *ret_channel);
+
+/* --- workers --------------------------------------------------------------------------------- */
+
+/* Whether a channel is the server's own, and not listed. */
+bool control_hides(struct text channel);
+/* Whether the part's page may have a channel of that name, for all that is known so far. */
+bool control_wants(const struct control_part *part, struct text name);
+/* The place for a channel of that name in a part that keeps the first `limit` names: NULL if it is
+ * not among those. The caller fills all but the name. */
+struct control_channel *control_add_channel(struct control_part *part, struct text name);
+/* The part is answered; `failed` is 0 or -ESHUTDOWN. It is no longer the worker's. */
+void control_finish(struct control_part *part, int failed);
