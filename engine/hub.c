@@ -346,7 +346,8 @@ static inline int claim(struct hub *hub, struct frame *const *frames, unsigned c
             if (word & CLOSED_BIT)
                 return -ESHUTDOWN;
             bool looks = (word & LEDGER_BIT) && !noted && !MUTATION(end_unseen) &&
-                         !(looked && MUTATION(end_looked_once));
+                         !(looked && MUTATION(end_looked_once)) &&
+                         ledger_may_refuse(&hub->flow.ledger, frames, count);
             int r = looks ? look_into_ledger(hub, frames, count, ret_first) : 0;
             if (r != 0)
                 return r;

@@ -56,6 +56,7 @@ void ledger_deinit(struct ledger *ledger)
         }
     }
     map_deinit(&ledger->ended);
+    sieve_deinit(&ledger->sieve);
     for (uint32_t i = 0; ledger->keys.cells && i <= ledger->keys.mask; i++) {
         struct ledger_key *key =
             ledger->keys.cells[i].key ? key_at(&ledger->keys.cells[i].value) : NULL;
@@ -100,6 +101,17 @@ static struct ledger_end *find_end(const struct ledger *ledger, uint64_t hash, s
     return end;
 }
 
+bool ledger_may_refuse(const struct ledger *ledger, struct frame *const *frames, unsigned count)
+{
+    struct sieve_table *table = sieve_table(&ledger->sieve);
+    if (!table || atomic_load_explicit(&table->members, memory_order_relaxed) == 0)
+        return true;
+    for (unsigned i = 0; i < count; i++)
+        if (sieve_may_have(table, frames[i]->channel_hash))
+            return true;
+    return false;
+}
+
 unsigned ledger_find_ended(const struct ledger *ledger, struct frame *const *frames, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -110,6 +122,28 @@ unsigned ledger_find_ended(const struct ledger *ledger, struct frame *const *fra
             return i;
     }
     return count;
+}
+
+/* One more is in the map. Without memory for a larger sieve more is looked for in vain. */
+static void sift(struct ledger *ledger, uint64_t hash)
+{
+    size_t before = sieve_memory(&ledger->sieve);
+    struct sieve_table *table = NULL;
+    if (sieve_is_narrow(&ledger->sieve, ledger->ended.count))
+        table = sieve_table_new(&ledger->sieve);
+    if (!table) {
+        sieve_add(&ledger->sieve, hash);
+        return;
+    }
+    for (uint32_t i = 0; i <= ledger->ended.mask; i++) {
+        const struct map_cell *cell = &ledger->ended.cells[i];
+        const struct ledger_end *end =
+            cell->key ? (struct ledger_end *)(uintptr_t)cell->value : NULL;
+        for (; end; end = end->same_hash)
+            sieve_table_add(table, cell->key);
+    }
+    sieve_use(&ledger->sieve, table);
+    count(ledger, sieve_memory(&ledger->sieve), before);
 }
 
 static int add_end(struct ledger *ledger, const struct frame *frame)
@@ -128,6 +162,7 @@ static int add_end(struct ledger *ledger, const struct frame *frame)
     memcpy(end->name, name.at, name.len);
     *value = (uint64_t)(uintptr_t)end;
     count(ledger, map_memory(&ledger->ended) + end_memory(end), before);
+    sift(ledger, frame->channel_hash);
     return 0;
 }
 
@@ -147,6 +182,7 @@ static void remove_end(struct ledger *ledger, uint64_t hash, struct ledger_end *
     if (*value == 0)
         map_remove(&ledger->ended, hash);
     count(ledger, map_memory(&ledger->ended), before + end_memory(end));
+    sieve_remove(&ledger->sieve, hash);
     free(end);
 }
 

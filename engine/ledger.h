@@ -14,6 +14,11 @@
  * every reader gets it, or it is refused. While nothing was ever noted the bit is not set, and
  * nobody looks.
  *
+ * To look takes no lock where a sieve says that the channel has surely not ended
+ * (ledger_may_refuse): it is told of an end under the lock, so before the claim, and whoever reads
+ * a word that this claim has moved (acquire, and the claim releases) sees what the sieve was told
+ * before it. Whoever read the word earlier may miss it there, and fails at the swap as above.
+ *
  * A channel here: open (not known) -> ended (each worker may still have history and readers of it)
  * -> open again, once every worker has said that it forgot them (ledger_forget). So whoever
  * publishes to the name then begins afresh: nobody's stream is taken up again.
@@ -33,6 +38,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/map.h"
 #include "engine/frame.h"
+#include "engine/sieve.h"
 
 struct ledger {
     pthread_mutex_t lock;
@@ -41,6 +47,7 @@ struct ledger {
     const struct hash_key *hash_key; /* constant */
     struct map ended;                /* channel hash -> struct ledger_end * */
     struct map keys;                 /* hash of channel and key -> struct ledger_key * */
+    struct sieve sieve;              /* of the hashes of those that have ended */
     uint64_t memory;                 /* bytes that all of it holds */
 };
 
@@ -50,6 +57,10 @@ void ledger_deinit(struct ledger *ledger);
 
 void ledger_lock(struct ledger *ledger);
 void ledger_unlock(struct ledger *ledger);
+
+/* Without the lock, after the sequence word was read: false if none of the frames' channels has
+ * ended. True where nothing is known of any: who looks then takes the word's mark away. */
+bool ledger_may_refuse(const struct ledger *ledger, struct frame *const *frames, unsigned count);
 
 /* --- all of these under the lock -------------------------------------------------------------- */
 
