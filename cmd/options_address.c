@@ -58,6 +58,26 @@ static const struct option rows[] = {
      .help = "With no, channels are named by the path alone, so that a proxy's rules by path hold",
      .from = FROM_ANY,
      SERVE(server.query_channels)},
+    {.name = "default-channel",
+     .type = VALUE_TEXT,
+     .shown = "NAME",
+     .usual_said = "none",
+     .help = "The channel that /events without one means, and /stream and /send too; without this "
+             "/events needs a channel (else 400) and those two mean `default`",
+     .from = FROM_ANY,
+     SERVE(server.default_channel)},
+    {.name = "path",
+     .type = VALUE_TEXT,
+     .shown = "PATH=CHANNEL",
+     .usual_said = "none",
+     .help = "Front ends keep their URLs: GET PATH is a stream of CHANNEL and POST PATH publishes "
+             "there, as /events/CHANNEL and /publish/CHANNEL; 'PREFIX/*=*' is every path below "
+             "PREFIX, and what stands there the channel; may be repeated, the first that fits "
+             "holds. Paths of the server's own stay what they are",
+     .from = FROM_ANY,
+     SERVE(server.path),
+     .list_max = PATHS_MAX,
+     .count_offset = offsetof(struct serve_settings, server.path_count)},
     {.name = "feed",
      .type = VALUE_SOCKET,
      .shown = "PATH|none",

@@ -192,8 +192,9 @@ static int read_arguments(struct parse *parse, int count, char **arguments)
  * colon, so a word without one is an option of the address in front of it. */
 static char *next_item(const struct option *option, char **rest)
 {
-    char *item = *rest + strspn(*rest, ", ");
-    char *end = item + strcspn(item, ", ");
+    const char *between = option->by_line ? "\n" : ", ";
+    char *item = *rest + strspn(*rest, between);
+    char *end = item + strcspn(item, between);
     while (option->type == VALUE_LISTEN && *end != '\0') {
         char *word = end + strspn(end, ", ");
         size_t len = strcspn(word, ", ");
@@ -206,7 +207,7 @@ static char *next_item(const struct option *option, char **rest)
     return *item != '\0' ? item : NULL;
 }
 
-/* A list in a variable is parted by commas or spaces. */
+/* A list in a variable is parted by commas or spaces, or by line ends. */
 static int read_list(struct parse *parse, int index, const char *text, const char *where)
 {
     if (strlen(text) >= ENVIRONMENT_LIST_MAX)

@@ -51,6 +51,7 @@ struct option {
     size_t offset, size; /* the member it fills */
     size_t list_max;     /* more than 0: repeatable, and offset is an array of so many texts */
     size_t count_offset; /* unsigned, for a list */
+    bool by_line;        /* its texts have spaces in them: in a variable each has a line */
 };
 
 struct value {

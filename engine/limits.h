@@ -77,6 +77,13 @@
 /* A file of keys or tokens: a thousand tokens of 256 bytes. Longer: refused at the start. */
 #define SECRET_FILE_BYTES_MAX (256u << 10)
 
+/* --- what the operator makes of paths and heads ---------------------------------------------- */
+
+/* Mappings of --path: a request whose path is none of ours is compared with all of them, 1 us or
+ * so. More, or longer ones: refused at the start. */
+#define PATHS_MAX           256u
+#define PATH_SPEC_BYTES_MAX 1024u
+
 /* --- the hub ------------------------------------------------------------------------------- */
 
 /* One slot per event that a worker has not taken yet: 512 KiB a worker. Full: publishers wait. */

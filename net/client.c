@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "net/http/route_copy.h"
+
 #define INPUT_BYTES_MIN 4096 /* room for one more read; picked by hand */
 
 size_t client_memory(const struct client *client)
@@ -31,7 +33,9 @@ static struct route_rules rules_of(const struct client *client)
     const struct server_limits *limits = &service_of(&client->connection)->limits;
     struct route_rules rules = limits->routes;
     if (client->listener->kind == LISTENER_ADMIN)
-        return (struct route_rules){ROUTE_NAMES_OF_ADMIN, true, rules.channels_max};
+        return (struct route_rules){.names = ROUTE_NAMES_OF_ADMIN,
+                                    .query_channels = true,
+                                    .channels_max = rules.channels_max};
     if (client->listener->routes)
         rules.names = client->listener->routes;
     if (limits->options.admin)

@@ -136,6 +136,15 @@ static int make_access(const struct server_options *options, struct access **ret
     return access_new(&said, ret_access, error, error_size);
 }
 
+static int make_site(const struct server_options *options, struct site **ret_site, char *error,
+                     size_t error_size)
+{
+    struct site_options said = {.default_channel = options->default_channel,
+                                .paths = options->path,
+                                .path_count = options->path_count};
+    return site_new(&said, ret_site, error, error_size);
+}
+
 /* Whether somebody decides who may publish over HTTP. */
 static bool publishing_is_ruled(const struct server_options *options, const struct access *access)
 {
@@ -206,6 +215,7 @@ void server_rules_deinit(struct server_rules *rules)
     rules->policy = policy_unref(rules->policy);
     rules->access = access_unref(rules->access);
     rules->admin_tokens = token_list_unref(rules->admin_tokens);
+    rules->site = site_unref(rules->site);
 }
 
 int server_options_check(const struct server_options *options, struct server_rules *ret_rules,
@@ -222,6 +232,8 @@ int server_options_check(const struct server_options *options, struct server_rul
         r = make_policy(options, &rules.policy, error, error_size);
     if (!r)
         r = make_access(options, &rules.access, error, error_size);
+    if (!r)
+        r = make_site(options, &rules.site, error, error_size);
     if (!r)
         r = check_openness(options, rules.access, error, error_size);
     if (!r)
@@ -250,6 +262,9 @@ void server_options_change(struct server_options *options, const struct server_o
     options->feed_gid = other->feed_gid;
     options->routes = other->routes;
     options->query_channels = other->query_channels;
+    options->default_channel = other->default_channel;
+    memcpy(options->path, other->path, sizeof(options->path));
+    options->path_count = other->path_count;
     memcpy(options->trusted_proxy, other->trusted_proxy, sizeof(options->trusted_proxy));
     options->trusted_proxy_count = other->trusted_proxy_count;
     options->connections_max = other->connections_max;

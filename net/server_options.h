@@ -14,6 +14,7 @@
 #include "net/access/address.h"
 #include "net/access/policy.h"
 #include "net/access/token_list.h"
+#include "net/site.h"
 
 #define LISTEN_MAX 16 /* addresses of one server; picked by hand */
 
@@ -30,12 +31,15 @@ struct server_options {
     /* Whom PROXY, X-Forwarded-For and Forwarded are believed from: access/address.h; borrowed */
     const char *trusted_proxy[ADDRESS_RANGES_MAX];
     unsigned trusted_proxy_count;
-    bool query_channels; /* channels may be named by the query, or a body, too */
-    const char *feed;    /* path of the feed socket; NULL: no feed; borrowed */
-    mode_t feed_mode;    /* 0660 */
-    int64_t feed_uid;    /* only this peer uid may publish; -1: any that the file mode lets in */
-    int64_t feed_gid;    /* likewise by peer gid */
-    unsigned acceptors;  /* 1 to ACCEPTORS_MAX */
+    bool query_channels;         /* channels may be named by the query, or a body, too */
+    const char *default_channel; /* meant where none is named; NULL: none; borrowed */
+    const char *path[PATHS_MAX]; /* "PATH=CHANNEL" as in net/http/paths.h; borrowed */
+    unsigned path_count;
+    const char *feed;   /* path of the feed socket; NULL: no feed; borrowed */
+    mode_t feed_mode;   /* 0660 */
+    int64_t feed_uid;   /* only this peer uid may publish; -1: any that the file mode lets in */
+    int64_t feed_gid;   /* likewise by peer gid */
+    unsigned acceptors; /* 1 to ACCEPTORS_MAX */
     uint32_t connections_max; /* connections that are not subscribers, feeds included */
     uint32_t subscribers_max;
     uint32_t subscriber_channels_max; /* SUBSCRIBER_CHANNELS_MAX at most */
@@ -88,11 +92,12 @@ struct server_options {
 
 void server_options_default(struct server_options *options);
 
-/* What the options say about pages, hosts and tokens, with their files read. */
+/* What the options say about pages, hosts, tokens and paths, with their files read. */
 struct server_rules {
     struct policy *policy;
     struct access *access;           /* NULL: nobody needs a token */
     struct token_list *admin_tokens; /* NULL: none is asked for */
+    struct site *site;
 };
 
 void server_rules_deinit(struct server_rules *rules);

@@ -46,6 +46,7 @@ void server_state_deinit(struct server_state *state)
     state->limits.policy = policy_unref(state->limits.policy);
     state->limits.access = access_unref(state->limits.access);
     state->limits.admin_tokens = token_list_unref(state->limits.admin_tokens);
+    state->limits.site = site_unref(state->limits.site);
     state->limits.fetched = keys_unref(state->limits.fetched);
     state->tally = tally_unref(state->tally);
     if (state->rate)
@@ -70,8 +71,11 @@ void server_state_limit(struct server_state *state, const struct server_options 
         [DEADLINE_LINGER] = LINGER_MS,
     };
     struct server_limits *limits = &state->limits;
-    struct route_rules routes = {ROUTE_NAMES_ALL, options->query_channels,
-                                 options->subscriber_channels_max};
+    struct route_rules routes = {.names = ROUTE_NAMES_ALL,
+                                 .query_channels = options->query_channels,
+                                 .channels_max = options->subscriber_channels_max,
+                                 .paths = rules->site->paths,
+                                 .default_channel = rules->site->default_channel};
     char error[256];
     CHECK(!options->routes ||
           route_names_read(options->routes, &routes.names, error, sizeof(error)) == 0);
@@ -84,8 +88,10 @@ void server_state_limit(struct server_state *state, const struct server_options 
     policy_unref(limits->policy);
     access_unref(limits->access);
     token_list_unref(limits->admin_tokens);
+    site_unref(limits->site);
     limits->policy = rules->policy;
     limits->access = rules->access;
+    limits->site = rules->site;
     limits->admin_tokens = rules->admin_tokens;
     limits->tally = state->tally;
     limits->rate = state->rate;
@@ -108,6 +114,7 @@ void server_state_limits(struct server_state *state, struct server_limits *limit
     policy_unref(limits->policy);
     access_unref(limits->access);
     token_list_unref(limits->admin_tokens);
+    site_unref(limits->site);
     keys_unref(limits->fetched);
     pthread_mutex_lock(&state->lock);
     *limits = state->limits;
@@ -115,6 +122,7 @@ void server_state_limits(struct server_state *state, struct server_limits *limit
     access_ref(limits->access);
     if (limits->admin_tokens)
         token_list_ref(limits->admin_tokens);
+    site_ref(limits->site);
     if (limits->fetched)
         keys_ref(limits->fetched);
     pthread_mutex_unlock(&state->lock);

@@ -40,6 +40,7 @@ struct server_limits {
     struct policy *policy;           /* a reference of ours */
     struct access *access;           /* likewise; NULL: nobody needs a token */
     struct token_list *admin_tokens; /* likewise; NULL: the administration asks for none */
+    struct site *site;               /* likewise, never NULL; `routes` lie in it */
     struct keys *fetched;      /* likewise; those of --jwt-jwks URL; NULL: none have come yet */
     struct tally *tally;       /* the server's; NULL: there was no cap yet */
     struct connect_rate *rate; /* likewise */

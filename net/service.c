@@ -123,6 +123,7 @@ void service_deinit(struct service *service)
     service->limits.policy = policy_unref(service->limits.policy);
     service->limits.access = access_unref(service->limits.access);
     service->limits.admin_tokens = token_list_unref(service->limits.admin_tokens);
+    service->limits.site = site_unref(service->limits.site);
     service->limits.fetched = keys_unref(service->limits.fetched);
     loop_deinit(&service->loop);
 }

@@ -11,6 +11,9 @@
 #include "net/http/route.h"
 #include "net/service.h"
 
+/* A misspelt one would be lost in silence. */
+#define PUBLISH_PARAMETERS "channel, event, id, retry, end, access_token"
+
 static const struct route_row rows[] = {
     {.path = "/events",
      .name = ROUTE_NAME_SUBSCRIBE,
@@ -27,8 +30,7 @@ static const struct route_row rows[] = {
      .has_rest = true,
      .methods = &route_writes,
      .parameters = ROUTE_PUBLISHES,
-     /* A misspelt one would be lost in silence. */
-     .only = "channel, event, id, retry, end, access_token",
+     .only = PUBLISH_PARAMETERS,
      .channels_max = 1, /* none: the body is to carry it */
      .handler = &publish_handler},
     {.path = "/stream",
@@ -65,7 +67,33 @@ static const struct route_row rows[] = {
      .handler = &operations_metrics},
 };
 
-const struct route_table parts_routes = {rows, sizeof(rows) / sizeof(rows[0])};
+/* What the operator's paths are: as /events/CHANNEL by GET, and as /publish/CHANNEL. */
+static const struct route_row mapped_stream = {
+    .path = "PATH",
+    .name = ROUTE_NAME_SUBSCRIBE,
+    .act = ACT_SUBSCRIBE,
+    .methods = &route_reads,
+    .parameters = ROUTE_SUBSCRIBES,
+    .channels_max = SUBSCRIBER_CHANNELS_MAX,
+    .handler = &subscribe_handler,
+};
+static const struct route_row mapped_publish = {
+    .path = "PATH",
+    .name = ROUTE_NAME_PUBLISH,
+    .act = ACT_PUBLISH,
+    .methods = &route_writes,
+    .parameters = ROUTE_PUBLISHES,
+    .only = PUBLISH_PARAMETERS,
+    .channels_max = 1,
+    .handler = &publish_handler,
+};
+
+const struct route_table parts_routes = {
+    rows,
+    sizeof(rows) / sizeof(rows[0]),
+    .streams = &mapped_stream,
+    .publishes = &mapped_publish,
+};
 
 const struct server_parts parts_all = {
     .kinds = {[LISTENER_HTTP] = &exchange_kind,

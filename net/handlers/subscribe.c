@@ -122,6 +122,10 @@ static enum handler_result subscribe_to_all(struct client *client, struct subscr
     char error[JSON_ERROR_BYTES];
     if (body->channel_count > 0 && !service->limits.routes.query_channels)
         return answer_error(client, 400, "the body names a channel, which only the path may here");
+    struct text usual = service->limits.routes.default_channel;
+    if (body->channel_count == 0 && route->channel_count == 0 && usual.len > 0 &&
+        subscribe_body_add(body, usual, error))
+        return answer_error(client, 400, error);
     if (!admission_lets_read(client, body->channels, body->channel_count))
         return ANSWERED;
     for (unsigned i = 0; i < route->channel_count; i++)

@@ -8,7 +8,6 @@
  */
 #include "net/http/route.h"
 
-#include <stdalign.h>
 #include <strings.h>
 
 #include "engine/frame.h"
@@ -18,7 +17,8 @@
 #define STRING_OF(value) #value
 #define STRING(value)    STRING_OF(value)
 
-const struct route_rules route_rules_usual = {ROUTE_NAMES_ALL, true, SUBSCRIBER_CHANNELS_DEFAULT};
+const struct route_rules route_rules_usual = {
+    .names = ROUTE_NAMES_ALL, .query_channels = true, .channels_max = SUBSCRIBER_CHANNELS_DEFAULT};
 
 const struct route_methods route_reads = {
     .mask = 1u << METHOD_GET | 1u << METHOD_HEAD,
@@ -34,6 +34,13 @@ const struct route_methods route_writes = {
     .mask = 1u << METHOD_POST,
     .allow = "POST, OPTIONS",
     .sentence = "this path is only for POST",
+};
+
+/* A path of the operator's, where both may be. */
+static const struct route_methods route_both = {
+    .mask = 1u << METHOD_GET | 1u << METHOD_HEAD | 1u << METHOD_POST,
+    .allow = "GET, HEAD, POST, OPTIONS",
+    .sentence = "this path is only for GET, HEAD and POST",
 };
 
 static const struct route_parameter_row parameters[] = {
@@ -73,6 +80,17 @@ static bool decode(struct route *route, struct text text, bool query, struct tex
     route->scratch_len += len;
     *ret_text = (struct text){out, len};
     return true;
+}
+
+/* Likewise of what is not encoded and does not stay. */
+static struct text keep(struct route *route, struct text text)
+{
+    char *out = route->scratch + route->scratch_len;
+    CHECK(text.len <= sizeof(route->scratch) - route->scratch_len);
+    if (text.len)
+        memcpy(out, text.at, text.len);
+    route->scratch_len += text.len;
+    return (struct text){out, text.len};
 }
 
 /* Adds a decoded channel, if it is not there yet. */
@@ -287,35 +305,79 @@ static const struct route_row *find_row(const struct route_table *table, unsigne
     return NULL;
 }
 
-/* What the method makes of a row: true if the route's own parameters are to be read. */
-static bool choose(enum http_method method, const struct route_row *row, struct route *route)
+/* What a path is found to be. */
+struct place {
+    const struct route_row *row; /* NULL: nothing */
+    const struct route_methods *methods;
+    bool is_mapped;
+    struct paths_match match; /* then; else its `rest` is what comes behind the row's path */
+};
+
+/* The row of a path that is the operator's. A listener that has neither route has none of them. */
+static void find_mapped(const struct route_table *table, const struct route_rules *rules,
+                        enum http_method method, struct text path, struct place *place)
+{
+    bool streams = table->streams && rules->names & 1u << table->streams->name;
+    bool publishes = table->publishes && rules->names & 1u << table->publishes->name;
+    if (!(streams || publishes) || !paths_find(rules->paths, path, &place->match))
+        return;
+    place->is_mapped = true;
+    place->row =
+        publishes && (method == METHOD_POST || !streams) ? table->publishes : table->streams;
+    place->methods = streams && publishes ? &route_both : place->row->methods;
+}
+
+/* What the method makes of a place: true if the route's own parameters are to be read. */
+static bool choose(enum http_method method, const struct place *place, struct route *route)
 {
     route->kind = method == METHOD_OPTIONS ? ROUTE_OPTIONS : ROUTE_FOUND;
-    route->row = row;
-    route->allow = row->methods->allow;
-    route->json_errors = row->json_errors;
+    route->row = place->row;
+    route->allow = place->methods->allow;
+    route->json_errors = place->row->json_errors;
     if (method == METHOD_OPTIONS)
         return false;
-    if (row->methods->mask & 1u << method)
-        return row->parameters != 0;
-    return refuse(route, 405, row->methods->sentence);
+    if (place->methods->mask & 1u << method)
+        return place->row->parameters != 0;
+    return refuse(route, 405, place->methods->sentence);
+}
+
+/* The channel that the path says or means, if it does. */
+static bool take_path(struct route *route, const struct route_rules *rules,
+                      const struct place *place)
+{
+    struct text rest = place->match.rest;
+    if (place->is_mapped) {
+        struct text name = keep(route, place->match.before);
+        if (!decode(route, rest, false, &rest))
+            return false;
+        name.len += rest.len + keep(route, place->match.behind).len;
+        return add_channel(route, name);
+    }
+    if (route->row->channel)
+        route->channels[route->channel_count++] = rules->default_channel.len
+                                                      ? keep(route, rules->default_channel)
+                                                      : text_of(route->row->channel);
+    return !rest.at || (decode(route, rest, false, &rest) && add_channel(route, rest));
 }
 
 static void read_target(struct route *route, const struct route_rules *rules,
-                        enum http_method method, struct text rest, struct text query)
+                        enum http_method method, const struct place *place, struct text query)
 {
-    if (route->row->channel)
-        route->channels[route->channel_count++] = text_of(route->row->channel);
-    if (rest.at && !(decode(route, rest, false, &rest) && add_channel(route, rest)))
+    const struct route_row *row = route->row;
+    if (!take_path(route, rules, place) || !read_query(route, rules, query))
         return;
-    if (!read_query(route, rules, query))
-        return;
-    if (route->row->has_rest && !rest.at && !rules->query_channels) {
+    bool usual = row->channels_min > 0 && rules->default_channel.len > 0;
+    if (row->has_rest && !place->match.rest.at && !rules->query_channels && !usual) {
         refuse(route, 400, "the path names no channel, and nothing else may here");
         return;
     }
-    bool has_body = method == METHOD_POST || method == METHOD_QUERY; /* which may name them */
-    if (route->channel_count < route->row->channels_min && !has_body)
+    /* A body may name them, and is not here yet. */
+    bool has_body = method == METHOD_POST || method == METHOD_QUERY;
+    if (route->channel_count >= row->channels_min || (has_body && rules->query_channels))
+        return;
+    if (usual)
+        route->channels[route->channel_count++] = keep(route, rules->default_channel);
+    else
         refuse(route, 400, "no channel is given to subscribe to");
 }
 
@@ -342,7 +404,7 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     route->ends = false;
     route->scratch_len = 0;
 
-    if (target.len > sizeof(route->scratch)) {
+    if (target.len > TARGET_BYTES_MAX) {
         refuse(route, 414, "the request target is too long");
         return;
     }
@@ -369,12 +431,16 @@ void route_match(const struct route_table *table, const struct route_rules *rule
         refuse(route, 400, "the path has a segment of dots: name such a channel by ?channel=");
         return;
     }
-    struct text rest;
-    const struct route_row *row = find_row(table, rules->names, path, &rest);
-    if (!row)
+    struct place place = {.is_mapped = false};
+    place.row = find_row(table, rules->names, path, &place.match.rest);
+    if (place.row)
+        place.methods = place.row->methods;
+    else if (rules->paths)
+        find_mapped(table, rules, method, path, &place);
+    if (!place.row)
         refuse(route, 404, "there is nothing at this path");
-    else if (choose(method, row, route))
-        read_target(route, rules, method, rest, query);
+    else if (choose(method, &place, route))
+        read_target(route, rules, method, &place, query);
 }
 
 struct text route_path(struct text target)
@@ -386,73 +452,4 @@ struct text route_path(struct text target)
     if (path.len > 0 && path.at[0] != '/')
         path.len = 0;
     return path;
-}
-
-/* --- copies -------------------------------------------------------------------------------- */
-
-/* A copy's channels lie behind its text. */
-static size_t text_bytes(size_t scratch_len)
-{
-    const size_t align = alignof(struct text);
-    return (offsetof(struct route, scratch) + scratch_len + align - 1) / align * align;
-}
-
-size_t route_bytes(const struct route *route)
-{
-    return text_bytes(route->scratch_len) + route->channel_count * sizeof(struct text);
-}
-
-/* A text of `route` that lies in its scratch room, in that of the copy; the others are static. */
-static struct text text_in_copy(const struct route *route, const struct route *copy,
-                                struct text text)
-{
-    if (text.at >= route->scratch && text.at <= route->scratch + route->scratch_len)
-        text.at = copy->scratch + (text.at - route->scratch);
-    return text;
-}
-
-/* With so much more scratch room than it needs, and room for so many channels. */
-static struct route *copy_with_room(const struct route *route, size_t more, unsigned channels)
-{
-    size_t before = text_bytes(route->scratch_len + more);
-    struct route *copy = malloc(before + channels * sizeof(struct text));
-    if (!copy)
-        return NULL;
-    memcpy(copy, route, offsetof(struct route, scratch) + route->scratch_len);
-    copy->channels = (struct text *)(void *)((char *)copy + before);
-    copy->resume = text_in_copy(route, copy, route->resume);
-    copy->event = text_in_copy(route, copy, route->event);
-    copy->id = text_in_copy(route, copy, route->id);
-    copy->token = text_in_copy(route, copy, route->token);
-    if (route->sentence == route->unknown)
-        copy->sentence = copy->unknown;
-    return copy;
-}
-
-struct route *route_copy(const struct route *route)
-{
-    struct route *copy = copy_with_room(route, 0, route->channel_count);
-    for (unsigned i = 0; copy && i < route->channel_count; i++)
-        copy->channels[i] = text_in_copy(route, copy, route->channels[i]);
-    return copy;
-}
-
-struct route *route_copy_with(const struct route *route, const struct text *channels,
-                              unsigned count)
-{
-    size_t added = 0;
-    for (unsigned i = 0; i < count; i++)
-        added += channels[i].len;
-    struct route *copy = copy_with_room(route, added, count);
-    if (!copy)
-        return NULL;
-    char *at = copy->scratch + copy->scratch_len;
-    for (unsigned i = 0; i < count; i++) {
-        memcpy(at, channels[i].at, channels[i].len);
-        copy->channels[i] = (struct text){at, channels[i].len};
-        at += channels[i].len;
-    }
-    copy->channel_count = count;
-    copy->scratch_len += added;
-    return copy;
 }

@@ -15,6 +15,10 @@
  * A path with a segment `.` or `..` is refused, percent-encoded or not: a proxy in front may have
  * rules by path, and resolves such segments, or does not. Channels so named are had by the query.
  *
+ * A path that no row has may be one of the operator's (paths.h): then it is a stream of its
+ * channel, and by POST a publish to it, where these routes are switched on. The channel that the
+ * path means is put in front; all else is read and checked as on rows of ours.
+ *
  * Who answers a route is the row's `handler`, which is not looked at here. Matching is pure: no fd,
  * no allocation, the same answer for the same input. Any thread.
  */
@@ -25,6 +29,7 @@
 
 #include "engine/base/base.h"
 #include "engine/limits.h"
+#include "net/http/paths.h"
 #include "net/http/request.h"
 #include "net/http/route_names.h"
 
@@ -82,13 +87,14 @@ struct route_row {
     const char *only;    /* their names, where others are refused; NULL: those are ignored */
     unsigned channels_min; /* 0 or 1 */
     unsigned channels_max; /* 1 or SUBSCRIBER_CHANNELS_MAX */
-    const char *channel;   /* one that the path itself means; NULL: none */
+    const char *channel;   /* one that the path itself means, if no default is set; NULL: none */
     const struct handler *handler;
 };
 
 struct route_table {
     const struct route_row *rows;
     unsigned count;
+    const struct route_row *streams, *publishes; /* what a path of the operator's is; may be NULL */
 };
 
 /* What is served of a table, and how. */
@@ -96,6 +102,8 @@ struct route_rules {
     unsigned names;        /* a bit for each enum route_name; the other rows are not there (404) */
     bool query_channels;   /* a query or a body may name channels, and not the path alone */
     unsigned channels_max; /* of a subscriber; SUBSCRIBER_CHANNELS_MAX at most */
+    const struct paths *paths;   /* the operator's; NULL: none; both outlive every route */
+    struct text default_channel; /* where none is named; empty: none */
 };
 
 extern const struct route_rules route_rules_usual; /* all, by the query too */
@@ -136,9 +144,10 @@ struct route {
     bool ends;        /* the channel */
     /* route.c's own: room for the sentence that names a parameter. */
     char unknown[128];
-    /* And the decoded text; decoding never lengthens, so the largest target fits. */
+    /* And the decoded text; decoding never lengthens, so the largest target fits, and with it what
+     * a mapping adds. */
     size_t scratch_len;
-    char scratch[TARGET_BYTES_MAX];
+    char scratch[TARGET_BYTES_MAX + CHANNEL_BYTES_MAX];
     struct text room[SUBSCRIBER_CHANNELS_MAX]; /* of the channels; a copy's lies behind its text */
 };
 
@@ -167,11 +176,3 @@ static inline bool route_is_bare(const struct route *route, bool preface)
 {
     return route->preface == CHOICE_NONE ? !preface : route->preface == CHOICE_NO;
 }
-
-/* A copy of a route, no larger than it needs to be, to be given to free(); NULL: out of memory. */
-MUST_USE struct route *route_copy(const struct route *route);
-/* The same with these channels, at most SUBSCRIBER_CHANNELS_MAX, in place of its own. */
-MUST_USE struct route *route_copy_with(const struct route *route, const struct text *channels,
-                                       unsigned count);
-/* Bytes of such a copy. */
-size_t route_bytes(const struct route *route);

@@ -6,6 +6,7 @@
  * Length: tables of targets.
  */
 #include "net/http/route.h"
+#include "net/http/route_copy.h"
 
 #include <criterion/criterion.h>
 
@@ -503,8 +504,10 @@ Test(route, target_length_border)
 Test(route, names_switch_rows_off)
 {
     static struct route route;
-    static const struct route_rules rules = {1u << ROUTE_NAME_SUBSCRIBE | 1u << ROUTE_NAME_HEALTH,
-                                             true, 64};
+    static const struct route_rules rules = {.names = 1u << ROUTE_NAME_SUBSCRIBE |
+                                                      1u << ROUTE_NAME_HEALTH,
+                                             .query_channels = true,
+                                             .channels_max = 64};
     static const struct example examples[] = {
         {METHOD_GET, "/events/a", "subscribe [a]"},
         {METHOD_GET, "/stream", "subscribe [default]"},
@@ -533,7 +536,8 @@ Test(route, each_row_is_switched_by_a_name)
 Test(route, channels_by_the_path_alone)
 {
     static struct route route;
-    static const struct route_rules rules = {ROUTE_NAMES_ALL, false, 64};
+    static const struct route_rules rules = {
+        .names = ROUTE_NAMES_ALL, .query_channels = false, .channels_max = 64};
 #define QUERY_REFUSED "refused 400 the query names a channel, which only the path may here"
 #define NONE_REFUSED  "refused 400 the path names no channel, and nothing else may here"
     static const struct example examples[] = {

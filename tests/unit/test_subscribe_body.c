@@ -125,7 +125,8 @@ Test(subscribe_body, as_many_as_can_be_allowed)
     static struct route route;
     static struct subscribe_body body;
     static char bytes[2 * SUBSCRIBER_CHANNELS_MAX * 16];
-    const struct route_rules rules = {ROUTE_NAMES_ALL, true, SUBSCRIBER_CHANNELS_MAX};
+    const struct route_rules rules = {
+        .names = ROUTE_NAMES_ALL, .query_channels = true, .channels_max = SUBSCRIBER_CHANNELS_MAX};
     char error[JSON_ERROR_BYTES] = "", name[16];
     size_t len = 0;
     for (unsigned i = 0; i < 2 * SUBSCRIBER_CHANNELS_MAX; i++)

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the operator makes of the server for his own front ends: paths of his choice and a default
+ * channel; and that none of them is a way around who may read, publish or be answered at all.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/e2e/application.h"
+#include "tests/e2e/check.h"
+#include "tests/e2e/client.h"
+#include "tests/e2e/stream.h"
+#include "tests/e2e/tokens.h"
+
+static struct server server;
+
+static int status_of(const char *method, const char *target, const char *body)
+{
+    return ask(&server, method, target, NOWHERE, "", NULL, body);
+}
+
+/* What is published to the one comes out of the other. */
+static void expect_heard(const char *stream_at, const char *publish_at, const char *body,
+                         const char *data)
+{
+    struct stream stream;
+
+    stream_open(&stream, &server, stream_at, NULL);
+    stream_await_id(&stream);
+    EXPECT(status_of("POST", publish_at, body) == 200, "%s", publish_at);
+    stream_expect(&stream, "message", data, (char[136]){0});
+    stream_close(&stream);
+}
+
+/* --- paths and the default channel ----------------------------------------------------------- */
+
+static void case_paths(void)
+{
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--path", "/ticker=a/ticks", "--path",
+                                         "/old/*=*", "--path", "/user/*=user/*/mail"));
+    expect_heard("/ticker", "/publish/a/ticks", "1", "1");
+    expect_heard("/events/a/ticks", "/ticker", "2", "2");
+    expect_heard("/old/a%2fticks", "/ticker", "3", "3");
+    expect_heard("/user/42", "/publish/user/42/mail", "4", "4");
+    expect_heard("/ticker?channel=b", "/old/b", "5", "5");
+    EXPECT_INT(status_of("HEAD", "/old/x", ""), 200);
+    EXPECT_INT(status_of("OPTIONS", "/old/x", ""), 204);
+    EXPECT_INT(status_of("PUT", "/old/x", ""), 405);
+    EXPECT_INT(status_of("GET", "/old/", NULL), 400);
+    EXPECT_INT(status_of("GET", "/old", NULL), 404);
+    EXPECT_INT(status_of("GET", "/events", NULL), 400);
+    EXPECT_INT(status_of("GET", "/old/%2e%2e/stats", NULL), 400);
+    EXPECT_INT(status_of("GET", "/old/../stats", NULL), 400);
+    server_stop(&server);
+}
+
+static void case_default_channel(void)
+{
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--default-channel", "lobby"));
+    expect_heard("/events", "/publish/lobby", "1", "1");
+    expect_heard("/events?last=0", "/send", "{\"message\": \"2\"}", "2");
+    expect_heard("/stream", "/publish/lobby", "3", "3");
+    expect_heard("/events?channel=else", "/publish/else", "4", "4");
+    struct client client;
+    struct answer answer;
+    client_open(&client, &server);
+    client_request(&client, "POST", "/events?last=9", "Content-Type: application/json\r\n",
+                   "{\"wait\": \"no\"}", 14, &answer);
+    EXPECT_INT(answer.status, 200);
+    EXPECT(strstr(answer.body, "data: 3\n") && !strstr(answer.body, "data: 4\n"), "%s",
+           answer.body);
+    answer_free(&answer);
+    client_close(&client);
+    EXPECT_INT(status_of("POST", "/publish", "{}"), 400); /* publishing names its channel */
+    server_stop(&server);
+}
+
+/* --- no way around --------------------------------------------------------------------------- */
+
+#define JSON "Content-Type: application/json\r\n"
+
+static void case_tokens(void)
+{
+    char news[8192];
+
+    files_make();
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--jwt-key-file", key_path,
+                                         "--anonymous", "open/*", "--log", log_path, "--path",
+                                         "/old/*=*", "--path", "/ticker=news/a", "--path",
+                                         "/open/*=secret/*", "--default-channel", "secret/x"));
+    snprintf(news, sizeof(news), "%s", token_until(600, SECRET)); /* reads and publishes news/ */
+    EXPECT_ROWS(
+        {"GET", "/ticker?wait=no", NOWHERE, "", NULL, 401},
+        {"GET", "/ticker?wait=no", HEADER, news, NULL, 200},
+        {"GET", "/ticker?wait=no&x=y", QUERY, news, NULL, 200},
+        {"POST", "/ticker", NOWHERE, "", "x", 401}, {"POST", "/ticker", HEADER, news, "x", 200},
+        {"GET", "/old/news/a?wait=no", HEADER, news, NULL, 200},
+        {"GET", "/old/secret/x", HEADER, news, NULL, 403},
+        {"GET", "/old/%73ecret%2fx", HEADER, news, NULL, 403},
+        {"GET", "/old/open/a?wait=no", NOWHERE, "", NULL, 200},
+        /* It is the channel that is anonymous, and not the path. */
+        {"GET", "/open/a", NOWHERE, "", NULL, 401}, {"GET", "/open/a", HEADER, news, NULL, 403},
+        {"GET", "/old/open/..%2fsecret/x", NOWHERE, "", NULL, 400},
+        {"GET", "/ticker?channel=secret/x", HEADER, news, NULL, 403},
+        {"POST", "/old/secret/x", HEADER, news, "x", 403},
+        /* Nor is what is meant where nothing is said. */
+        {"GET", "/events", NOWHERE, "", NULL, 401}, {"GET", "/events", HEADER, news, NULL, 403},
+        {"GET", "/stream", HEADER, news, NULL, 403},
+        {"POST", "/send", HEADER, news, "{\"message\":\"m\"}", 403});
+    EXPECT_INT(ask(&server, "POST", "/events", HEADER, news, JSON, "{}"), 403);
+    EXPECT_INT(ask(&server, "QUERY", "/events", NOWHERE, "", JSON, "{}"), 401);
+    EXPECT_INT(server_stat(&server, "published"), 1);
+    server_stop(&server);
+    files_remove();
+}
+
+/* Listeners, Hosts, origins and channels in the query are the same on all paths. */
+static void case_rules(void)
+{
+    char path[128], inner[192];
+    struct answer answer;
+
+    snprintf(path, sizeof(path), "/tmp/fanfare-site-%d", (int)getpid());
+    snprintf(inner, sizeof(inner), "unix:%s routes=publish,stats", path);
+    server_start(&server,
+                 SERVER_OPTIONS("--workers", "1", "--listen", inner, "--routes", "subscribe,stats",
+                                "--query-channels", "no", "--host", "test", "--path", "/old/*=*",
+                                "--path", "/*=all/*", "--default-channel", "d"));
+    EXPECT_INT(status_of("HEAD", "/old/a", ""), 200);
+    EXPECT_INT(status_of("HEAD", "/events", ""), 200);
+    EXPECT_INT(status_of("POST", "/old/a", "x"), 405);
+    EXPECT_INT(status_of("HEAD", "/old/a?channel=b", ""), 400);
+    EXPECT_INT(status_of("HEAD", "/old/a?%63hannel=b", ""), 400);
+    EXPECT_INT(ask(&server, "POST", "/events", NOWHERE, "", JSON, "{\"channels\":[\"b\"]}"), 400);
+    /* What is switched off does not come back as a channel. */
+    EXPECT_INT(status_of("HEAD", "/metrics", ""), 404);
+    EXPECT_INT(status_of("HEAD", "/", ""), 404);
+    EXPECT_INT(status_of("HEAD", "/publish/a", ""), 404);
+    EXPECT_INT(status_of("HEAD", "/metrics2", ""), 200);
+    struct client client;
+    client_open(&client, &server);
+    client_say(&client, "HEAD /old/a HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+    REQUIRE(client_answer(&client, true, &answer), "no answer");
+    EXPECT_INT(answer.status, 421);
+    answer_free(&answer);
+    client_close(&client);
+    static const struct {
+        const char *method, *target, *fields;
+        int status;
+    } rows[] = {
+        {"POST", "/old/a", NULL, 200},
+        {"HEAD", "/old/a", NULL, 405},
+        {"POST", "/old/a?channel=b", NULL, 400},
+        {"POST", "/old/a", JSON, 400},
+        {"POST", "/old/a", "Origin: http://evil.example\r\n", 403},
+        {"POST", "/old/a", "Sec-Fetch-Site: cross-site\r\n", 403},
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static const char body[] = "{\"channel\": \"b\", \"data\": \"x\"}";
+        client = (struct client){.fd = connect_unix(path)};
+        client_request(&client, rows[i].method, rows[i].target, rows[i].fields, body,
+                       sizeof(body) - 1, &answer);
+        EXPECT(answer.status == rows[i].status, "%s %s %s: %d %s", rows[i].method, rows[i].target,
+               rows[i].fields, answer.status, answer.body);
+        answer_free(&answer);
+        client_close(&client);
+    }
+    EXPECT_INT(server_stat(&server, "published"), 1);
+    server_stop(&server);
+}
+
+/* The application decides of what it is shown: the path as the client wrote it, and the channels
+ * that it names take the place of the one that is meant. */
+static void case_application(void)
+{
+    struct application application;
+
+    application_start(&application, false);
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--authorize-url", application.url,
+                                         "--path", "/old/*=*", "--default-channel", "d"));
+    EXPECT_INT(status_of("GET", "/old/s403", NULL), 403);
+    EXPECT(application_was_told(&application, "X-Original-URI: /old/s403"), "another target");
+    EXPECT_INT(status_of("GET", "/old/s200?wait=no", NULL), 200);
+    EXPECT_INT(status_of("POST", "/old/s401", "x"), 401);
+    EXPECT_INT(status_of("POST", "/old/s200", "x"), 200);
+    EXPECT_INT(application.asked, 4);
+    server_stop(&server);
+    application_stop(&application);
+}
+
+/* --- what is refused at the start ------------------------------------------------------------ */
+
+static void case_what_is_refused(void)
+{
+    static const struct refused rows[] = {
+        {{"serve", "--check", "--path", "/stats=x", NULL}, "is a path of the server's own"},
+        {{"serve", "--check", "--path", "/events/*=*", NULL}, "is a path of the server's own"},
+        {{"serve", "--check", "--path", "ticker=x", NULL}, "no path in front"},
+        {{"serve", "--check", "--default-channel", "a\nb", NULL}, "default-channel: "},
+    };
+    program_expect_refused(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    check_case("paths", case_paths);
+    check_case("default_channel", case_default_channel);
+    check_case("tokens", case_tokens);
+    check_case("rules", case_rules);
+    check_case("application", case_application);
+    check_case("what_is_refused", case_what_is_refused);
+    return check_end();
+}
