@@ -32,14 +32,6 @@ void ending_take(struct worker *worker, struct ending *ending)
         channels->ended_first = ending;
     channels->ended_last = ending;
     COUNT(worker, channels_ended, 1);
-    /* No sweep brings them to their end: that is a send of each one's own. */
-    for (uint32_t i = 0; i < channel->member_count; i++) {
-        struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
-        if (subscriber->state != SUBSCRIBER_CURRENT)
-            continue;
-        subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
-        subscriber_queue(worker, subscriber);
-    }
 }
 
 /* Whether somebody who reads still lacks the end, or its own end. Slow ones that wait for theirs

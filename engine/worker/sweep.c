@@ -168,6 +168,23 @@ static void prefetch_next(const struct worker *worker, const struct channel *cha
     __builtin_prefetch(send + 64, 1);
 }
 
+/* Has the members of a channel that has ended wait for what they lack and the end of their
+ * responses: a send of its own for each, and counted as one here. True when all were visited. */
+__attribute__((noinline)) static bool end_members(struct worker *worker, struct channel *channel,
+                                                  struct budget *budget)
+{
+    while (channel->sweep_next < channel->member_count) {
+        if (budget_is_spent(worker, budget))
+            return false;
+        struct subscriber *subscriber = &worker->subscribers[channel->members[channel->sweep_next]];
+        channel->sweep_next++;
+        budget->sends--;
+        if (subscriber->state == SUBSCRIBER_CURRENT && subscriber->cursor < channel->sweep_target)
+            (void)set_behind(worker, subscriber);
+    }
+    return true;
+}
+
 /* Goes on with the channel's sweep. True when every member was visited. */
 static bool sweep_members(struct worker *worker, struct channel *channel, struct budget *budget)
 {
@@ -225,7 +242,7 @@ static bool sweep_channel(struct worker *worker, struct channel *channel, struct
         channel->sweep_next = count && channel->member_count ? 0 : channel->member_count;
         forget_runs(worker, channel);
     }
-    if (!sweep_members(worker, channel, budget))
+    if (!(channel->ending ? end_members : sweep_members)(worker, channel, budget))
         return false;
     channel->visited = channel->sweep_target;
     channel->last_batch = worker->batch.number;
