@@ -35,6 +35,7 @@ struct form_opening {
     struct text point;    /* the id it is to come back with before it has an event; NULL: none */
     struct frame *notice; /* of a gap, in this form; NULL: none */
     bool bare;            /* no `retry:` and no point: nothing that is not an event's */
+    bool charset;         /* the type says utf-8 */
     uint64_t subscriber;  /* its id, if the head is to say it; 0: not */
 };
 MUST_USE struct frame *form_open(enum form form, const struct form_opening *opening);
@@ -82,10 +83,11 @@ struct form_refusal {
     struct text lines;    /* head lines of the caller's; left out if they are too long */
     bool puts_off;        /* 200 and when to come back, since EventSource never does after a 503 */
     bool bare;            /* then: without a blank line, and so without `point` */
+    bool charset;         /* likewise: the type says utf-8 */
     uint32_t retry_ms;
     struct text point; /* the id it is to come back with; NULL: none */
 };
-#define FORM_REFUSAL_LINES_MAX 6144
+#define FORM_REFUSAL_LINES_MAX 8192
 #define FORM_REFUSAL_BYTES_MAX (FORM_REFUSAL_LINES_MAX + 1024)
 /* How many bytes. */
 size_t form_refusal(enum form form, const struct form_refusal *refusal,

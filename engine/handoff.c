@@ -31,6 +31,7 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
                                 .polls = request->polls,
                                 .wait_ms = request->wait_ms,
                                 .puts_off = request->puts_off,
+                                .charset = request->charset,
                                 .tells_id = request->tells_id,
                                 .limit = request->limit,
                                 .last = request->last,

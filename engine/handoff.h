@@ -34,6 +34,7 @@ struct subscribe_request {
     bool polls;         /* ends with what is retained, else with the first events that come */
     uint32_t wait_ms;   /* and then at the end of this time, if none does; 0: at once */
     bool puts_off;      /* if it cannot be had: see form_refusal */
+    bool charset;       /* see form_open */
     bool tells_id;      /* its head says its id, where subscribers have one */
     struct seat *seat;  /* a chain, left at its end; NULL: none */
     struct text head;   /* response head lines of the caller's, each ended by CRLF */
@@ -45,7 +46,7 @@ struct handoff {
     struct seat *seat;    /* until the subscriber has it */
     int fd;
     uint64_t before;
-    bool has_resume, plain, bare, polls, puts_off, tells_id;
+    bool has_resume, plain, bare, polls, puts_off, tells_id, charset;
     uint32_t limit, last, wait_ms;
     int64_t ends_ns;
     unsigned channel_count;

@@ -83,6 +83,10 @@
  * so. More, or longer ones: refused at the start. */
 #define PATHS_MAX           256u
 #define PATH_SPEC_BYTES_MAX 1024u
+/* Head lines of --header, and of --stream-header, and bytes of all of them: each answer is put
+ * together in room for them. More: refused at the start. */
+#define HEAD_LINES_MAX       64u
+#define HEAD_LINES_BYTES_MAX 2048u
 
 /* --- the hub ------------------------------------------------------------------------------- */
 

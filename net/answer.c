@@ -9,7 +9,7 @@
 #include "net/note.h"
 
 /* Bytes enough for all further lines: an origin, and the headers of a preflight. */
-#define LINES_ROOM (3 * POLICY_BYTES_MAX + HOOK_LINES_BYTES_MAX + 1024)
+#define LINES_ROOM (3 * POLICY_BYTES_MAX + HOOK_LINES_BYTES_MAX + HEAD_LINES_BYTES_MAX + 1024)
 
 struct lines {
     char *at;
@@ -26,6 +26,19 @@ __attribute__((format(printf, 2, 3))) static void add_line(struct lines *lines, 
     /* A line that does not fit is left out whole. */
     if (len > 0 && (size_t)len < lines->size - lines->len)
         lines->len += (size_t)len;
+}
+
+static void add_text(struct lines *lines, struct text text)
+{
+    if (text.len == 0 || text.len >= lines->size - lines->len)
+        return;
+    memcpy(lines->at + lines->len, text.at, text.len);
+    lines->len += text.len;
+}
+
+static const struct head_lines *lines_of(const struct client *client)
+{
+    return service_of(&client->connection)->limits.site->lines;
 }
 
 static const struct policy *policy_of(const struct client *client)
@@ -57,12 +70,21 @@ static bool add_origin(struct lines *lines, const struct client *client)
     return true;
 }
 
+/* What the operator says of streams of these channels. */
+static void add_of_stream(struct lines *lines, const struct client *client,
+                          const struct text *channels, unsigned count)
+{
+    char room[HEAD_LINES_BYTES_MAX];
+    size_t len = head_lines_of_stream(lines_of(client), channels, count, room);
+    add_text(lines, (struct text){room, len});
+}
+
 /* What the application gave for this answer. */
 static void add_given(struct lines *lines, const struct client *client, bool allows)
 {
     const struct hook_answer *given = client->hook_answer;
     if (given && hook_answer_allows(given) == allows)
-        add_line(lines, "%.*s", (int)given->lines.len, given->lines.at);
+        add_text(lines, given->lines);
 }
 
 static void add_preflight(struct lines *lines, const struct client *client, const char *methods)
@@ -84,13 +106,16 @@ struct text answer_stream_lines(const struct client *client, char *room, size_t 
     memcpy(room, date.at, lines.len);
     if (add_origin(&lines, client))
         add_line(&lines, "Access-Control-Expose-Headers: Fanfare-Resume, Fanfare-Refused\r\n");
+    add_text(&lines, head_lines_always(lines_of(client)));
     return (struct text){room, lines.len};
 }
 
-struct text answer_granted_lines(const struct client *client, char *room, size_t size)
+struct text answer_granted_lines(const struct client *client, const struct text *channels,
+                                 unsigned channel_count, char *room, size_t size)
 {
     struct lines lines = {.at = room, .size = size};
     lines.len = answer_stream_lines(client, room, size).len;
+    add_of_stream(&lines, client, channels, channel_count);
     add_given(&lines, client, true);
     return (struct text){room, lines.len};
 }
@@ -113,6 +138,9 @@ static void add_lines(struct lines *lines, const struct client *client, const st
         add_line(lines, "Access-Control-Expose-Headers: Allow, Retry-After, WWW-Authenticate\r\n");
     if (answer->preflight && shown)
         add_preflight(lines, client, answer->allow ? answer->allow : "");
+    add_text(lines, head_lines_always(lines_of(client)));
+    if (answer->no_length) /* which is the head of a stream */
+        add_of_stream(lines, client, client->route->channels, client->route->channel_count);
     /* All that we answer is of this moment. */
     add_line(lines, "Cache-Control: no-store\r\n");
 }
@@ -227,11 +255,12 @@ void answer_continue(struct client *client)
     connection_write(&client->connection, text.at, text.len);
 }
 
-size_t answer_refusal(int status, const char *sentence, char *out, size_t size)
+size_t answer_refusal(int status, const char *sentence, struct text further, char *out, size_t size)
 {
-    char room[64];
+    char room[64 + HEAD_LINES_BYTES_MAX];
     struct lines lines = {.at = room, .size = sizeof(room)};
     add_line(&lines, "Retry-After: %d\r\n", RETRY_AFTER_S);
+    add_text(&lines, further);
     struct http_answer head = {.status = status, .extra = {room, lines.len}, .now = time(NULL)};
     size_t len = http_format_error(out, size, &head, sentence, false, false);
     CHECK(len > 0);

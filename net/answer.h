@@ -31,12 +31,15 @@ enum handler_result answer_challenge(struct client *client, int status, const ch
 void answer_continue(struct client *client);
 
 /* Bytes enough for the lines of a stream's head, whatever the origin. */
-#define STREAM_LINES_ROOM (POLICY_BYTES_MAX + 512)
-/* The Date and CORS lines of an answer to this request, for a stream's head. */
+#define STREAM_LINES_ROOM (POLICY_BYTES_MAX + HEAD_LINES_BYTES_MAX + 512)
+/* The Date and CORS lines of an answer to this request, and those of all answers, for a stream's
+ * head. */
 struct text answer_stream_lines(const struct client *client, char *room, size_t size);
-/* And those that the application gave for a stream that it let in. */
+/* And those of these channels' streams, and what the application gave for one that it let in. */
 #define GRANTED_LINES_ROOM (STREAM_LINES_ROOM + HOOK_LINES_BYTES_MAX)
-struct text answer_granted_lines(const struct client *client, char *room, size_t size);
+struct text answer_granted_lines(const struct client *client, const struct text *channels,
+                                 unsigned channel_count, char *room, size_t size);
 
-/* The whole answer to a connection that is refused before it says anything. Its length. */
-size_t answer_refusal(int status, const char *sentence, char *out, size_t size);
+/* The whole answer to a connection that is refused before it says anything, with these head lines,
+ * each ended by CRLF. Its length. */
+size_t answer_refusal(int status, const char *sentence, struct text lines, char *out, size_t size);

@@ -38,6 +38,7 @@ static size_t put_off(struct client *client, const struct refusal *refusal,
         .lines = answer_stream_lines(client, room, sizeof(room)),
         .puts_off = true,
         .bare = route_is_bare(route, service->limits.options.preface),
+        .charset = service->limits.options.charset,
         .retry_ms =
             slots_take(&service->slots, service->loop.now_ns, service->limits.options.retry_ms),
         .point = {from_here ? id : NULL, sizeof(id)},
@@ -80,7 +81,8 @@ size_t refusal_at_once(struct service *service, const struct listener *listener,
     note_refused(&client, refusal->reason);
     note_answer(&client, puts_off ? 200 : refusal->status, 0);
     if (!puts_off)
-        return answer_refusal(refusal->status, refusal->sentence, out, size);
+        return answer_refusal(refusal->status, refusal->sentence,
+                              head_lines_always(service->limits.site->lines), out, size);
     CHECK(size >= FORM_REFUSAL_BYTES_MAX);
     return put_off(&client, refusal, out);
 }

@@ -141,7 +141,11 @@ static int make_site(const struct server_options *options, struct site **ret_sit
 {
     struct site_options said = {.default_channel = options->default_channel,
                                 .paths = options->path,
-                                .path_count = options->path_count};
+                                .path_count = options->path_count,
+                                .lines = {.always = options->header,
+                                          .always_count = options->header_count,
+                                          .of_streams = options->stream_header,
+                                          .of_streams_count = options->stream_header_count}};
     return site_new(&said, ret_site, error, error_size);
 }
 
@@ -265,6 +269,11 @@ void server_options_change(struct server_options *options, const struct server_o
     options->default_channel = other->default_channel;
     memcpy(options->path, other->path, sizeof(options->path));
     options->path_count = other->path_count;
+    memcpy(options->header, other->header, sizeof(options->header));
+    options->header_count = other->header_count;
+    memcpy(options->stream_header, other->stream_header, sizeof(options->stream_header));
+    options->stream_header_count = other->stream_header_count;
+    options->charset = other->charset;
     memcpy(options->trusted_proxy, other->trusted_proxy, sizeof(options->trusted_proxy));
     options->trusted_proxy_count = other->trusted_proxy_count;
     options->connections_max = other->connections_max;

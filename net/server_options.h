@@ -35,6 +35,11 @@ struct server_options {
     const char *default_channel; /* meant where none is named; NULL: none; borrowed */
     const char *path[PATHS_MAX]; /* "PATH=CHANNEL" as in net/http/paths.h; borrowed */
     unsigned path_count;
+    const char *header[HEAD_LINES_MAX]; /* "NAME: VALUE", in all answers; borrowed */
+    unsigned header_count;
+    const char *stream_header[HEAD_LINES_MAX]; /* "PATTERN NAME: VALUE"; borrowed */
+    unsigned stream_header_count;
+    bool charset;       /* streams say that they are UTF-8, which they are anyway */
     const char *feed;   /* path of the feed socket; NULL: no feed; borrowed */
     mode_t feed_mode;   /* 0660 */
     int64_t feed_uid;   /* only this peer uid may publish; -1: any that the file mode lets in */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes what the operator says of paths into one thing: see site.h. */
+/* Makes one thing of what the operator says: see site.h. */
 #include "net/site.h"
 
 #include <errno.h>
@@ -30,6 +30,8 @@ int site_new(const struct site_options *options, struct site **ret_site, char *e
     int r = take_channel(site, options->default_channel, error, error_size);
     if (!r && options->path_count)
         r = paths_new(options->paths, options->path_count, &site->paths, error, error_size);
+    if (!r && (options->lines.always_count || options->lines.of_streams_count))
+        r = head_lines_new(&options->lines, &site->lines, error, error_size);
     if (r)
         site_unref(site);
     else
@@ -49,6 +51,7 @@ struct site *site_unref(struct site *site)
     if (!site || atomic_fetch_sub_explicit(&site->references, 1, memory_order_acq_rel) > 1)
         return NULL;
     paths_free(site->paths);
+    head_lines_free(site->lines);
     free(site);
     return NULL;
 }

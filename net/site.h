@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the operator makes of the server for his own front ends: paths of his choice, the channel
- * that is meant where none is named.
+ * that is meant where none is named, lines in the heads of answers.
  *
  * Made from the options, checked, and immutable from then on; shared by reference count, and a
  * reload makes a new one. Any thread.
@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "engine/limits.h"
+#include "net/http/head_lines.h"
 #include "net/http/paths.h"
 
 /* Borrowed for the call of site_new. */
@@ -18,11 +19,13 @@ struct site_options {
     const char *default_channel; /* NULL: none */
     const char *const *paths;    /* as paths_new takes them */
     unsigned path_count;
+    struct head_lines_options lines;
 };
 
 struct site {
     _Atomic unsigned references;
     struct paths *paths;         /* NULL: none */
+    struct head_lines *lines;    /* NULL: none */
     struct text default_channel; /* lies in: */
     char channel[CHANNEL_BYTES_MAX];
 };

@@ -130,6 +130,7 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
         .retry_ms = worker->limits.retry_ms,
         .point = handoff->has_resume ? gap->from : (struct text){id, sizeof(id)},
         .notice = notice,
+        .charset = handoff->charset,
         .bare = handoff->bare,
         .subscriber = handoff->tells_id ? identity_id(worker, subscriber) : 0};
     return release_private(worker, form_open(subscriber_form(subscriber), &opening));
@@ -209,6 +210,7 @@ static void refuse(struct worker *worker, const struct handoff *handoff, const c
         .sentence = text_of(sentence),
         .lines = handoff->head,
         .puts_off = handoff->puts_off,
+        .charset = handoff->charset,
         .bare = handoff->bare,
         .retry_ms = slots_take(&worker->arrivals.slots, worker->now_ns, worker->limits.retry_ms),
         .point = {from_here ? id : NULL, sizeof(id)},

@@ -86,7 +86,8 @@ static enum handler_result subscribe(struct client *client, const struct text *c
         .bare = route_is_bare(route, service->limits.options.preface),
         .puts_off = refusal_puts_off(client),
         .ends_ns = token_ends_ns(client),
-        .head = answer_granted_lines(client, room, sizeof(room)),
+        .charset = service->limits.options.charset,
+        .head = answer_granted_lines(client, channels, channel_count, room, sizeof(room)),
     };
     struct journal_seat *noted;
     int r = take_seats(client, &subscribe, &noted);
@@ -166,7 +167,11 @@ static enum handler_result on_request(struct client *client)
         return on_body(client);
     return answer_send(
         client,
-        &(struct answer){.status = 200, .content_type = "text/event-stream", .no_length = true});
+        &(struct answer){.status = 200,
+                         .content_type = service_of(&client->connection)->limits.options.charset
+                                             ? "text/event-stream; charset=utf-8"
+                                             : "text/event-stream",
+                         .no_length = true});
 }
 
 const struct handler subscribe_handler = {.on_head = on_head, .on_request = on_request};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the operator makes of the server for his own front ends: paths of his choice and a default
- * channel; and that none of them is a way around who may read, publish or be answered at all.
+ * channel, and that none of them is a way around who may read, publish or be answered at all; head
+ * lines of all answers and of streams.
  */
 #include <stdio.h>
 #include <string.h>
@@ -189,6 +190,81 @@ static void case_application(void)
     application_stop(&application);
 }
 
+/* --- head lines ------------------------------------------------------------------------------ */
+
+static void expect_field(const char *method, const char *target, const char *fields,
+                         const char *name, const char *value)
+{
+    struct client client;
+    struct answer answer;
+    client_open(&client, &server);
+    client_request(&client, method, target, fields, "", 0, &answer);
+    const char *seen = answer_field(&answer, name);
+    EXPECT(value ? seen && strcmp(seen, value) == 0 : !seen, "%s %s: %s: %s, not %s", method,
+           target, name, seen ? seen : "(none)", value ? value : "(none)");
+    answer_free(&answer);
+    client_close(&client);
+}
+
+static unsigned count_in(const char *text, const char *words)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, words)); at += strlen(words))
+        count++;
+    return count;
+}
+
+#define ASKS "Accept: text/event-stream\r\n"
+
+/* In every answer there is, of acceptors and of workers, and no line twice. */
+static void case_head_lines(void)
+{
+    static const struct {
+        const char *method, *target, *fields;
+    } rows[] = {
+        {"GET", "/healthz", NULL},
+        {"GET", "/nothing", NULL},
+        {"OPTIONS", "/events", NULL},
+        {"HEAD", "/events/a", NULL},
+        {"GET", "/publish/a", NULL},
+        {"POST", "/send", NULL},
+        {"BREW", "/", NULL},
+        {"GET", "/healthz", "Host: twice\r\n"},
+        {"GET", "/events/a?wait=no", NULL},
+    };
+    struct stream stream, full;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--header", "X-All: of all", "--header",
+                                         "Set-Cookie: s=1", "--stream-header", "a* X-Some: 1",
+                                         "--stream-header", "*b X-Some: 1", "--stream-header",
+                                         "* X-Each: 2", "--charset", "--subscribers-max", "2"));
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        expect_field(rows[i].method, rows[i].target, rows[i].fields, "x-all", "of all");
+    expect_field("GET", "/healthz", NULL, "x-each", NULL);
+    expect_field("GET", "/nothing", NULL, "x-each", NULL);
+    expect_field("HEAD", "/events/a", NULL, "x-some", "1");
+    expect_field("HEAD", "/events/c", NULL, "x-some", NULL);
+    expect_field("HEAD", "/events/c", NULL, "x-each", "2");
+    expect_field("HEAD", "/events/c", NULL, "content-type", "text/event-stream; charset=utf-8");
+    stream_open(&stream, &server, "/events?channel=ab&channel=a&channel=b", NULL);
+    stream_await_head(&stream);
+    EXPECT_TEXT(stream_field(&stream, "content-type"), "text/event-stream; charset=utf-8");
+    EXPECT_INT(count_in(stream.head, "X-Some: 1"), 1);
+    EXPECT_INT(count_in(stream.head, "X-Each: 2"), 1);
+    EXPECT_INT(count_in(stream.head, "X-All: of all"), 1);
+    EXPECT_INT(count_in(stream.head, "Set-Cookie: s=1"), 1);
+    stream_open(&full, &server, "/events/c", NULL);
+    stream_await_head(&full);
+    /* Refused, both ways. */
+    expect_field("GET", "/events/a", NULL, "x-all", "of all");
+    expect_field("GET", "/events/a", ASKS, "x-all", "of all");
+    expect_field("GET", "/events/a", ASKS, "fanfare-refused", "full");
+    expect_field("GET", "/events/a", ASKS, "content-type", "text/event-stream; charset=utf-8");
+    stream_close(&full);
+    stream_close(&stream);
+    server_stop(&server);
+}
+
 /* --- what is refused at the start ------------------------------------------------------------ */
 
 static void case_what_is_refused(void)
@@ -198,6 +274,10 @@ static void case_what_is_refused(void)
         {{"serve", "--check", "--path", "/events/*=*", NULL}, "is a path of the server's own"},
         {{"serve", "--check", "--path", "ticker=x", NULL}, "no path in front"},
         {{"serve", "--check", "--default-channel", "a\nb", NULL}, "default-channel: "},
+        {{"serve", "--check", "--header", "Content-Length: 3", NULL}, "the server says itself"},
+        {{"serve", "--check", "--header", "X: a\r\nY: b", NULL}, "a control character"},
+        {{"serve", "--check", "--stream-header", "* Connection: close", NULL},
+         "the server says itself"},
     };
     program_expect_refused(rows, sizeof(rows) / sizeof(rows[0]));
 }
@@ -210,6 +290,7 @@ int main(int argc, char **argv)
     check_case("tokens", case_tokens);
     check_case("rules", case_rules);
     check_case("application", case_application);
+    check_case("head_lines", case_head_lines);
     check_case("what_is_refused", case_what_is_refused);
     return check_end();
 }

@@ -47,6 +47,14 @@ Test(form, openings)
     expect_bytes(form_open(FORM_CHUNKED, &opening), FRAME_NOTE,
                  HEAD "Transfer-Encoding: chunked\r\nFanfare-Resume: complete\r\n\r\n"
                       "a\r\nretry: 0\n\n\r\n");
+    opening.charset = true;
+    for (unsigned form = 0; form < FORM_COUNT; form++) {
+        struct frame *frame = form_open((enum form)form, &opening);
+        cr_expect_not_null(memmem(frame->bytes, frame->len,
+                                  "\r\nContent-Type: text/event-stream; charset=utf-8\r\n", 50));
+        frame_unref(frame);
+    }
+    opening.charset = false;
     opening.bare = true; /* an empty chunk would end the response */
     expect_bytes(form_open(FORM_CHUNKED, &opening), FRAME_NOTE,
                  HEAD "Transfer-Encoding: chunked\r\nFanfare-Resume: complete\r\n\r\n");
