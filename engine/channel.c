@@ -32,6 +32,11 @@ void channels_deinit(struct channels *channels)
             channel = next;
         }
     }
+    for (struct ending *ending = channels->closed.first; ending;) {
+        struct ending *later = ending->later;
+        channel_free(ending->channel); /* and this */
+        ending = later;
+    }
     map_deinit(&channels->map);
     free(channels->list);
     free(channels->dropped);
@@ -126,13 +131,32 @@ static void note_dropped(struct channels *channels, uint64_t hash, uint64_t sequ
         *dropped = (struct dropped){.hash = hash, .through = sequence};
 }
 
-void channels_drop(struct channels *channels, struct channel *channel)
+void endings_add(struct endings *endings, struct ending *ending)
 {
-    CHECK(channel->member_count == 0 && history_count(&channel->history) == 0);
-    CHECK(!channel->dirty && !channel->finishing && !channel->ending);
-    channels_untouch(channels, channel);
-    if (!MUTATION(drop_forgotten))
-        note_dropped(channels, channel->hash, channel->history.evicted_through);
+    ending->later = NULL;
+    ending->earlier = endings->last;
+    if (endings->last)
+        endings->last->later = ending;
+    else
+        endings->first = ending;
+    endings->last = ending;
+}
+
+void endings_remove(struct endings *endings, struct ending *ending)
+{
+    if (ending->earlier)
+        ending->earlier->later = ending->later;
+    else
+        endings->first = ending->later;
+    if (ending->later)
+        ending->later->earlier = ending->earlier;
+    else
+        endings->last = ending->earlier;
+    ending->earlier = ending->later = NULL;
+}
+
+static void unmap(struct channels *channels, const struct channel *channel)
+{
     uint64_t *value = map_find(&channels->map, channel->hash);
     CHECK(value);
     struct channel *first = (struct channel *)(uintptr_t)*value;
@@ -147,6 +171,29 @@ void channels_drop(struct channels *channels, struct channel *channel)
     if (*value == 0)
         map_remove(&channels->map, channel->hash);
     channels->memory += map_memory(&channels->map) - before;
+}
+
+void channels_detach(struct channels *channels, struct channel *channel)
+{
+    const struct history *history = &channel->history;
+    uint64_t through = history_count(history) ? history_at(history, history->end - 1)->sequence
+                                              : history->evicted_through;
+    if (!MUTATION(close_untold))
+        note_dropped(channels, channel->hash, through);
+    unmap(channels, channel);
+    channel->same_hash = NULL;
+    channel->closed = true;
+}
+
+void channels_drop(struct channels *channels, struct channel *channel)
+{
+    CHECK(channel->member_count == 0 && history_count(&channel->history) == 0);
+    CHECK(!channel->dirty && !channel->finishing && !channel->ending);
+    channels_untouch(channels, channel);
+    if (!MUTATION(drop_forgotten) && !channel->closed)
+        note_dropped(channels, channel->hash, channel->history.evicted_through);
+    if (!channel->closed)
+        unmap(channels, channel);
     channels->memory -= heap_bytes(sizeof(*channel) + channel->name_len) +
                         channel_members_memory(channel) + channel->counted;
     struct channel *last = channels->list[--channels->count];

@@ -12,6 +12,9 @@
  * given back. Held: history is over its limits and the oldest frame is one that a reading
  * subscriber still needs; then nothing is given back, so publishers of the channel wait.
  *
+ * Closed: out of the map, and in a list of its own; another record may have its name by now. It has
+ * ended for its members (`ending`), and is here for what they lack (worker/closing.h).
+ *
  * Owner: the worker.
  */
 #pragma once
@@ -22,12 +25,16 @@
 
 struct channel;
 
-/* What is known of a channel that has ended: worker/ending.h. */
+/* What is known of a channel that has ended, or was closed: worker/ending.h. */
 struct ending {
     struct channel *channel;
-    uint64_t sequence; /* of its last event */
+    uint64_t sequence; /* of its last event, or of the close */
     int64_t born_ns;
     struct ending *earlier, *later; /* by that */
+};
+
+struct endings {
+    struct ending *first, *last;
 };
 
 struct channel {
@@ -54,6 +61,8 @@ struct channel {
     bool dirty;                    /* in the dirty queue, or its sweep is under way */
     bool finishing;                /* visited; the turn's end makes that swept */
     bool held;
+    bool closed;
+    bool leaving;    /* closed, and some of its history is still there */
     bool in_order;   /* linked into newer/older */
     uint32_t place;  /* in channels.list */
     uint32_t walked; /* the last walk that met it */
@@ -77,7 +86,7 @@ struct channels {
     uint32_t most;     /* CHANNELS_MAX, but for tests */
     uint32_t listened; /* those with members */
     uint64_t memory;   /* bytes of records, rings, members, the map: all but the frames */
-    struct ending *ended_first, *ended_last;
+    struct endings ended, closed;
     struct ending *look_ended; /* where evict_an_ending continues; NULL: first */
     struct channel *newest, *oldest;
     struct channel *look_next; /* where the search for one that can go continues; NULL: oldest */
@@ -95,6 +104,11 @@ bool channels_wait(const struct channels *channels, uint64_t hash);
 /* A new record, behind everything that a dropped one of that hash had evicted; NULL: out of memory.
  */
 struct channel *channels_make(struct channels *channels, uint64_t hash, struct text name);
+/* Takes it out of the map; what it has is remembered as evicted. It is dropped later. */
+void channels_detach(struct channels *channels, struct channel *channel);
+/* The list of those that have ended, or that were closed: behind all others; and out of it. */
+void endings_add(struct endings *endings, struct ending *ending);
+void endings_remove(struct endings *endings, struct ending *ending);
 /* Of a channel without members and frames. */
 void channels_drop(struct channels *channels, struct channel *channel);
 /* Marks the channel as the one published to last. */

@@ -398,6 +398,20 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
     return build(event, channel_hash, 0, ret_frame);
 }
 
+struct frame *frame_new_command(enum frame_flag command, struct text channel, uint64_t channel_hash)
+{
+    struct frame *frame = malloc(sizeof(*frame) + channel.len);
+    if (!frame)
+        return NULL;
+    *frame = (struct frame){.references = 1,
+                            .channel_hash = channel_hash,
+                            .id_given = true, /* none is stamped */
+                            .flags = (uint8_t)command,
+                            .channel_len = (uint16_t)channel.len};
+    put(frame->bytes, channel.at, channel.len);
+    return frame;
+}
+
 struct frame *frame_new_room(enum frame_kind kind, size_t size)
 {
     struct frame *frame = malloc(sizeof(*frame) + size);

@@ -71,8 +71,14 @@ enum frame_kind {
 enum frame_flag {
     FRAME_ENDS = 1, /* the last event of its channel */
     FRAME_WITHOUT_DATA = 2,
-    FRAME_KEYED = 4, /* its key follows, after a byte with its length: frame_key */
+    FRAME_KEYED = 4,  /* its key follows, after a byte with its length: frame_key */
+    FRAME_CLOSES = 8, /* a command: its channel is closed here */
+    FRAME_KICKS = 16, /* a command: whoever is here is ended */
 };
+
+/* A command is no event, and nobody gets bytes of it; it has a place in the one order, so that what
+ * was published, or asked for, before it is told from what came after. */
+#define FRAME_COMMANDS (FRAME_CLOSES | FRAME_KICKS)
 
 struct frame {
     _Atomic uint32_t references;
@@ -108,6 +114,11 @@ const char *frame_fault_text(enum frame_fault fault);
 
 /* Builds a frame with one reference. 0, a positive enum frame_fault, or -ENOMEM. */
 MUST_USE int frame_new(const struct event *event, uint64_t channel_hash, struct frame **ret_frame);
+
+/* A command, one of FRAME_COMMANDS, with one reference; NULL if out of memory. The channel is
+ * checked already; empty for all. */
+MUST_USE struct frame *frame_new_command(enum frame_flag command, struct text channel,
+                                         uint64_t channel_hash);
 
 /* A private frame of exactly these bytes, one reference; NULL if out of memory. */
 MUST_USE struct frame *frame_new_private(enum frame_kind kind, const char *bytes, size_t len);

@@ -38,6 +38,8 @@ struct hub {
     _Atomic uint64_t wakes;
     _Atomic uint64_t controls_refused;
     _Atomic unsigned controls; /* under way */
+    _Atomic uint64_t commands; /* which have numbers, and are no events */
+    _Atomic uint64_t closes;
     /* Constant after start. */
     struct ids ids;
     struct flow flow;
@@ -495,6 +497,61 @@ int hub_publish(struct hub *hub, struct frame **frames, unsigned count, uint64_t
     return publish_all(hub, frames, count, false, ret_first);
 }
 
+/* --- commands ------------------------------------------------------------------------------- */
+
+/* Takes the frame, on 0 alone. It counts against no channel's share: to close one that holds its
+ * publishers must not wait for that. */
+static int publish_command(struct hub *hub, struct frame *frame)
+{
+    uint64_t bytes = frame_memory(frame), sequence;
+    prepare(&frame, 1, hub->worker_count);
+    atomic_fetch_add_explicit(&hub->flow.frame_bytes, bytes, memory_order_relaxed);
+    int r = claim(hub, &frame, 1, true, &sequence);
+    if (r != 0) {
+        atomic_fetch_sub_explicit(&hub->flow.frame_bytes, bytes, memory_order_relaxed);
+        prepare(&frame, 1, 1);
+        return r;
+    }
+    if (frame->flags & FRAME_CLOSES)
+        ledger_close_number(&hub->flow.ledger, frame, sequence);
+    frame_stamp(frame, &hub->ids, sequence);
+    for (unsigned w = 0; w < hub->worker_count; w++)
+        inbox_put(&hub->workers[w].inbox, sequence, frame);
+    wake_parked(hub);
+    atomic_fetch_add_explicit(&hub->commands, 1, memory_order_relaxed);
+    return 0;
+}
+
+int hub_close_channel(struct hub *hub, struct text name)
+{
+    struct ledger *ledger = &hub->flow.ledger;
+    uint64_t hash = hash_text(&hub->options.key, name);
+    struct frame *frame = frame_new_command(FRAME_CLOSES, name, hash);
+    if (!frame)
+        return -ENOMEM;
+    ledger_lock(ledger);
+    int r = ledger_close_begin(ledger, frame);
+    if (r == 0) {
+        r = publish_command(hub, frame);
+        ledger_close_end(ledger, hash, name);
+    }
+    ledger_unlock(ledger);
+    if (r != 0)
+        frame_unref(frame);
+    else
+        atomic_fetch_add_explicit(&hub->closes, 1, memory_order_relaxed);
+    return r;
+}
+
+int hub_kick(struct hub *hub)
+{
+    struct frame *frame = frame_new_command(FRAME_KICKS, TEXT(""), 0);
+    int r = frame ? publish_command(hub, frame) : -ENOMEM;
+    if (r != 0)
+        frame_unref(frame);
+    return r;
+}
+
 size_t hub_known_id(struct hub *hub, const struct frame *frame, char out[EVENT_ID_BYTES_MAX])
 {
     struct ledger *ledger = &hub->flow.ledger;
@@ -633,7 +690,9 @@ void hub_stats(struct hub *hub, struct stats *ret_stats)
     *ret_stats = hub->final;
     if (hub->started)
         sum_counters(hub, ret_stats);
-    ret_stats->published = hub_next_sequence(hub) - 1;
+    uint64_t commands = atomic_load_explicit(&hub->commands, memory_order_relaxed);
+    ret_stats->published = hub_next_sequence(hub) - 1 - commands;
+    ret_stats->channels_closed = atomic_load_explicit(&hub->closes, memory_order_relaxed);
     ret_stats->publish_busy = atomic_load_explicit(&hub->publish_busy, memory_order_relaxed);
     ret_stats->refused_full += atomic_load_explicit(&hub->refused_full, memory_order_relaxed);
     ret_stats->controls_refused =

@@ -88,6 +88,19 @@ MUST_USE int hub_publish(struct hub *hub, struct frame **frames, unsigned count,
 /* The id of the event that was published with this frame's key: its length. */
 size_t hub_known_id(struct hub *hub, const struct frame *frame, char out[EVENT_ID_BYTES_MAX]);
 
+/* --- an operator's commands: any thread ------------------------------------------------------ */
+
+/* They have a place in the one order, which is theirs when these return. 0; HUB_BUSY: an inbox is
+ * full; -ESHUTDOWN, -ENOMEM: nothing has happened. */
+
+/* What was published to the channel before is delivered; then who listens to it alone is ended, who
+ * has other channels keeps those, and its history is gone. The name is free at once, of one that
+ * had ended too. There need not be such a channel. `name` is checked by frame_check_channel. */
+MUST_USE int hub_close_channel(struct hub *hub, struct text name);
+/* Whoever has asked for a stream before is ended in order, with what it lacks and a `retry:` of its
+ * own; whoever asks after it is not. */
+MUST_USE int hub_kick(struct hub *hub);
+
 /*
  * A thread that found HUB_BUSY registers its eventfd, arms, tries once more and only then waits:
  * the hub adds 1 to the eventfd as soon as there may be room again, or when it is closed, and

@@ -8,6 +8,7 @@
 
 struct ledger_end {
     struct ledger_end *same_hash; /* another channel with the same 64-bit hash */
+    uint64_t sequence;            /* of the event that ended it; 0: it is about to be published */
     unsigned workers;             /* that have not forgotten it */
     uint16_t name_len;
     char name[];
@@ -23,9 +24,23 @@ struct ledger_key {
     char text[];    /* name, key, id */
 };
 
+/* While workers still have something of a channel that was closed. */
+struct ledger_close {
+    struct ledger_close *same_hash;
+    uint64_t sequence; /* of the latest close; 0: it is about to be claimed */
+    unsigned workers;  /* that have to let go, once for each close */
+    uint16_t name_len;
+    char name[];
+};
+
 static struct ledger_key *key_at(const uint64_t *value)
 {
     return value ? (struct ledger_key *)(uintptr_t)*value : NULL;
+}
+
+static struct ledger_close *close_at(const uint64_t *value)
+{
+    return value ? (struct ledger_close *)(uintptr_t)*value : NULL;
 }
 
 void ledger_init(struct ledger *ledger, unsigned workers, const struct hash_key *hash_key,
@@ -67,6 +82,16 @@ void ledger_deinit(struct ledger *ledger)
         }
     }
     map_deinit(&ledger->keys);
+    for (uint32_t i = 0; ledger->closes.cells && i <= ledger->closes.mask; i++) {
+        struct ledger_close *close =
+            ledger->closes.cells[i].key ? close_at(&ledger->closes.cells[i].value) : NULL;
+        while (close) {
+            struct ledger_close *next = close->same_hash;
+            free(close);
+            close = next;
+        }
+    }
+    map_deinit(&ledger->closes);
     pthread_mutex_destroy(&ledger->lock);
 }
 
@@ -91,12 +116,34 @@ static size_t end_memory(const struct ledger_end *end)
     return heap_bytes(sizeof(*end) + end->name_len);
 }
 
-/* Where the channel's end is linked, or would be; NULL: no channel of that hash has ended. */
+static struct ledger_close *find_close(const struct ledger *ledger, uint64_t hash, struct text name)
+{
+    struct ledger_close *close = close_at(map_find(&ledger->closes, hash));
+    while (close && !text_equals((struct text){close->name, close->name_len}, name))
+        close = close->same_hash;
+    return close;
+}
+
+/* What was noted of the channel before this does not hold any more. */
+static uint64_t closed_at(const struct ledger *ledger, uint64_t hash, struct text name)
+{
+    const struct ledger_close *close = ledger->closes.count ? find_close(ledger, hash, name) : NULL;
+    return close ? close->sequence : 0;
+}
+
+static bool is_before(uint64_t sequence, uint64_t close)
+{
+    return sequence && sequence < close;
+}
+
+/* The channel's end; NULL: it is open. */
 static struct ledger_end *find_end(const struct ledger *ledger, uint64_t hash, struct text name)
 {
     const uint64_t *value = map_find(&ledger->ended, hash);
     struct ledger_end *end = value ? (struct ledger_end *)(uintptr_t)*value : NULL;
-    while (end && !text_equals((struct text){end->name, end->name_len}, name))
+    uint64_t close = end && !MUTATION(close_ends_on) ? closed_at(ledger, hash, name) : 0;
+    while (end && (is_before(end->sequence, close) ||
+                   !text_equals((struct text){end->name, end->name_len}, name)))
         end = end->same_hash;
     return end;
 }
@@ -268,7 +315,9 @@ void ledger_forget_key(struct ledger *ledger, const struct frame *frame)
 {
     ledger_lock(ledger);
     struct ledger_key *key = find_key(ledger, frame);
-    CHECK(MUTATION(key_forgotten) || (key && key->sequence == frame->sequence));
+    /* One before a close may have been used again behind it. */
+    CHECK(MUTATION(key_forgotten) || (key && key->sequence == frame->sequence) ||
+          frame->sequence < closed_at(ledger, frame->channel_hash, frame_channel(frame)));
     if (key && key->sequence == frame->sequence && --key->workers == 0)
         remove_key(ledger, key_hash(ledger, frame), key);
     ledger_unlock(ledger);
@@ -279,8 +328,12 @@ void ledger_forget_key(struct ledger *ledger, const struct frame *frame)
 static int note_frame(struct ledger *ledger, struct frame *frame)
 {
     bool keyed = frame->flags & FRAME_KEYED;
-    const struct ledger_key *key =
-        keyed && !MUTATION(key_forgotten) ? find_key(ledger, frame) : NULL;
+    struct ledger_key *key = keyed && !MUTATION(key_forgotten) ? find_key(ledger, frame) : NULL;
+    if (key &&
+        is_before(key->sequence, closed_at(ledger, frame->channel_hash, frame_channel(frame)))) {
+        remove_key(ledger, key_hash(ledger, frame), key);
+        key = NULL;
+    }
     frame->sequence = key ? key->sequence : 0;
     if (key) /* the answer is that of the first, whatever became of the channel since */
         return key->sequence ? 0 : LEDGER_TWICE;
@@ -326,17 +379,103 @@ void ledger_erase(struct ledger *ledger, struct frame *const *frames, unsigned c
 void ledger_number(struct ledger *ledger, struct frame *const *frames, unsigned count,
                    uint64_t first)
 {
-    for (unsigned i = 0; i < count; i++)
-        if (frames[i]->flags & FRAME_KEYED)
-            find_key(ledger, frames[i])->sequence = first + i;
+    for (unsigned i = 0; i < count; i++) {
+        const struct frame *frame = frames[i];
+        if (frame->flags & FRAME_KEYED)
+            find_key(ledger, frame)->sequence = first + i;
+        if (frame->flags & FRAME_ENDS)
+            find_end(ledger, frame->channel_hash, frame_channel(frame))->sequence = first + i;
+    }
 }
 
-void ledger_forget(struct ledger *ledger, uint64_t hash, struct text name)
+/* The first of that channel's ends that is so old; several only while it is being closed. */
+static struct ledger_end *find_end_through(const struct ledger *ledger, uint64_t hash,
+                                           struct text name, uint64_t sequence)
+{
+    const uint64_t *value = map_find(&ledger->ended, hash);
+    struct ledger_end *end = value ? (struct ledger_end *)(uintptr_t)*value : NULL;
+    while (end && (!end->sequence || end->sequence > sequence ||
+                   !text_equals((struct text){end->name, end->name_len}, name)))
+        end = end->same_hash;
+    return end;
+}
+
+void ledger_forget(struct ledger *ledger, uint64_t hash, struct text name, uint64_t sequence)
 {
     ledger_lock(ledger);
-    struct ledger_end *end = find_end(ledger, hash, name);
-    CHECK(end && end->workers > 0);
-    if (--end->workers == 0)
+    struct ledger_end *end = find_end_through(ledger, hash, name, sequence);
+    bool found = end && end->sequence == sequence;
+    CHECK(found || sequence < closed_at(ledger, hash, name));
+    if (found && --end->workers == 0)
         remove_end(ledger, hash, end);
+    ledger_unlock(ledger);
+}
+
+/* --- closes --------------------------------------------------------------------------------- */
+
+static void remove_close(struct ledger *ledger, uint64_t hash, struct ledger_close *close)
+{
+    uint64_t *value = map_find(&ledger->closes, hash);
+    CHECK(value);
+    size_t before = map_memory(&ledger->closes);
+    struct ledger_close *first = close_at(value);
+    if (first == close) {
+        *value = (uint64_t)(uintptr_t)close->same_hash;
+    } else {
+        while (first->same_hash != close)
+            first = first->same_hash;
+        first->same_hash = close->same_hash;
+    }
+    if (*value == 0)
+        map_remove(&ledger->closes, hash);
+    count(ledger, map_memory(&ledger->closes),
+          before + heap_bytes(sizeof(*close) + close->name_len));
+    free(close);
+}
+
+int ledger_close_begin(struct ledger *ledger, const struct frame *frame)
+{
+    struct text name = frame_channel(frame);
+    if (find_close(ledger, frame->channel_hash, name))
+        return 0;
+    struct ledger_close *close = malloc(sizeof(*close) + name.len);
+    size_t before = map_memory(&ledger->closes);
+    uint64_t *value = close ? map_insert(&ledger->closes, frame->channel_hash) : NULL;
+    if (!value) {
+        free(close);
+        return -ENOMEM;
+    }
+    *close = (struct ledger_close){.same_hash = close_at(value), .name_len = (uint16_t)name.len};
+    memcpy(close->name, name.at, name.len);
+    *value = (uint64_t)(uintptr_t)close;
+    count(ledger, map_memory(&ledger->closes) + heap_bytes(sizeof(*close) + name.len), before);
+    return 0;
+}
+
+void ledger_close_number(struct ledger *ledger, const struct frame *frame, uint64_t sequence)
+{
+    struct ledger_close *close = find_close(ledger, frame->channel_hash, frame_channel(frame));
+    close->sequence = sequence;
+    close->workers += ledger->workers;
+}
+
+void ledger_close_end(struct ledger *ledger, uint64_t hash, struct text name)
+{
+    struct ledger_close *close = find_close(ledger, hash, name);
+    struct ledger_end *end;
+    if (close && close->workers == 0) /* it was not claimed, or is over already */
+        remove_close(ledger, hash, close);
+    else if (close && !MUTATION(close_ends_on))
+        while ((end = find_end_through(ledger, hash, name, close->sequence)))
+            remove_end(ledger, hash, end);
+}
+
+void ledger_let_go(struct ledger *ledger, uint64_t hash, struct text name)
+{
+    ledger_lock(ledger);
+    struct ledger_close *close = find_close(ledger, hash, name);
+    CHECK(close && close->workers > 0);
+    if (--close->workers == 0)
+        remove_close(ledger, hash, close);
     ledger_unlock(ledger);
 }

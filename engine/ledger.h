@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ledger: what a publisher must know before it claims a place in the order, and no worker can
- * tell it in time: which channels have ended, and which keys were used.
+ * tell it in time: which channels have ended, which keys were used, and which channels were closed.
  *
  * The end of a channel is an event with a place in the one order, and the last one in the channel's
  * history on every worker, so no reader is ended before it has what was published before. That
@@ -27,6 +27,11 @@
  * with a key notes it as an end is noted, so of two at the same time one is the first. It is known
  * as long as any worker keeps that event in its history (ledger_forget_key).
  *
+ * Who closes a channel (a command in the one order, see frame.h) notes that likewise: what was
+ * noted of it before holds no more from that number on, so the name is free at once, although
+ * workers still deliver what was before. The note goes when all of them have let go
+ * (ledger_let_go).
+ *
  * Bounded by the events and channels that workers keep, and counted in `record_bytes`. Any thread.
  * The lock may be taken again by the thread that holds it, for simulations, which do all on one.
  */
@@ -47,6 +52,7 @@ struct ledger {
     const struct hash_key *hash_key; /* constant */
     struct map ended;                /* channel hash -> struct ledger_end * */
     struct map keys;                 /* hash of channel and key -> struct ledger_key * */
+    struct map closes;               /* channel hash -> struct ledger_close * */
     struct sieve sieve;              /* of the hashes of those that have ended */
     uint64_t memory;                 /* bytes that all of it holds */
 };
@@ -92,9 +98,18 @@ void ledger_number(struct ledger *ledger, struct frame *const *frames, unsigned 
 size_t ledger_given_id(const struct ledger *ledger, const struct frame *frame,
                        char out[EVENT_ID_BYTES_MAX]);
 
+/* A channel is about to be closed by this frame: 0, or -ENOMEM. It has the place `sequence`, from
+ * which on what was noted of the channel before is void: allocates and frees nothing. Then, whether
+ * it got one or not, what is not needed any more goes. */
+MUST_USE int ledger_close_begin(struct ledger *ledger, const struct frame *frame);
+void ledger_close_number(struct ledger *ledger, const struct frame *frame, uint64_t sequence);
+void ledger_close_end(struct ledger *ledger, uint64_t hash, struct text name);
+
 /* --- by itself -------------------------------------------------------------------------------- */
 
-/* One worker has neither history nor readers of the ended channel any more. */
-void ledger_forget(struct ledger *ledger, uint64_t hash, struct text name);
+/* One worker has neither history nor readers of the channel that this event has ended. */
+void ledger_forget(struct ledger *ledger, uint64_t hash, struct text name, uint64_t sequence);
+/* One worker has neither of a channel that was closed: once for each close. */
+void ledger_let_go(struct ledger *ledger, uint64_t hash, struct text name);
 /* One worker has let go of an event with a key. */
 void ledger_forget_key(struct ledger *ledger, const struct frame *frame);

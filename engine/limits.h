@@ -176,6 +176,8 @@
 #define INQUIRY_MS 1000u
 /* Records visited for heartbeats and timeouts in one turn; each may cost a send. */
 #define VISIT_BATCH 512u
+/* Records looked at for a kick in one turn: some tenths of a millisecond. */
+#define KICK_BATCH 4096u
 /* Events taken from the inbox before sweeps are served again. */
 #define TAKE_BATCH 2048u
 

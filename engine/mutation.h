@@ -13,6 +13,9 @@
 
 #define MUTATIONS(X)                                                                               \
     X(arena_reused)        /* a run is built over one that a queued send still points to */        \
+    X(close_drops)         /* a channel's history goes at its close, whoever lacks it */           \
+    X(close_ends_on)       /* a channel that had ended has still, after its close */               \
+    X(close_untold)        /* a closed channel leaves no trace of what it had */                   \
     X(cursor_too_far)      /* a sweep leaves the cursor one sequence behind what was sent */       \
     X(drain_too_early)     /* goodbyes before everything claimed is taken */                       \
     X(drop_forgotten)      /* a dropped channel leaves no trace of what it evicted */              \
@@ -28,6 +31,8 @@
     X(hold_for_ever)       /* a crowd of slow readers may stop a channel without end */            \
     X(join_too_early)      /* before everything published before the request is taken */           \
     X(key_forgotten)       /* an event is published again under its key */                         \
+    X(kick_forgets)        /* who asked before a kick and joins after it stays */                  \
+    X(kick_spares_none)    /* who comes while a kick is under way is ended with the others */      \
     X(limit_counts_unsent) /* events of a short send count against `limit` */                      \
     X(missed_off_by_one)   /* the event resumed from counts as missed */                           \
     X(offset_forgotten)    /* a begun frame is begun anew after a second short send */             \

@@ -18,8 +18,9 @@
     X(CLOSE_AGE, age, "age")                         /* its lifetime is over */                    \
     X(CLOSE_MEMORY, memory, "memory")                /* memory_max was reached */                  \
     X(CLOSE_ENDED, ended, "ended")                   /* its channels have ended */                 \
+    X(CLOSE_CHANNEL, channel, "channel-closed")      /* its channels were closed */                \
     X(CLOSE_DRAIN, drain, "drain")                   /* the server stops */                        \
-    X(CLOSE_CUT, cut, "cut")                         /* the drain's time was over */               \
+    X(CLOSE_CUT, cut, "cut")                         /* the operator's wish, or a late drain */    \
     X(CLOSE_EXPIRED, token_expired, "token-expired") /* so is its credential's */
 
 enum close_reason {

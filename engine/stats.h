@@ -51,7 +51,8 @@
     X(closed_memory, counter, "Subscribers closed because memory-max was reached")                 \
     X(closed_ended, counter, "Responses ended because their channels had")                         \
     X(answered_ended, counter, "Clients told 204: they had all of a channel that ended")           \
-    X(closed_cut, counter, "Subscribers cut when the drain timeout ended")                         \
+    X(closed_channel, counter, "Responses ended because their channels were closed")               \
+    X(closed_cut, counter, "Subscribers ended on request, or cut when the drain timeout ended")    \
     X(refused_full, counter, "Subscribers refused: no worker had room")                            \
     X(refused_memory, counter, "Subscribers refused: out of memory")                               \
     X(refused_channels, counter, "Subscribers refused: too many channels are subscribed to")       \
@@ -68,6 +69,7 @@
     X(channels, gauge, "Channels with history, or subscribed to on the worker that has the most")  \
     X(channels_dropped, counter, "Channels that went with the last of their history")              \
     X(channels_ended, gauge, "Channels that have ended, within end-keep")                          \
+    X(channels_closed, counter, "Channels closed by the operator")                                 \
     X(channels_held, gauge, "Channels whose publishers wait for a reading subscriber")             \
     X(history_events, gauge, "Events in history")                                                  \
     X(history_bytes, gauge, "Bytes of the events in history")                                      \

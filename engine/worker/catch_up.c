@@ -196,8 +196,10 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
     if ((subscriber->flags & SUBSCRIBER_LIMITED) && gathered->events == subscriber->events_left) {
         add_end(worker, gathered);
     } else if (everything && subscriber_is_ending(worker, subscriber) && !gathered->gap) {
-        gathered->gap =
-            goodbye_frame(worker, subscriber, !expired && subscriber_channels_ended(subscriber));
+        /* A name that was closed may be published to again: whoever comes back finds that. */
+        bool ended = !expired && subscriber_channels_ended(subscriber) &&
+                     !subscriber_is_closed_on(subscriber);
+        gathered->gap = goodbye_frame(worker, subscriber, ended);
         gathered->ends = true; /* without memory for a goodbye the response just ends */
         if (gathered->gap)
             gathered_add(gathered, gathered->gap);

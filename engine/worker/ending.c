@@ -25,12 +25,7 @@ void ending_take(struct worker *worker, struct ending *ending)
     struct channel *channel = ending->channel;
     channel->ending = ending;
     channels->memory += heap_bytes(sizeof(*ending));
-    ending->earlier = channels->ended_last;
-    if (channels->ended_last)
-        channels->ended_last->later = ending;
-    else
-        channels->ended_first = ending;
-    channels->ended_last = ending;
+    endings_add(&channels->ended, ending);
     COUNT(worker, channels_ended, 1);
 }
 
@@ -57,7 +52,7 @@ static bool is_awaited(struct worker *worker, struct channel *channel)
 void ending_expire(struct worker *worker)
 {
     int64_t keep_ns = (int64_t)worker->limits.end_keep_s * 1000000000;
-    struct ending *ending = worker->channels.ended_first;
+    struct ending *ending = worker->channels.ended.first;
     for (int looks = 0; ending && looks < LOOKS_MAX; looks++) {
         struct ending *later = ending->later;
         struct channel *channel = ending->channel;

@@ -25,6 +25,5 @@
  * the history; before, free() undoes it. */
 MUST_USE struct ending *ending_new(struct channel *channel, const struct frame *frame);
 void ending_take(struct worker *worker, struct ending *ending);
-
 /* At a tick: those whose time has passed are open again. */
 void ending_expire(struct worker *worker);

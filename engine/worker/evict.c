@@ -12,6 +12,16 @@
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
 
+static void let_go(struct worker *worker, struct channel *channel)
+{
+    struct ending *ending = TAKE(channel->ending);
+    endings_remove(&worker->channels.closed, ending);
+    worker->channels.memory -= heap_bytes(sizeof(*ending));
+    free(ending);
+    ledger_let_go(&worker->flow->ledger, channel->hash,
+                  (struct text){channel->name, channel->name_len});
+}
+
 void evict_oldest(struct worker *worker, struct channel *channel)
 {
     struct history *history = &channel->history;
@@ -32,12 +42,15 @@ void evict_oldest(struct worker *worker, struct channel *channel)
 /* The record goes, with everything that points to it. */
 void evict_record(struct worker *worker, struct channel *channel)
 {
+    bool closed = channel->closed;
+    if (closed)
+        let_go(worker, channel);
     for (enum form form = 0; form < FORM_COUNT; form++)
         if (worker->sweep.runs[form].channel == channel)
             worker->sweep.runs[form].channel = NULL;
     channels_drop(&worker->channels, channel);
     COUNT(worker, channels_dropped, 1);
-    COUNT(worker, channels, -1);
+    COUNT(worker, channels, closed ? 0 : -1);
 }
 
 /* --- ended channels ------------------------------------------------------------------------ */
@@ -48,28 +61,22 @@ void evict_ending(struct worker *worker, struct channel *channel)
     struct ending *ending = TAKE(channel->ending);
     while (history_count(&channel->history))
         evict_oldest(worker, channel);
-    if (ending->earlier)
-        ending->earlier->later = ending->later;
-    else
-        channels->ended_first = ending->later;
-    if (ending->later)
-        ending->later->earlier = ending->earlier;
-    else
-        channels->ended_last = ending->earlier;
     if (channels->look_ended == ending)
         channels->look_ended = ending->later;
+    endings_remove(&channels->ended, ending);
+    uint64_t sequence = ending->sequence;
     channels->memory -= heap_bytes(sizeof(*ending));
     free(ending);
     COUNT(worker, channels_ended, -1);
     ledger_forget(&worker->flow->ledger, channel->hash,
-                  (struct text){channel->name, channel->name_len});
+                  (struct text){channel->name, channel->name_len}, sequence);
 }
 
 /* A record that only an end keeps. */
 static bool is_only_ended(const struct channel *channel)
 {
-    return channel->ending && !channel->member_count && !channel->dirty && !channel->finishing &&
-           !history_count(&channel->history);
+    return channel->ending && !channel->closed && !channel->member_count && !channel->dirty &&
+           !channel->finishing && !history_count(&channel->history);
 }
 
 bool evict_an_ending(struct worker *worker)
@@ -77,7 +84,7 @@ bool evict_an_ending(struct worker *worker)
     struct channels *channels = &worker->channels;
     const struct ending *begin = NULL;
     for (int looks = 0; looks < 1000; looks++) {
-        struct ending *ending = channels->look_ended ? channels->look_ended : channels->ended_first;
+        struct ending *ending = channels->look_ended ? channels->look_ended : channels->ended.first;
         if (!ending || ending == begin)
             break;
         begin = begin ? begin : ending;
@@ -112,6 +119,19 @@ static uint64_t slowest_reader(const struct worker *worker, const struct channel
     for (uint32_t i = 0; i < channel->member_count; i++) {
         const struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
         if (subscriber_lacks(subscriber) && !subscriber_holds_nothing(subscriber) &&
+            subscriber->cursor < cursor)
+            cursor = subscriber->cursor;
+    }
+    return cursor;
+}
+
+/* And among all to whom it is still to be given, slow ones too. */
+static uint64_t slowest_of_all(const struct worker *worker, const struct channel *channel)
+{
+    uint64_t cursor = UINT64_MAX;
+    for (uint32_t i = 0; i < channel->member_count && !MUTATION(close_drops); i++) {
+        const struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
+        if (subscriber_lacks(subscriber) && subscriber->ending != CLOSE_EXPIRED &&
             subscriber->cursor < cursor)
             cursor = subscriber->cursor;
     }
@@ -155,35 +175,68 @@ static uint64_t place_for_reader(const struct worker *worker, const struct histo
     return history_after(history, cursor) + room;
 }
 
-bool evict_trim(struct worker *worker, struct channel *channel)
+/* What is over the limits goes, but for what a reader at `reader` lacks. */
+static void trim_over(struct worker *worker, struct channel *channel, uint64_t reader)
 {
-    DCHECK(worker->batch.count == 0);
+    struct history *history = &channel->history;
+    bool needed = reader < channel->swept && !MUTATION(evict_past_reader);
+    uint64_t limit = needed ? reader : channel->swept;
+    uint64_t begin = history->begin;
+    while (is_over(worker, history) && history_at(history, history->begin)->sequence <= limit)
+        evict_oldest(worker, channel);
+    if (history->begin != begin && channel->behind_count)
+        apply_slow_policy(worker, channel);
+}
+
+/* Of a closed channel all goes that nobody lacks. It holds no publishers: nothing follows there,
+ * and the name is another channel's. */
+static void trim_closed(struct worker *worker, struct channel *channel)
+{
+    struct history *history = &channel->history;
+    uint64_t lacking = channel->behind_count ? slowest_of_all(worker, channel) : UINT64_MAX;
+    uint64_t limit = lacking < channel->swept ? lacking : channel->swept;
+    while (history_count(history) && history_at(history, history->begin)->sequence <= limit)
+        evict_oldest(worker, channel);
+    if (is_over(worker, history))
+        trim_over(worker, channel, slowest_reader(worker, channel));
+    release_swept(worker, channel, history->end);
+    set_held(worker, channel, false);
+    channel->leaving = history_count(history);
+}
+
+/* What may go of an open one, and whether it is held. */
+static void trim_open(struct worker *worker, struct channel *channel)
+{
     struct history *history = &channel->history;
     uint64_t reader = channel->behind_count ? slowest_reader(worker, channel) : UINT64_MAX;
     uint64_t place = history->end;
     if (reader != UINT64_MAX)
         place = place_for_reader(worker, history, reader);
     if (is_over(worker, history)) {
-        bool needed = reader < channel->swept && !MUTATION(evict_past_reader);
-        uint64_t limit = needed ? reader : channel->swept;
-        uint64_t begin = history->begin;
-        while (is_over(worker, history) && history_at(history, history->begin)->sequence <= limit)
-            evict_oldest(worker, channel);
+        trim_over(worker, channel, reader);
         if (is_over(worker, history) &&
             history_at(history, history->begin)->sequence <= channel->swept)
             place = history->begin; /* a reader needs what is over the limits */
-        if (history->begin != begin && channel->behind_count)
-            apply_slow_policy(worker, channel);
     }
     release_swept(worker, channel, place);
     bool held = history->returned < history->end &&
                 history_at(history, history->returned)->sequence <= channel->swept;
     set_held(worker, channel, held);
+}
+
+bool evict_trim(struct worker *worker, struct channel *channel)
+{
+    DCHECK(worker->batch.count == 0);
+    if (channel->closed)
+        trim_closed(worker, channel);
+    else
+        trim_open(worker, channel);
     channels_count(&worker->channels, channel);
-    if (history_count(history))
+    if (history_count(&channel->history))
         return false;
     channels_untouch(&worker->channels, channel);
-    if (channel->member_count || channel->dirty || channel->finishing || channel->ending)
+    if (channel->member_count || channel->dirty || channel->finishing ||
+        (channel->ending && !channel->closed))
         return false;
     evict_record(worker, channel);
     return true;
@@ -293,7 +346,7 @@ static void trim_heap(struct worker *worker, uint64_t relieved, uint64_t max)
 bool evict_relieve(struct worker *worker)
 {
     uint64_t max = worker->limits.memory_max;
-    bool any = worker->memory.kept_bytes || worker->channels.ended_first;
+    bool any = worker->memory.kept_bytes || worker->channels.ended.first;
     uint64_t excess = max && any ? too_much(worker, max) : 0;
     if (worker->intake.stalled >= STALLED_TURNS && excess == 0)
         excess = worker->memory.kept_bytes / RELIEVE_PART;

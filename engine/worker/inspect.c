@@ -22,10 +22,11 @@ static bool slice_is_spent(struct worker *worker, struct slice *slice)
 
 /* --- channels -------------------------------------------------------------------------------- */
 
-/* A record that only waits to be dropped is no channel any more. */
+/* A record that only waits to be dropped is no channel any more, nor is one that was closed. */
 static bool is_there(const struct channel *channel)
 {
-    return channel->member_count || history_count(&channel->history) || channel->ending;
+    return !channel->closed &&
+           (channel->member_count || history_count(&channel->history) || channel->ending);
 }
 
 static void describe(const struct channel *channel, struct control_channel *entry)

@@ -3,9 +3,12 @@
 #include "engine/worker/intake.h"
 
 #include "engine/mutation.h"
+#include "engine/worker/closing.h"
 #include "engine/worker/dirty.h"
 #include "engine/worker/ending.h"
 #include "engine/worker/evict.h"
+#include "engine/worker/kick.h"
+#include "engine/worker/release.h"
 #include "engine/worker/state.h"
 
 /* How long a worker without memory for an event leaves it before it tries again. */
@@ -24,7 +27,7 @@ static bool drop_some_channel(struct worker *worker)
         channels->look_next = channel->newer;
         if (channel->member_count || channel->dirty || channel->finishing)
             continue;
-        if (channel->ending)
+        if (channel->ending && !channel->closed)
             evict_ending(worker, channel);
         while (history_count(&channel->history))
             evict_oldest(worker, channel);
@@ -50,8 +53,7 @@ struct channel *intake_channel(struct worker *worker, uint64_t hash, struct text
 }
 
 /* The last one of its channel. */
-__attribute__((noinline)) static bool intake_end(struct worker *worker, struct channel *channel,
-                                                 struct frame *frame)
+static bool intake_end(struct worker *worker, struct channel *channel, struct frame *frame)
 {
     struct ending *ending = ending_new(channel, frame);
     if (!ending || history_add(&channel->history, &worker->options->key, frame) < 0) {
@@ -62,10 +64,22 @@ __attribute__((noinline)) static bool intake_end(struct worker *worker, struct c
     return true;
 }
 
+/* No event: its place in the order is what counts. */
+__attribute__((noinline)) static bool intake_command(struct worker *worker, struct frame *frame)
+{
+    if (frame->flags & FRAME_CLOSES ? !closing_take(worker, frame) : !kick_take(worker, frame))
+        return false;
+    worker->position = frame->sequence + 1;
+    release_frame(worker, frame);
+    return true;
+}
+
 /* Keeps a frame that was taken from the inbox. False: there is no memory for it now. */
 static bool intake_frame(struct worker *worker, struct frame *frame)
 {
     DCHECK(frame->sequence == worker->position);
+    if (__builtin_expect(frame->flags & FRAME_COMMANDS, 0))
+        return intake_command(worker, frame);
     struct channel *channel = intake_channel(worker, frame->channel_hash, frame_channel(frame));
     if (!channel)
         return false;
@@ -119,7 +133,7 @@ bool intake_events(struct worker *worker)
     }
     if (taken > 0)
         intake->stalled = 0;
-    if (!kept) {
+    if (!kept && !worker->kick.under_way) {
         intake->stalled++;
         intake->due_ns = worker->now_ns + STALL_NS;
         COUNT(worker, intake_stalled, 1);

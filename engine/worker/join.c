@@ -21,6 +21,7 @@
 #include "engine/worker/gap.h"
 #include "engine/worker/identity.h"
 #include "engine/worker/intake.h"
+#include "engine/worker/kick.h"
 #include "engine/worker/poll.h"
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
@@ -335,6 +336,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     COUNT(worker, joined, 1);
     slots_accept(&worker->arrivals.slots, worker->now_ns);
     COUNT(worker, resumed, handoff->has_resume);
+    kick_joined(worker, subscriber, handoff->before);
     subscriber_queue(worker, subscriber);
 }
 

@@ -176,6 +176,13 @@ struct arrivals {
     struct slots slots; /* of those that cannot be had */
 };
 
+/* kick.c: who was here before the latest kick is ended. */
+struct kick {
+    uint64_t before; /* it had this number: whoever asked before it is not to stay */
+    bool under_way;
+    uint32_t next, end; /* records still to be looked at */
+};
+
 /* For memory_max: what makes and frees counts, release.c tells flow, evict.c keeps it. */
 struct memory {
     uint64_t kept_bytes;       /* of the frames in this worker's histories */
@@ -251,6 +258,7 @@ struct worker {
     struct memory memory;
     struct release release;
     struct drain drain;
+    struct kick kick;
     struct fixed_frames forms[FORM_COUNT];
     bool stopped;
 };

@@ -101,7 +101,7 @@ static void leave(struct worker *worker, struct subscriber *subscriber, uint32_t
             channel->behind_count--;
         channel_remove_member(channel, memberships[i].position, on_moved, worker);
         worker->channels.listened -= channel->member_count == 0;
-        if (channel->held || channel->member_count == 0)
+        if (channel->held || channel->leaving || channel->member_count == 0)
             dirty_add(worker, channel);
     }
     if (subscriber->flags & SUBSCRIBER_MANY) {
@@ -169,7 +169,7 @@ void subscriber_set_state(struct worker *worker, struct subscriber *subscriber,
             channel->behind_count++;
         if (!was_current && is_current)
             channel->behind_count--;
-        if (channel->held)
+        if (channel->held || channel->leaving)
             dirty_add(worker, channel);
     }
 }
@@ -245,6 +245,16 @@ bool subscriber_is_ending(const struct worker *worker, const struct subscriber *
     return worker->drain.under_way || subscriber->ending || subscriber_channels_ended(subscriber);
 }
 
+void subscriber_end(struct worker *worker, struct subscriber *subscriber, enum close_reason reason)
+{
+    if (!subscriber->ending || reason == CLOSE_EXPIRED)
+        subscriber->ending = (uint8_t)reason;
+    if (subscriber->state != SUBSCRIBER_CURRENT)
+        return;
+    subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
+    subscriber_queue(worker, subscriber);
+}
+
 bool subscriber_channels_ended(const struct subscriber *subscriber)
 {
     if (!(subscriber->flags & SUBSCRIBER_MANY))
@@ -253,6 +263,16 @@ bool subscriber_channels_ended(const struct subscriber *subscriber)
     while (i < subscriber->set->count && subscriber->set->items[i].channel->ending)
         i++;
     return i == subscriber->set->count;
+}
+
+bool subscriber_is_closed_on(const struct subscriber *subscriber)
+{
+    if (!(subscriber->flags & SUBSCRIBER_MANY))
+        return subscriber->channel->closed;
+    uint32_t i = 0;
+    while (i < subscriber->set->count && !subscriber->set->items[i].channel->closed)
+        i++;
+    return i < subscriber->set->count;
 }
 
 enum close_reason subscriber_end_reason(const struct worker *worker,
@@ -265,7 +285,7 @@ enum close_reason subscriber_end_reason(const struct worker *worker,
         return subscriber->ending;
     bool limit = (subscriber->flags & SUBSCRIBER_LIMITED) && subscriber->events_left == 0;
     if (!limit && subscriber_channels_ended(subscriber))
-        return CLOSE_ENDED;
+        return subscriber_is_closed_on(subscriber) ? CLOSE_CHANNEL : CLOSE_ENDED;
     return subscriber->ending == CLOSE_GONE ? CLOSE_GONE : CLOSE_LIMIT;
 }
 

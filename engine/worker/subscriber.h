@@ -46,6 +46,7 @@ enum subscriber_flag {
     SUBSCRIBER_BARE = 256,     /* gets no block without data */
     SUBSCRIBER_TIMED = 512,    /* visit.c knows when it has to end */
     SUBSCRIBER_POLLS = 1024,   /* ends with the first that it gets: see subscriber_waits */
+    SUBSCRIBER_SPARED = 2048,  /* it came behind the kick that is under way */
 };
 
 /* Never swept with a shared run: it needs bytes of its own. */
@@ -169,8 +170,13 @@ void subscriber_caught_up(struct worker *worker, struct subscriber *subscriber);
 /* To be ended in order as soon as it has everything; and what counts as the reason when a response
  * has ended in order. */
 bool subscriber_is_ending(const struct worker *worker, const struct subscriber *subscriber);
+/* Ends its response in order: what it lacks, a `retry:` of its own, the last chunk. Who is on its
+ * way to an end already keeps that reason. */
+void subscriber_end(struct worker *worker, struct subscriber *subscriber, enum close_reason reason);
 /* All of them, so that nothing will follow what is there. */
 bool subscriber_channels_ended(const struct subscriber *subscriber);
+/* One of them was closed. */
+bool subscriber_is_closed_on(const struct subscriber *subscriber);
 enum close_reason subscriber_end_reason(const struct worker *worker,
                                         const struct subscriber *subscriber);
 /* Counts it out and has it wait for subscriber_bury. */

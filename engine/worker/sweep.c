@@ -168,8 +168,9 @@ static void prefetch_next(const struct worker *worker, const struct channel *cha
     __builtin_prefetch(send + 64, 1);
 }
 
-/* Has the members of a channel that has ended wait for what they lack and the end of their
- * responses: a send of its own for each, and counted as one here. True when all were visited. */
+/* Has the members of a channel that has ended, or was closed, wait for what they lack and the end
+ * of their responses: a send of its own for each, and counted as one here. True when all were
+ * visited. */
 __attribute__((noinline)) static bool end_members(struct worker *worker, struct channel *channel,
                                                   struct budget *budget)
 {
@@ -238,6 +239,10 @@ static bool sweep_channel(struct worker *worker, struct channel *channel, struct
         uint64_t target = run_target(channel, &bytes, &count);
         if (channel->member_count == 0 && count)
             target = history_at(&channel->history, channel->history.end - 1)->sequence;
+        if (__builtin_expect(channel->closed, 0)) { /* all are woken, once */
+            count = channel->visited < channel->ending->sequence;
+            target = channel->ending->sequence;
+        }
         channel->sweep_target = target;
         channel->sweep_next = count && channel->member_count ? 0 : channel->member_count;
         forget_runs(worker, channel);
@@ -282,7 +287,8 @@ bool sweep_channels(struct worker *worker)
         sends -= before.sends - slice.sends;
         bytes -= before.bytes - slice.bytes;
         struct history *history = &channel->history;
-        bool more = history_after(history, channel->visited) != history->end;
+        bool more = history_after(history, channel->visited) != history->end ||
+                    (channel->closed && channel->visited < channel->ending->sequence);
         if (over && !channel->finishing) {
             channel->finishing = true;
             channel->next_finishing = worker->sweep.finishing;

@@ -10,6 +10,7 @@
 #include "engine/worker/inspect.h"
 #include "engine/worker/intake.h"
 #include "engine/worker/join.h"
+#include "engine/worker/kick.h"
 #include "engine/worker/lag.h"
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
@@ -68,6 +69,7 @@ static bool serve(struct worker *worker)
     if (worker_has_failed(worker))
         join_refuse_waiting(worker);
     busy |= join_ready(worker);
+    busy |= kick_step(worker);
     busy |= sweep_channels(worker);
     busy |= catch_up_some(worker);
     batch_submit(worker);

@@ -61,18 +61,6 @@ void visits_plan(struct worker *worker)
     }
 }
 
-/* Ends the response in order: what it lacks, a `retry:` of its own, the last chunk. Who lacks
- * something gets that first, as soon as its socket takes it. */
-static void end_in_order(struct worker *worker, struct subscriber *subscriber,
-                         enum close_reason reason)
-{
-    subscriber->ending = (uint8_t)reason;
-    if (subscriber->state != SUBSCRIBER_CURRENT)
-        return;
-    subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
-    subscriber_queue(worker, subscriber);
-}
-
 /* Everybody's lifetime is its own, so that those who came together do not all come back together.
  */
 static uint32_t lifetime_of(const struct worker *worker, uint32_t index)
@@ -104,7 +92,7 @@ static uint32_t visit_end(struct worker *worker, struct subscriber *subscriber)
     if (left_ns > 0)
         return left_ns / 1000000 < NEVER ? (uint32_t)(left_ns / 1000000) + 1 : NEVER;
     subscriber_clear(subscriber, SUBSCRIBER_TIMED);
-    end_in_order(worker, subscriber, CLOSE_EXPIRED);
+    subscriber_end(worker, subscriber, CLOSE_EXPIRED);
     subscriber_set_state(worker, subscriber, subscriber->state); /* what it held, it does no more */
     return NEVER;
 }
@@ -125,7 +113,7 @@ static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
         uint32_t lifetime_ms = lifetime_of(worker, subscriber_index(worker, subscriber));
         uint32_t age_ms = now_ms - subscriber->joined_ms;
         if (age_ms >= lifetime_ms) {
-            end_in_order(worker, subscriber, CLOSE_AGE);
+            subscriber_end(worker, subscriber, CLOSE_AGE);
             return end_ms;
         }
         left_ms = least(left_ms, lifetime_ms - age_ms);
@@ -137,7 +125,7 @@ static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
     } else if (limits->idle_timeout_ms) {
         uint32_t idle_ms = now_ms - subscriber->event_ms;
         if (idle_ms >= limits->idle_timeout_ms && current) {
-            end_in_order(worker, subscriber, CLOSE_IDLE);
+            subscriber_end(worker, subscriber, CLOSE_IDLE);
             return end_ms;
         }
         left_ms = least(

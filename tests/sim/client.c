@@ -200,12 +200,25 @@ static void on_greeting_gap(struct client *client, const struct gap_text *gap,
 
 /* --- the stream ------------------------------------------------------------------------------ */
 
+uint64_t client_close(const struct client *client, unsigned channel)
+{
+    return model_close_from(client->model, channel, client->joined_at);
+}
+
+uint64_t client_kick(const struct client *client)
+{
+    return model_close_from(client->model, MODEL_NO_CHANNEL, client->before);
+}
+
 uint64_t client_next(const struct client *client)
 {
     uint64_t next = 0;
     for (unsigned i = 0; i < client->channel_count; i++) {
         unsigned channel = client->channels[i];
         uint64_t first = model_first_after(client->model, channel, client->through[channel]);
+        uint64_t close = client_close(client, channel);
+        if (close && first > close)
+            continue;
         if (first && (next == 0 || first < next))
             next = first;
     }
@@ -304,7 +317,8 @@ static void on_goodbye(struct client *client, const struct block *block)
     bool left = client->socket->half_closed && !client->limit && !client->polls;
     bool expired = client_has_expired(client, 0);
     bool over = ended_for(client);
-    if ((!*client->draining && !left && !expired && !over) || client->goodbye)
+    uint64_t kick = client_kick(client);
+    if ((!*client->draining && !left && !expired && !over && !kick) || client->goodbye)
         fail("client %u: a goodbye that nobody asked for", client->number);
     if (block->retry_ms < client->options->retry_ms)
         fail("client %u: its goodbye asks it back after %" PRId64 " ms", client->number,
@@ -312,11 +326,15 @@ static void on_goodbye(struct client *client, const struct block *block)
     /* Who sends no more gets what its worker has by then, which here nobody knows; whose token has
      * ended gets no more at all. */
     uint64_t next = left || expired ? 0 : client_next(client);
-    if (next)
+    if (next && !(kick && next > kick))
         fail("client %u: a goodbye before event %" PRIu64, client->number, next);
     if (client->told_end && !over)
         fail("client %u: it is told the end of what goes on", client->number);
-    if (over && ended_here(client) && !client->told_end && !left && !expired)
+    /* One that has to wait for its socket may have begun it before. */
+    if (client->told_end && client->instant && ended_by_close(client, client->worker->position))
+        fail("client %u: it is told the end of what was closed", client->number);
+    if (over && ended_here(client) && !ended_by_close(client, UINT64_MAX) && !client->told_end &&
+        !left && !expired)
         fail("client %u: it is not told that its channels have ended", client->number);
     client->goodbye = true;
 }
@@ -392,6 +410,7 @@ bool client_has_polled(const struct client *client)
 void client_join(struct client *client, struct worker *worker)
 {
     client->worker = worker;
+    client->joined_at = worker->position;
     expect_greeting(client);
     client->joined_ns = worker->now_ns;
     if (client->has_resume && ended_before(client))
@@ -407,6 +426,7 @@ void client_join(struct client *client, struct worker *worker)
 void client_told_over(struct client *client, struct worker *worker)
 {
     client->worker = worker;
+    client->joined_at = worker->position;
     expect_greeting(client);
     if (!client->has_resume || !ended_before(client))
         fail("client %u is told that there is nothing to read any more", client->number);

@@ -57,6 +57,7 @@ struct client {
     uint64_t gap_position;
     uint64_t retained; /* events that its worker has for it when it joins */
     int64_t joined_ns;
+    uint64_t joined_at; /* its worker's position then */
 
     /* How far it is. */
     struct reader reader;
@@ -89,6 +90,10 @@ void client_told_over(struct client *client, struct worker *worker);
 void client_read(struct client *client);
 /* The next event it must get; 0: it has everything. */
 uint64_t client_next(const struct client *client);
+/* Its channel was closed after it had joined: nothing follows there. 0: it was not. */
+uint64_t client_close(const struct client *client, unsigned channel);
+/* The kick behind its request: it is ended; 0: there is none. */
+uint64_t client_kick(const struct client *client);
 /* The text of the last id that the client knows, if only the first `offset` bytes reached it. False
  * if it knows none. */
 bool client_last_id(const struct client *client, uint64_t offset, struct bytes *ret_id);

@@ -36,6 +36,13 @@ static bool keep_has_passed(uint64_t end)
     return world->sim.now_ns - event->born_ns > (int64_t)world->options.end_keep_s * 1000000000;
 }
 
+void ended_closed(unsigned channel, uint64_t sequence)
+{
+    struct model_channel *found = &world->model.channels[channel];
+    if (found->end < sequence)
+        found->end = 0;
+}
+
 void ended_stamped(const struct model_event *event)
 {
     struct model_channel *channel = &world->model.channels[event->channel];
@@ -51,11 +58,12 @@ void ended_stamped(const struct model_event *event)
     }
     if (!event->ends)
         return;
+    uint64_t close = model_close_from(&world->model, event->channel, event->sequence);
     uint64_t later = model_first_after(&world->model, event->channel, event->sequence);
-    if (later)
+    if (later && !(close && close < later))
         fail("event %" PRIu64 " is published behind event %" PRIu64 ", which ends channel %u",
              later, event->sequence, event->channel);
-    channel->end = event->sequence;
+    channel->end = close ? 0 : event->sequence;
 }
 
 /* Somebody else has claimed its end, and is at the stamps before it. */
@@ -72,8 +80,9 @@ static bool is_about_to_end(const struct publisher *publisher, unsigned channel)
     return false;
 }
 
-/* Whether the frame of that index has to be refused. */
-static bool is_ended(const struct publisher *publisher, uint64_t index)
+/* Whether the frame of that index has to be refused; or may be: whether a close came behind an end
+ * that is not stamped yet is not looked into. */
+static bool is_ended(const struct publisher *publisher, uint64_t index, bool may_be)
 {
     unsigned channel = publisher->events[index].channel;
     if (publisher->frames[index]->sequence)
@@ -83,16 +92,18 @@ static bool is_ended(const struct publisher *publisher, uint64_t index)
         if (publisher->events[i].channel == channel && publisher->events[i].ends &&
             !publisher->frames[i]->sequence)
             return true;
-    return is_about_to_end(publisher, channel) || (end && !all_have_forgotten(channel, end));
+    bool closes = world->model.channels[channel].close_count;
+    return ((may_be || !closes) && is_about_to_end(publisher, channel)) ||
+           (end && !all_have_forgotten(channel, end));
 }
 
 void ended_refused(const struct publisher *publisher, uint64_t index)
 {
-    if (index >= publisher->count || !is_ended(publisher, index))
+    if (index >= publisher->count || !is_ended(publisher, index, true))
         fail("publisher %u is told that the channel of its event %" PRIu64 " has ended",
              publisher->number, index);
     for (uint64_t i = 0; i < index; i++)
-        if (is_ended(publisher, i))
+        if (is_ended(publisher, i, false))
             fail("publisher %u is told of event %" PRIu64 ", but the channel of event %" PRIu64
                  " has ended before",
                  publisher->number, index, i);
@@ -104,6 +115,8 @@ void ended_refused(const struct publisher *publisher, uint64_t index)
 static bool is_over(const struct client *client, unsigned channel, uint64_t through)
 {
     const struct model_channel *found = &client->model->channels[channel];
+    if (client_close(client, channel))
+        return true;
     size_t at = found->count;
     while (at > 0 && found->sequences[at - 1] > through)
         at--;
@@ -118,10 +131,23 @@ bool ended_for(const struct client *client)
     return all;
 }
 
+bool ended_by_close(const struct client *client, uint64_t before)
+{
+    bool any = false;
+    for (unsigned i = 0; i < client->channel_count; i++) {
+        uint64_t close = client_close(client, client->channels[i]);
+        any |= close && close < before;
+    }
+    return any;
+}
+
 bool ended_here(const struct client *client)
 {
     bool all = true;
     for (unsigned i = 0; i < client->channel_count; i++) {
+        uint64_t close = client_close(client, client->channels[i]);
+        if (close && client->worker->position > close)
+            continue;
         const struct channel *record = find_record(client->worker, client->channels[i]);
         all &= record && record->ending;
     }
@@ -135,7 +161,8 @@ bool ended_before(const struct client *client)
     for (unsigned i = 0; i < client->channel_count; i++) {
         unsigned channel = client->channels[i];
         uint64_t next = client->through[channel];
-        while ((next = model_first_after(client->model, channel, next)))
+        while ((next = model_first_after(client->model, channel, next)) &&
+               next < client->worker->position)
             if (!model_at(client->model, next)->without_data)
                 return false;
     }

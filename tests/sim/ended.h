@@ -13,11 +13,15 @@ struct publisher;
 /* An event got its place: its channel must be open, that is, every worker has forgotten an end
  * before it, and not too soon. */
 void ended_stamped(const struct model_event *event);
+/* A channel was closed at that place. */
+void ended_closed(unsigned channel, uint64_t sequence);
 /* hub_publish refused a request because of its frame `index`. */
 void ended_refused(const struct publisher *publisher, uint64_t index);
 
 /* Whether all channels of the client have ended, as far as it has been served or told. */
 bool ended_for(const struct client *client);
+/* Whether one of them was closed before that place. */
+bool ended_by_close(const struct client *client, uint64_t before);
 /* Whether its worker has all of them as ended. */
 bool ended_here(const struct client *client);
 /* At its join: whether its worker has all of its channels as ended, and it everything of them. */

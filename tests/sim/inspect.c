@@ -45,6 +45,15 @@ void look_at_evicted(struct world_worker *worker)
         if (channel->history.begin > 0)
             expect_eviction(worker, i, &channel->history);
     }
+    for (struct ending *ending = worker->worker->channels.closed.first; ending;
+         ending = ending->later) {
+        const struct channel *channel = ending->channel;
+        struct text name = {channel->name, channel->name_len};
+        for (unsigned i = 0; i < world->model.channel_count; i++)
+            if (text_equals(world->model.channels[i].name, name) &&
+                channel->history.evicted_through > worker->evicted[i])
+                worker->evicted[i] = channel->history.evicted_through;
+    }
 }
 
 static void inspect_history(const struct world_worker *worker, unsigned number,
@@ -129,11 +138,11 @@ static struct census count_all(void)
             census.lagging += (subscriber->flags & SUBSCRIBER_LAGGING) != 0;
             census.slow += (subscriber->flags & SUBSCRIBER_SLOW) != 0;
         }
-        for (unsigned i = 0; i < world->model.channel_count; i++) {
-            const struct channel *channel = find_record(&world->workers[w], i);
-            if (!channel)
-                continue;
-            own.channels++;
+        struct channel *records[WORLD_RECORDS_MAX];
+        size_t count = world_records(worker, records);
+        for (size_t i = 0; i < count; i++) {
+            const struct channel *channel = records[i];
+            own.channels += !channel->closed;
             census.held += channel->held;
             own.events += history_count(&channel->history);
             uint64_t bytes = 0;
@@ -161,14 +170,14 @@ void inspect_counters(void)
         bytes += client->socket->taken;
     }
     struct census census = count_all();
-    expect_equal("published", stats.published, hub_next_sequence(world->hub) - 1);
+    expect_equal("published", stats.published, hub_next_sequence(world->hub) - 1 - world->commands);
     expect_equal("joined", stats.joined, world->joined);
     expect_equal("refused_full", stats.refused_full, world->refused);
     expect_equal("subscribers", stats.subscribers, open);
     expect_equal("joined less all closed",
                  stats.joined - stats.closed_gone - stats.closed_slow - stats.closed_limit -
                      stats.closed_error - stats.closed_drain - stats.closed_cut -
-                     stats.closed_token_expired - stats.closed_ended,
+                     stats.closed_token_expired - stats.closed_ended - stats.closed_channel,
                  open);
     expect_equal("closed_error", stats.closed_error, 0);
     expect_equal("refused_memory", stats.refused_memory, 0);
@@ -256,10 +265,10 @@ static void inspect_memory(const struct world_worker *worker)
         map_memory(&channels->map) + heap_bytes(channels->list_size * sizeof(struct channel *));
     if (channels->dropped)
         held += heap_bytes(DROPPED_REMEMBERED * sizeof(*channels->dropped));
-    for (unsigned i = 0; i < world->model.channel_count; i++) {
-        const struct channel *channel = find_record(worker, i);
-        if (!channel)
-            continue;
+    struct channel *records[WORLD_RECORDS_MAX];
+    size_t count = world_records(worker->worker, records);
+    for (size_t i = 0; i < count; i++) {
+        const struct channel *channel = records[i];
         const struct history *history = &channel->history;
         uint64_t ring = history->ring ? history->mask + UINT64_C(1) : 0;
         uint64_t memory = heap_bytes(ring * sizeof(*history->ring)) + map_memory(&history->ids) +
@@ -280,13 +289,17 @@ static void inspect_memory(const struct world_worker *worker)
     expect_equal("the subscribers' memory", worker->worker->memory.subscriber_bytes, held);
 }
 
-static bool keeps(const struct world_worker *worker, unsigned channel, const struct frame *frame)
+static bool keeps(const struct world_worker *worker, const struct frame *frame)
 {
-    const struct channel *record = find_record(worker, channel);
-    if (!record)
-        return false;
-    uint64_t place = history_after(&record->history, frame->sequence - 1);
-    return place < record->history.end && history_at(&record->history, place) == frame;
+    struct channel *records[WORLD_RECORDS_MAX];
+    size_t count = world_records(worker->worker, records);
+    for (size_t i = 0; i < count; i++) {
+        const struct history *history = &records[i]->history;
+        uint64_t place = history_after(history, frame->sequence - 1);
+        if (place < history->end && history_at(history, place) == frame)
+            return true;
+    }
+    return false;
 }
 
 /* The bytes of the frames that this worker keeps; of those that no worker before it keeps in
@@ -294,16 +307,15 @@ static bool keeps(const struct world_worker *worker, unsigned channel, const str
 static uint64_t kept_bytes(unsigned index, uint64_t *ret_first)
 {
     uint64_t bytes = 0;
-    for (unsigned i = 0; i < world->model.channel_count; i++) {
-        const struct channel *channel = find_record(&world->workers[index], i);
-        if (!channel)
-            continue;
-        const struct history *history = &channel->history;
+    struct channel *records[WORLD_RECORDS_MAX];
+    size_t count = world_records(world->workers[index].worker, records);
+    for (size_t i = 0; i < count; i++) {
+        const struct history *history = &records[i]->history;
         for (uint64_t place = history->begin; place < history->end; place++) {
             const struct frame *frame = history_at(history, place);
             bytes += frame_memory(frame);
             unsigned w = 0;
-            while (w < index && !keeps(&world->workers[w], i, frame))
+            while (w < index && !keeps(&world->workers[w], frame))
                 w++;
             *ret_first += w == index ? frame_memory(frame) : 0;
         }
@@ -359,6 +371,9 @@ void inspect_rest(void)
         const struct client *client = world->clients[i];
         if (!client_is_connected(client))
             continue;
+        if (client_kick(client))
+            fail("client %u is connected although everybody was kicked", client->number);
+        ended_rest(client);
         if (client_has_expired(client, 1000000000))
             fail("client %u is connected although its token has ended", client->number);
         if (client_next(client) && !client_has_expired(client, 0))

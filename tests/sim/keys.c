@@ -19,8 +19,11 @@ static bool keeps(const struct worker *worker, unsigned channel, uint64_t sequen
 static uint64_t find(unsigned channel, unsigned key, uint64_t before)
 {
     const struct model_channel *found = &world->model.channels[channel];
+    uint64_t close = model_close_before(&world->model, channel, before);
     for (size_t at = found->count; at > 0; at--) {
         uint64_t sequence = found->sequences[at - 1];
+        if (sequence < close)
+            return 0;
         if (sequence >= before || model_at(&world->model, sequence)->key != key)
             continue;
         for (unsigned w = 0; w < world->worker_count; w++)

@@ -26,6 +26,8 @@ void model_init(struct model *model, struct sim_random *random)
         .channel_count = (unsigned)sim_random_between(random, 1, MODEL_CHANNELS_MAX),
         .largest = largest[sim_random_below(random, 10)],
         .given_one_in = (unsigned)sim_random_below(random, 6),
+        .commands_one_in =
+            sim_random_one_in(random, 3) ? (unsigned)sim_random_between(random, 5, 60) : 0,
         .keys = sim_random_one_in(random, 3) ? (unsigned)sim_random_between(random, 1, 50) : 0,
         .ends_one_in =
             sim_random_one_in(random, 3) ? (unsigned)sim_random_between(random, 10, 200) : 0};
@@ -43,8 +45,8 @@ void model_deinit(struct model *model)
     for (uint64_t i = 1; i <= model->published; i++)
         free(model->events[i].bytes);
     free(model->events);
-    for (unsigned i = 0; i < model->channel_count; i++)
-        free(model->channels[i].sequences);
+    for (unsigned i = 0; i <= MODEL_CHANNELS_MAX; i++)
+        free(model->channels[i].sequences), free(model->channels[i].closes);
 }
 
 /* --- making ---------------------------------------------------------------------------------- */
@@ -164,7 +166,42 @@ void model_add(struct model *model, const struct model_event *event)
     model->events[event->sequence] = *event;
     if (event->sequence > model->published)
         model->published = event->sequence;
-    insert(&model->channels[event->channel], event->sequence);
+    if (event->channel != MODEL_NO_CHANNEL)
+        insert(&model->channels[event->channel], event->sequence);
+}
+
+void model_add_command(struct model *model, uint64_t sequence)
+{
+    struct model_event none = {.sequence = sequence, .channel = MODEL_NO_CHANNEL};
+    model_add(model, &none);
+}
+
+void model_add_close(struct model *model, unsigned channel, uint64_t sequence)
+{
+    struct model_channel *found = &model->channels[channel];
+    size_t at = found->close_count++;
+    found->closes = grow(found->closes, found->close_count * sizeof(uint64_t));
+    for (; at > 0 && found->closes[at - 1] > sequence; at--)
+        found->closes[at] = found->closes[at - 1];
+    found->closes[at] = sequence;
+}
+
+uint64_t model_close_from(const struct model *model, unsigned channel, uint64_t sequence)
+{
+    const struct model_channel *found = &model->channels[channel];
+    size_t at = 0;
+    while (at < found->close_count && found->closes[at] < sequence)
+        at++;
+    return at < found->close_count ? found->closes[at] : 0;
+}
+
+uint64_t model_close_before(const struct model *model, unsigned channel, uint64_t sequence)
+{
+    const struct model_channel *found = &model->channels[channel];
+    size_t at = found->close_count;
+    while (at > 0 && found->closes[at - 1] >= sequence)
+        at--;
+    return at > 0 ? found->closes[at - 1] : 0;
 }
 
 const struct model_event *model_at(const struct model *model, uint64_t sequence)

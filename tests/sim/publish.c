@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/flow.h"
+#include "tests/sim/command.h"
 #include "tests/sim/ended.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/keys.h"
@@ -58,7 +59,10 @@ static void happen_within(const struct publisher *publisher)
         !sim_random_one_in(world->random, publisher->count > 100 ? 200 : 16))
         return;
     world->depth++;
-    switch (sim_random_below(world->random, 4)) {
+    switch (sim_random_below(world->random, 5)) {
+    case 4:
+        command_step();
+        break;
     case 0:
         publish_step(&world->publishers[sim_random_below(world->random, WORLD_PUBLISHERS_MAX)]);
         break;
@@ -80,6 +84,11 @@ static void happen_within(const struct publisher *publisher)
 void __wrap_frame_stamp(struct frame *frame, const struct ids *ids, uint64_t sequence)
 {
     __real_frame_stamp(frame, ids, sequence);
+    if (frame->flags & FRAME_COMMANDS) {
+        command_stamped(frame, sequence);
+        happen_within(&world->publishers[0]);
+        return;
+    }
     for (unsigned i = 0; i < WORLD_PUBLISHERS_MAX; i++) {
         struct publisher *publisher = &world->publishers[i];
         while (publisher->within && publisher->stamped < publisher->count &&

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/sim/command.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/world.h"
 
@@ -22,6 +23,7 @@ static void step(void)
     struct sim_random *random = world->random;
     uint64_t percent = sim_random_below(random, 100);
     whereabouts.step++;
+    command_step();
     if (percent < 30) {
         publish_step(&world->publishers[sim_random_below(random, WORLD_PUBLISHERS_MAX)]);
     } else if (percent < 65) {

@@ -158,6 +158,23 @@ struct world_worker *world_worker_of(const struct io *io)
     fail("an io without a worker");
 }
 
+size_t world_records(const struct worker *worker, struct channel **records)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < world->model.channel_count; i++) {
+        struct text name = world->model.channels[i].name;
+        struct channel *channel =
+            channels_find(&worker->channels, hash_text(&worker->options->key, name), name);
+        if (channel)
+            records[count++] = channel;
+    }
+    for (struct ending *ending = worker->channels.closed.first; ending; ending = ending->later) {
+        CHECK(count < WORLD_RECORDS_MAX);
+        records[count++] = ending->channel;
+    }
+    return count;
+}
+
 /* --- turns ----------------------------------------------------------------------------------- */
 
 bool worker_is_due(const struct world_worker *worker)

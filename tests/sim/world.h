@@ -68,7 +68,7 @@ struct world {
     bool deaths;              /* some client's connection broke */
     bool draining, ended;
     int64_t drain_due_ns;
-    uint64_t joined, refused;
+    uint64_t joined, refused, commands;
 };
 
 /* The world that is running. */
@@ -104,6 +104,10 @@ void mishap_step(void);
 void on_open(void *context, struct sim_socket *socket);
 void on_close(void *context, struct sim_socket *socket);
 bool client_is_connected(const struct client *client);
+
+/* The records of a worker's channels, with those that are closed: how many. */
+#define WORLD_RECORDS_MAX 4096
+size_t world_records(const struct worker *worker, struct channel **records);
 
 /* inspect.c */
 /* Notes what the worker has evicted, and whether that was right; then reads its clients' bytes. */

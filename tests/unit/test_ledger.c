@@ -49,9 +49,10 @@ Test(ledger, forgotten_by_all, .init = open_ledger, .fini = close_ledger)
     cr_expect_eq(find("a", 8), OPEN);
     cr_expect_eq(ledger_note(&ledger, &end, 1, &index), LEDGER_ENDED);
     cr_expect_eq(index, 0);
-    ledger_forget(&ledger, 7, TEXT("a"));
+    ledger_number(&ledger, &end, 1, 5);
+    ledger_forget(&ledger, 7, TEXT("a"), 5);
     cr_expect_eq(find("a", 7), FOUND, "one worker has not");
-    ledger_forget(&ledger, 7, TEXT("a"));
+    ledger_forget(&ledger, 7, TEXT("a"), 5);
     cr_expect_eq(find("a", 7), OPEN);
     cr_expect(ledger_is_empty(&ledger));
     frame_unref(end);

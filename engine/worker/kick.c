@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* See kick.h. */
+#include "engine/worker/kick.h"
+
+#include "engine/mutation.h"
+#include "engine/worker/subscriber.h"
+
+bool kick_take(struct worker *worker, const struct frame *frame)
+{
+    struct kick *kick = &worker->kick;
+    if (kick->under_way)
+        return false;
+    *kick =
+        (struct kick){.before = frame->sequence, .under_way = true, .end = worker->records.used};
+    return true;
+}
+
+/* As few as they may be where it is tested: there are not many there. */
+static const uint32_t batch = MUTATION_BUILD ? 1 : KICK_BATCH;
+
+static void kick_one(struct worker *worker, struct subscriber *subscriber)
+{
+    if (subscriber->state == SUBSCRIBER_FREE || subscriber->state == SUBSCRIBER_CLOSING)
+        return;
+    if (!(subscriber->flags & SUBSCRIBER_SPARED) || MUTATION(kick_spares_none))
+        subscriber_end(worker, subscriber, CLOSE_CUT);
+    subscriber_clear(subscriber, SUBSCRIBER_SPARED);
+}
+
+bool kick_step(struct worker *worker)
+{
+    struct kick *kick = &worker->kick;
+    if (!kick->under_way)
+        return false;
+    uint32_t left = kick->end - kick->next;
+    for (uint32_t i = left < batch ? left : batch; i > 0; i--)
+        kick_one(worker, &worker->subscribers[kick->next++]);
+    kick->under_way = kick->next < kick->end;
+    return true;
+}
+
+void kick_tell_apart(struct worker *worker, struct subscriber *subscriber, uint64_t before)
+{
+    const struct kick *kick = &worker->kick;
+    uint32_t index = subscriber_index(worker, subscriber);
+    if (before <= kick->before && !MUTATION(kick_forgets))
+        subscriber_end(worker, subscriber, CLOSE_CUT);
+    else if (kick->under_way && index >= kick->next && index < kick->end)
+        subscriber->flags |= SUBSCRIBER_SPARED;
+}

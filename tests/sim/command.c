@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* See command.h. */
+#include "tests/sim/command.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "tests/sim/ended.h"
+#include "tests/sim/fail.h"
+#include "tests/sim/world.h"
+
+void command_step(void)
+{
+    const struct model *model = &world->model;
+    if (!model->commands_one_in || !sim_random_one_in(world->random, model->commands_one_in))
+        return;
+    unsigned channel = (unsigned)sim_random_below(world->random, model->channel_count);
+    bool kicks = sim_random_one_in(world->random, 4);
+    int r =
+        kicks ? hub_kick(world->hub) : hub_close_channel(world->hub, model->channels[channel].name);
+    if (r != 0 && !(r == -ESHUTDOWN && world->draining) && r != HUB_BUSY)
+        fail("a command gave %d", r);
+    world->commands += r == 0;
+}
+
+void command_stamped(const struct frame *frame, uint64_t sequence)
+{
+    struct model *model = &world->model;
+    model_add_command(model, sequence);
+    if (frame->flags & FRAME_KICKS) {
+        trace("a kick at %" PRIu64, sequence);
+        model_add_close(model, MODEL_NO_CHANNEL, sequence);
+        return;
+    }
+    unsigned channel = 0;
+    while (!text_equals(model->channels[channel].name, frame_channel(frame)))
+        channel++;
+    trace("channel %u is closed at %" PRIu64, channel, sequence);
+    model_add_close(model, channel, sequence);
+    ended_closed(channel, sequence);
+}
