@@ -91,6 +91,8 @@ void help_command(FILE *out, const struct command *command)
         fprintf(out, "\nThe feed may also be named by FANFARE_FEED.\n");
     else if (command == &command_sub)
         fprintf(out, "\nThe server may also be named by FANFARE_URL.\n");
+    else if (command == &command_ctl)
+        fprintf(out, "\nThe place may also be named by FANFARE_ADMIN, for the server too.\n");
     fprintf(out, "\nExamples:\n%s", command->examples);
 }
 

@@ -26,7 +26,8 @@ static int help_print(const char *name)
     const struct command *command = name ? command_find(name) : NULL;
     if (name && !command) {
         log_complain(
-            "", "there is no command \"%.100s\"; the commands are serve, pub, sub and token", name);
+            "", "there is no command \"%.100s\"; the commands are serve, pub, sub, ctl and token",
+            name);
         return EXIT_USAGE;
     }
     if (command)
@@ -45,6 +46,7 @@ union settings {
     struct serve_settings serve;
     struct pub_settings pub;
     struct sub_settings sub;
+    struct ctl_settings ctl;
     struct token_settings token;
 };
 
@@ -57,6 +59,8 @@ static int settings_finish(const struct command *command, union settings *settin
         return pub_settings_finish(&settings->pub, parse);
     if (command == &command_sub)
         return sub_settings_finish(&settings->sub, parse);
+    if (command == &command_ctl)
+        return ctl_settings_finish(&settings->ctl, parse);
     return token_settings_finish(&settings->token, parse);
 }
 
@@ -69,6 +73,8 @@ static int command_start(const struct command *command, union settings *settings
         return pub_run(parse, &settings->pub);
     if (command == &command_sub)
         return sub_run(parse, &settings->sub);
+    if (command == &command_ctl)
+        return ctl_run(parse, &settings->ctl);
     return token_run(parse, &settings->token);
 }
 
@@ -125,9 +131,9 @@ int main(int count, char **arguments)
         return help_print(count > 2 ? arguments[2] : NULL);
     const struct command *command = command_find(first);
     if (!command) {
-        log_complain("",
-                     "there is no command \"%.100s\"; the commands are serve, pub, sub and token",
-                     first);
+        log_complain(
+            "", "there is no command \"%.100s\"; the commands are serve, pub, sub, ctl and token",
+            first);
         return EXIT_USAGE;
     }
     return command_run(command, count - 2, arguments + 2);

@@ -12,7 +12,7 @@
 #include "engine/base/machine.h"
 
 const struct command *const commands[COMMAND_COUNT] = {&command_serve, &command_pub, &command_sub,
-                                                       &command_token};
+                                                       &command_ctl, &command_token};
 
 const struct command *command_find(const char *name)
 {
@@ -93,7 +93,7 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
     settings->server.peer_timeout_ms = settings->hub.write_timeout_ms;
     settings->server.retry_ms = settings->hub.retry_ms;
     settings->server.keeps_journal = settings->access_log != NULL;
-    settings->hub.subscriber_ids |= settings->server.keeps_journal;
+    settings->hub.subscriber_ids |= settings->server.keeps_journal || settings->admin;
     uint32_t workers = settings->hub.workers;
     settings->hub.worker_subscribers = (settings->server.subscribers_max + workers - 1) / workers;
     if (settings->server.target_bytes_max > settings->server.head_bytes_max)

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "cmd/admin_place.h"
+#include "cmd/ctl_verb.h"
 #include "cmd/parse.h"
 #include "net/server.h"
 
@@ -66,9 +67,17 @@ struct token_settings {
     bool has_algorithm;
 };
 
-extern const struct command command_serve, command_pub, command_sub, command_token;
+struct ctl_settings {
+    const char *admin;      /* NULL: the usual place */
+    const char *token_file; /* NULL: none */
+    bool json;
+    struct admin_place place;
+    enum ctl_verb verb;
+};
 
-#define COMMAND_COUNT 4
+extern const struct command command_serve, command_pub, command_sub, command_ctl, command_token;
+
+#define COMMAND_COUNT 5
 extern const struct command *const commands[COMMAND_COUNT];
 
 /* The command of that name, or NULL. */
@@ -81,6 +90,7 @@ MUST_USE int serve_settings_finish(struct serve_settings *settings, struct parse
 /* What their rows cannot say alone; results as above. */
 MUST_USE int pub_settings_finish(const struct pub_settings *settings, struct parse *parse);
 MUST_USE int sub_settings_finish(const struct sub_settings *settings, struct parse *parse);
+MUST_USE int ctl_settings_finish(struct ctl_settings *settings, struct parse *parse);
 MUST_USE int token_settings_finish(struct token_settings *settings, struct parse *parse);
 
 /* Prints the settings that hold as a configuration file, each with the place it comes from. */

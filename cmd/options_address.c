@@ -144,7 +144,7 @@ static const struct option rows[] = {
      .shown = "unix:PATH|ADDR:PORT",
      .usual_said = "none",
      .help =
-         "Look at the running server and steer it here, see docs/administration.md. /stats "
+         "Look at the running server and steer it here, see fanfare help ctl. /stats "
          "and /metrics are here alone then. A socket file is for this user and root (mode 0600); "
          "unix alone is the usual one. Beyond loopback it needs --admin-token-file",
      .from = FROM_ANY,

@@ -277,6 +277,12 @@
 /* What an acceptor's connections, or a worker's records, may hold more or less than the hub has
  * been told so far within a turn. */
 #define MEMORY_BATCH_BYTES (256 << 10)
+/* Requests of the administration that wait until the workers have answered those before them: more
+ * than anybody asks at once who looks at a server. More: 503. */
+#define QUESTIONS_WAITING_MAX 256u
+/* How long such a request waits for the workers, who answer within some of their turns: a hundred
+ * times what a list of a million takes. Longer: 503. */
+#define QUESTION_MS 10000
 /* How long a client may take to read its answer. Longer: closed. */
 #define ANSWER_MS 30000
 /* How long an acceptor goes on answering when the server stops. Then what is left is closed. */

@@ -105,7 +105,8 @@ struct text answer_stream_lines(const struct client *client, char *room, size_t 
     lines.len = date.len < size ? date.len : 0;
     memcpy(room, date.at, lines.len);
     if (add_origin(&lines, client))
-        add_line(&lines, "Access-Control-Expose-Headers: Fanfare-Resume, Fanfare-Refused\r\n");
+        add_line(&lines, "Access-Control-Expose-Headers: Fanfare-Resume, Fanfare-Refused, "
+                         "Fanfare-Subscriber\r\n");
     add_text(&lines, head_lines_always(lines_of(client)));
     return (struct text){room, lines.len};
 }

@@ -461,6 +461,7 @@ static void on_expired(struct connection *connection)
     switch ((enum deadline_kind)connection->deadline.kind) {
     case DEADLINE_ROOM:
     case DEADLINE_AUTHORIZE:
+    case DEADLINE_QUESTION:
         go_on(client, client->pending->operations->expire(client, client->pending));
         return;
     case DEADLINE_HEAD:

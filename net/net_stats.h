@@ -78,6 +78,10 @@
       "Requests to the administration refused: a page of another origin")                          \
     X(requests_refused_admin_token, counter,                                                       \
       "Requests to the administration refused: no token, or none of --admin-token-file")           \
+    X(questions_refused_full, counter,                                                             \
+      "Requests to the administration refused: too many wait for the workers")                     \
+    X(questions_late, counter,                                                                     \
+      "Requests to the administration refused: the workers did not answer in time")                \
     X(publishes_refused_origin, counter, "POSTs refused: a page of an origin that is not allowed") \
     X(jwks_fetched, counter, "Times the keys at --jwt-jwks were fetched")                          \
     X(jwks_failed, counter,                                                                        \

@@ -29,6 +29,7 @@ int server_state_init(struct server_state *state, struct hub *hub, const struct 
     state->hub = hub;
     state->parts = parts;
     pthread_mutex_init(&state->lock, NULL);
+    questions_init(&state->questions);
     pthread_cond_init(&state->reached, NULL);
     int r = server_state_prepare(state, options);
     if (options->keeps_journal)
@@ -48,6 +49,7 @@ void server_state_deinit(struct server_state *state)
     state->limits.admin_tokens = token_list_unref(state->limits.admin_tokens);
     state->limits.site = site_unref(state->limits.site);
     state->limits.fetched = keys_unref(state->limits.fetched);
+    questions_deinit(&state->questions);
     state->tally = tally_unref(state->tally);
     if (state->rate)
         hub_count_memory(state->hub, -(int64_t)connect_rate_memory());
@@ -67,6 +69,7 @@ void server_state_limit(struct server_state *state, const struct server_options 
         [DEADLINE_BODY] = options->body_timeout_ms,
         [DEADLINE_ROOM] = options->publish_wait_ms,
         [DEADLINE_AUTHORIZE] = options->authorize_timeout_ms,
+        [DEADLINE_QUESTION] = QUESTION_MS,
         [DEADLINE_ANSWER] = ANSWER_MS,
         [DEADLINE_LINGER] = LINGER_MS,
     };

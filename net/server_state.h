@@ -3,9 +3,9 @@
  * What the acceptors of one server share: see server.h for whom it belongs to.
  *
  * Everything is written before the first acceptor starts and is read only from then on, but for
- * this: `connections` and `reloads` are atomics; `limits` and the counts of who has
- * reached which phase lie under `lock`. The lock is taken only when the server stops or is given
- * other limits, never for a connection: each acceptor has its own copy of the limits.
+ * this: `connections` and `reloads` are atomics; `limits` and the counts of who has reached which
+ * phase lie under `lock`, which is taken only when the server stops or is given other limits, never
+ * for a connection: each acceptor has its own copy of the limits. `questions` has its own lock.
  */
 #pragma once
 
@@ -18,6 +18,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/net_stats.h"
+#include "net/questions.h"
 #include "net/server_options.h"
 
 /* docs/architecture.md, "Drain". The stopping thread moves it on, every acceptor follows. */
@@ -61,6 +62,7 @@ struct server_state {
     bool authorizes;                /* the application is asked, at: */
     struct fetch_place authorize_place;
 
+    struct questions questions;   /* to the workers, of all acceptors */
     _Atomic uint32_t authorizing; /* questions to it that are not over */
     _Atomic uint32_t connections; /* open ones that count against connections_max */
     _Atomic unsigned reloads;     /* how often `limits` was changed; release after, acquire by

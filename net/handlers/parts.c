@@ -4,6 +4,7 @@
 
 #include "net/exchange.h"
 #include "net/feed/feed.h"
+#include "net/handlers/admin.h"
 #include "net/handlers/operations.h"
 #include "net/handlers/page.h"
 #include "net/handlers/publish.h"
@@ -65,6 +66,15 @@ static const struct route_row rows[] = {
      .always = true,
      .methods = &route_reads,
      .handler = &operations_metrics},
+    /* The administration's. What it does not know would be lost in silence: the wrong list. */
+    {.path = "/channels",
+     .name = ROUTE_NAME_ADMIN,
+     .has_rest = true,
+     .methods = &route_reads,
+     .parameters = 1u << PARAMETER_CHANNEL | 1u << PARAMETER_AFTER | 1u << PARAMETER_LIMIT,
+     .only = "channel, after, limit",
+     .channels_max = 1,
+     .handler = &admin_channels},
 };
 
 /* What the operator's paths are: as /events/CHANNEL by GET, and as /publish/CHANNEL. */

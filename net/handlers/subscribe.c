@@ -85,6 +85,7 @@ static enum handler_result subscribe(struct client *client, const struct text *c
         .plain = request->minor == 0,
         .bare = route_is_bare(route, service->limits.options.preface),
         .puts_off = refusal_puts_off(client),
+        .tells_id = service->limits.options.admin != NULL,
         .ends_ns = token_ends_ns(client),
         .charset = service->limits.options.charset,
         .head = answer_granted_lines(client, channels, channel_count, room, sizeof(room)),

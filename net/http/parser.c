@@ -78,9 +78,9 @@ static enum http_result refuse(struct http_parser *parser, int status, const cha
 static enum http_result end_method(struct http_parser *parser, const char *buffer, uint32_t at)
 {
     static const char *const names[] = {
-        [METHOD_GET] = "GET",         [METHOD_HEAD] = "HEAD", [METHOD_POST] = "POST",
+        [METHOD_GET] = "GET",       [METHOD_HEAD] = "HEAD",       [METHOD_POST] = "POST",
         [METHOD_QUERY] = "QUERY", /* which llhttp 8.1 does not know; it is never shown ours */
-        [METHOD_OPTIONS] = "OPTIONS",
+        [METHOD_DELETE] = "DELETE", [METHOD_OPTIONS] = "OPTIONS",
     };
     struct http_request *request = &parser->request;
     request->method_name = (struct http_span){parser->token, at - parser->token};

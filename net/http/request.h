@@ -16,6 +16,7 @@ enum http_method {
     METHOD_HEAD,
     METHOD_POST,
     METHOD_QUERY,
+    METHOD_DELETE,
     METHOD_OPTIONS,
     METHOD_OTHER,
 };

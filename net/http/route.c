@@ -42,6 +42,16 @@ static const struct route_methods route_both = {
     .allow = "GET, HEAD, POST, OPTIONS",
     .sentence = "this path is only for GET, HEAD and POST",
 };
+const struct route_methods route_removes = {
+    .mask = 1u << METHOD_GET | 1u << METHOD_HEAD | 1u << METHOD_DELETE,
+    .allow = "GET, HEAD, DELETE, OPTIONS",
+    .sentence = "this path is only for GET, HEAD and DELETE",
+};
+const struct route_methods route_handles = {
+    .mask = 1u << METHOD_GET | 1u << METHOD_HEAD | 1u << METHOD_POST | 1u << METHOD_DELETE,
+    .allow = "GET, HEAD, POST, DELETE, OPTIONS",
+    .sentence = "this path is only for GET, HEAD, POST and DELETE",
+};
 
 static const struct route_parameter_row parameters[] = {
     {"channel", PARAMETER_CHANNEL, NULL},
@@ -59,6 +69,8 @@ static const struct route_parameter_row parameters[] = {
     {"end", PARAMETER_END, "end is given twice"},
     {"preface", PARAMETER_PREFACE, "preface is given twice"},
     {"access_token", PARAMETER_TOKEN, "access_token is given twice"},
+    {"after", PARAMETER_AFTER, "after is given twice"},
+    {"subscriber", PARAMETER_SUBSCRIBER, "subscriber is given twice"},
 };
 
 static bool refuse(struct route *route, int status, const char *sentence)
@@ -104,7 +116,7 @@ static bool add_channel(struct route *route, struct text channel)
             return true;
     }
     if (route->row->channels_max == 1 && route->channel_count == 1)
-        return refuse(route, 400, "more than one channel is given to publish to");
+        return refuse(route, 400, "more than one channel is given");
     if (route->channel_count == route->channels_most) {
         snprintf(route->unknown, sizeof(route->unknown), "more than %u channels are given",
                  route->channels_most);
@@ -184,6 +196,12 @@ bool route_take(struct route *route, enum route_parameter parameter, struct text
         return true;
     case PARAMETER_TOKEN:
         route->token = value;
+        return true;
+    case PARAMETER_AFTER:
+        route->after = value;
+        return true;
+    case PARAMETER_SUBSCRIBER:
+        route->subscriber = value;
         return true;
     }
     return true;
@@ -357,7 +375,12 @@ static bool take_path(struct route *route, const struct route_rules *rules,
         route->channels[route->channel_count++] = rules->default_channel.len
                                                       ? keep(route, rules->default_channel)
                                                       : text_of(route->row->channel);
-    return !rest.at || (decode(route, rest, false, &rest) && add_channel(route, rest));
+    if (rest.at && !decode(route, rest, false, &rest))
+        return false;
+    if (!rest.at || !route->row->rest_is_subscriber)
+        return !rest.at || add_channel(route, rest);
+    route->subscriber = rest;
+    return true;
 }
 
 static void read_target(struct route *route, const struct route_rules *rules,
@@ -396,6 +419,7 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     route->channels = route->room;
     route->has_resume = false;
     route->resume = route->event = route->id = route->token = (struct text){NULL, 0};
+    route->subscriber = route->after = (struct text){NULL, 0};
     route->last = route->limit = 0;
     route->preface = CHOICE_NONE;
     route->polls = false;

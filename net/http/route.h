@@ -42,6 +42,8 @@ struct route_methods {
 extern const struct route_methods route_asks;   /* GET, HEAD, POST and QUERY: a body may ask, too */
 extern const struct route_methods route_reads;  /* GET and HEAD */
 extern const struct route_methods route_writes; /* POST */
+/* Of the administration: what can be read and removed, removed and written to. */
+extern const struct route_methods route_removes, route_handles;
 
 enum route_parameter {
     PARAMETER_CHANNEL,
@@ -55,6 +57,8 @@ enum route_parameter {
     PARAMETER_PREFACE,
     PARAMETER_TOKEN,
     PARAMETER_WAIT,
+    PARAMETER_AFTER,
+    PARAMETER_SUBSCRIBER,
 };
 
 #define ROUTE_SUBSCRIBES                                                                           \
@@ -77,9 +81,10 @@ enum route_act {
 /* One path and what is served there. Immutable. */
 struct route_row {
     const char *path;
-    enum route_name name; /* which switches it on and off */
-    bool has_rest;        /* "/path/REST" is this route, too, and REST is a channel */
-    bool json_errors;     /* errors of this path are JSON */
+    enum route_name name;    /* which switches it on and off */
+    bool has_rest;           /* "/path/REST" is this route, too, and REST is a channel */
+    bool rest_is_subscriber; /* instead */
+    bool json_errors;        /* errors of this path are JSON */
     enum route_act act;
     bool always; /* answered although the server has as many connections as it may */
     const struct route_methods *methods;
@@ -142,6 +147,8 @@ struct route {
     struct text id;
     int64_t retry_ms; /* -1: not given */
     bool ends;        /* the channel */
+    /* the administration; not checked, and `at` NULL: not given */
+    struct text subscriber, after;
     /* route.c's own: room for the sentence that names a parameter. */
     char unknown[128];
     /* And the decoded text; decoding never lengthens, so the largest target fits, and with it what

@@ -38,6 +38,8 @@ static struct route *copy_with_room(const struct route *route, size_t more, unsi
     copy->event = text_in_copy(route, copy, route->event);
     copy->id = text_in_copy(route, copy, route->id);
     copy->token = text_in_copy(route, copy, route->token);
+    copy->subscriber = text_in_copy(route, copy, route->subscriber);
+    copy->after = text_in_copy(route, copy, route->after);
     if (route->sentence == route->unknown)
         copy->sentence = copy->unknown;
     return copy;

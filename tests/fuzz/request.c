@@ -125,6 +125,26 @@ static void check_path(struct text target, const struct route *route)
     }
 }
 
+/* The administration's rows are on its listener alone, and nothing else is there but what watches;
+ * and what it is given is of the target. */
+static void check_admin(enum http_method method, struct text target, const struct route *public)
+{
+    static const struct route_rules rules = {.names = ROUTE_NAMES_OF_ADMIN,
+                                             .query_channels = true,
+                                             .channels_max = SUBSCRIBER_CHANNELS_DEFAULT};
+    static struct route admin;
+    CHECK(!public->row || public->row->name != ROUTE_NAME_ADMIN);
+    route_match(&parts_routes, &rules, method, target, &admin);
+    CHECK(!admin.row || ROUTE_NAMES_OF_ADMIN & 1u << admin.row->name);
+    CHECK(!admin.row || admin.row->act == ACT_LOOK);
+    CHECK((admin.kind == ROUTE_REFUSED) == (admin.sentence != NULL));
+    for (unsigned i = 0; i < admin.channel_count; i++)
+        CHECK(rules_is_channel(admin.channels[i]));
+    CHECK(admin.channel_count <= 1);
+    CHECK(admin.after.len + admin.subscriber.len + admin.event.len <= target.len);
+    CHECK(rules_is_text(admin.event));
+}
+
 static void check_route(enum http_method method, struct text target, const struct route *route)
 {
     static const int statuses[] = {400, 404, 405, 414, 501, 0};
@@ -230,6 +250,7 @@ static void record_head(struct record *record, const struct http_request *reques
     struct text target = http_text(buffer, request->target);
     route_match(&parts_routes, &route_rules_usual, request->method, target, &route);
     check_route(request->method, target, &route);
+    check_admin(request->method, target, &route);
     check_credential(http_text(buffer, request->authorization), route.token,
                      http_text(buffer, request->cookie));
     record_text(record, route.token.at ? route.token : TEXT(""));

@@ -49,7 +49,8 @@ static void note_span(struct transcript *transcript, const char *name, const cha
 static void note_head(struct transcript *transcript, const char *buffer,
                       const struct http_request *request)
 {
-    static const char *const methods[] = {"GET", "HEAD", "POST", "QUERY", "OPTIONS", "OTHER"};
+    static const char *const methods[] = {"GET",    "HEAD",    "POST", "QUERY",
+                                          "DELETE", "OPTIONS", "OTHER"};
     note(transcript, "%s 1.%d", methods[request->method], request->minor);
     note_span(transcript, "name", buffer, request->method_name);
     note_span(transcript, "target", buffer, request->target);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fanfare ctl: asks the server's administration what the first operand says, and prints the answer.
+ *
+ * A list comes in pages, which are printed as they come: a server with a million channels is not
+ * held in memory, here or there, and a reader that has seen enough (head) ends it. Main thread.
+ */
+#include <errno.h>
+
+#include "cmd/commands.h"
+#include "cmd/ctl_client.h"
+#include "cmd/ctl_print.h"
+#include "cmd/log.h"
+
+static const char NAME[] = "ctl";
+
+#define PAGE "1000" /* as many as the server gives at once */
+
+struct ctl {
+    const struct ctl_settings *settings;
+    const char *const *words; /* behind the verb */
+    struct ctl_client *client;
+};
+
+static void print_answer(const struct ctl *ctl)
+{
+    struct text text = ctl_client_text(ctl->client);
+    fwrite(text.at, 1, text.len, stdout);
+    if (text.len == 0 || text.at[text.len - 1] != '\n')
+        putchar('\n');
+}
+
+/* What is printed has to arrive, or it failed. */
+static bool flush(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    if (errno != EPIPE) /* who reads no more knows it */
+        log_complain(NAME, "cannot write: %s", strerror(errno));
+    return false;
+}
+
+/* All pages of a list. `query` has a free place in front of its end for where to go on. */
+static bool ask_pages(const struct ctl *ctl, const char *path, const char *member,
+                      struct ctl_parameter *query, struct ctl_parameter *after, void (*head)(void),
+                      void (*print)(const json_t *list))
+{
+    json_t *page = NULL;
+    bool done = false, good = true;
+    while (good && !done) {
+        good = ctl_client_ask(ctl->client, "GET", path, query, NULL);
+        json_t *next_page = good ? ctl_client_json(ctl->client) : NULL;
+        if (next_page && !page && !ctl->settings->json)
+            head();
+        json_decref(page);
+        page = next_page;
+        if (!page)
+            return false;
+        if (ctl->settings->json)
+            print_answer(ctl);
+        else
+            print(json_object_get(page, member));
+        const char *next = json_string_value(json_object_get(page, "next"));
+        done = !next || json_array_size(json_object_get(page, member)) == 0;
+        *after = (struct ctl_parameter){next ? "after" : NULL, next};
+        good = flush();
+    }
+    json_decref(page);
+    return good;
+}
+
+static bool ask_object(const struct ctl *ctl, const char *path, const struct ctl_parameter *query)
+{
+    if (!ctl_client_ask(ctl->client, "GET", path, query, NULL))
+        return false;
+    json_t *object = ctl_client_json(ctl->client);
+    if (!object)
+        return false;
+    if (ctl->settings->json)
+        print_answer(ctl);
+    else
+        ctl_print_object(object);
+    json_decref(object);
+    return flush();
+}
+
+/* --- the verbs ------------------------------------------------------------------------------ */
+
+static bool list_channels(const struct ctl *ctl)
+{
+    struct ctl_parameter query[] = {{"limit", PAGE}, {NULL, NULL}, {NULL, NULL}};
+    return ask_pages(ctl, "/channels", "channels", query, &query[1], ctl_print_channels_head,
+                     ctl_print_channels);
+}
+
+/* By the query: a channel may have any name, and a path has its own rules. */
+static bool show_channel(const struct ctl *ctl)
+{
+    const struct ctl_parameter query[] = {{"channel", ctl->words[0]}, {NULL, NULL}};
+    return ask_object(ctl, "/channels", query);
+}
+
+static bool show_stats(const struct ctl *ctl)
+{
+    return ask_object(ctl, "/stats", NULL);
+}
+
+int ctl_run(const struct parse *parse, const struct ctl_settings *settings)
+{
+    static bool (*const verbs[CTL_VERBS])(const struct ctl *ctl) = {
+        [CTL_CHANNELS] = list_channels,
+        [CTL_CHANNEL] = show_channel,
+        [CTL_STATS] = show_stats,
+    };
+    struct ctl ctl = {
+        .settings = settings, .words = parse->operands + 1, .client = ctl_client_new(settings)};
+    bool done = ctl.client && verbs[settings->verb](&ctl);
+    ctl_client_free(ctl.client);
+    return done ? EXIT_DONE : EXIT_FAILED;
+}

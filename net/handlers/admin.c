@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests of the administration, and the statuses of their answers: see admin.h. */
+#include "net/handlers/admin.h"
+
+#include <errno.h>
+
+#include "net/answer.h"
+#include "net/handlers/admin_json.h"
+#include "net/question.h"
+
+#define NO_CHANNEL "there is no such channel"
+
+/* Text from malloc; NULL: there was no memory for it. */
+static enum handler_result answer_json(struct client *client, char *text)
+{
+    if (!text)
+        return answer_error(client, 503, "the server is out of memory");
+    answer_send(
+        client,
+        &(struct answer){.status = 200, .content_type = "application/json", .body = text_of(text)});
+    free(text);
+    return ANSWERED;
+}
+
+static const struct ids *ids_of(const struct client *client)
+{
+    return hub_ids(service_of(&client->connection)->hub);
+}
+
+/* A page of a list may have so many entries. */
+static bool has_limit(const struct route *route)
+{
+    return route->limit <= CONTROL_LIMIT_MAX;
+}
+
+static enum handler_result refuse_limit(struct client *client)
+{
+    static_assert(CONTROL_LIMIT_MAX == 1000, "the sentence says it");
+    return answer_error(client, 400, "limit is not a number from 1 to 1000");
+}
+
+/* --- channels ------------------------------------------------------------------------------ */
+
+static enum handler_result tell_channels(struct client *client, struct control *control)
+{
+    return answer_json(client, admin_json_channels(ids_of(client), control));
+}
+
+static enum handler_result tell_channel(struct client *client, struct control *control)
+{
+    if (control->result == CONTROL_NONE)
+        return answer_error(client, 404, NO_CHANNEL);
+    return answer_json(client, admin_json_channel(ids_of(client), control));
+}
+
+static enum handler_result list_channels(struct client *client)
+{
+    const struct route *route = client->route;
+    enum frame_fault fault = route->after.len ? frame_check_channel(route->after) : FRAME_OK;
+    if (!has_limit(route))
+        return refuse_limit(client);
+    if (fault != FRAME_OK)
+        return answer_error(client, 400, frame_fault_text(fault));
+    return question_ask(client,
+                        &(struct control_request){
+                            .kind = CONTROL_CHANNELS, .after = route->after, .limit = route->limit},
+                        tell_channels);
+}
+
+static enum handler_result on_channels(struct client *client)
+{
+    const struct route *route = client->route;
+    if (route->channel_count == 0)
+        return list_channels(client);
+    return question_ask(
+        client, &(struct control_request){.kind = CONTROL_CHANNEL, .channel = route->channels[0]},
+        tell_channel);
+}
+
+const struct handler admin_channels = {.on_request = on_channels};

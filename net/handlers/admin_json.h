@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the administration answers, as JSON: from what the workers said to a text, which is the
+ * caller's to free; NULL: out of memory. The members are in docs/administration.md.
+ *
+ * Pure but for the memory; the acceptor's thread. Statuses are admin.c's.
+ */
+#pragma once
+
+#include "engine/control.h"
+#include "engine/id.h"
+
+/* {"channels": [...]}, with "next" if more follow. */
+char *admin_json_channels(const struct ids *ids, struct control *control);
+/* The one that was asked for. */
+char *admin_json_channel(const struct ids *ids, struct control *control);
