@@ -63,7 +63,8 @@ static const struct option rows[] = {
 static const struct option_table options_running = {rows, sizeof(rows) / sizeof(rows[0])};
 
 static const struct option_table *const tables[] = {
-    &options_address, &options_access, &options_streams, &options_requests, &options_running,
+    &options_address, &options_site,     &options_access,
+    &options_streams, &options_requests, &options_running,
 };
 
 const struct command command_serve = {

@@ -21,4 +21,5 @@
 enum { HOUR_MS = 3600 * 1000, WEEK_MS = 7 * 24 * HOUR_MS, YEAR_SECONDS = 366 * 24 * 3600 };
 
 /* In the order of --help. */
-extern const struct option_table options_address, options_access, options_streams, options_requests;
+extern const struct option_table options_address, options_site, options_access, options_streams,
+    options_requests;

@@ -125,8 +125,9 @@ void reload_run(struct reload *reload)
     const struct server_options *said = &reading->settings.server;
     bool files = said->publish_token_file || said->jwt_key_file_count > 0 || said->jwt_jwks ||
                  said->admin_token_file;
-    log_info("SIGHUP: %s%s", report.len ? report.line : "nothing changed",
-             files ? "; tokens and keys were read again" : "");
+    log_info("SIGHUP: %s%s%s", report.len ? report.line : "nothing changed",
+             files ? "; tokens and keys were read again" : "",
+             said->page ? "; the page was read again" : "");
     struct reading *old = reload->reading;
     reload->reading = reading;
     reload->parse = &reading->parse;

@@ -87,6 +87,9 @@
  * together in room for them. More: refused at the start. */
 #define HEAD_LINES_MAX       64u
 #define HEAD_LINES_BYTES_MAX 2048u
+/* The file of --page: each client that fetches it may hold a copy. Longer: refused at the start,
+ * and at a reload. */
+#define PAGE_BYTES_MAX (1u << 20)
 
 /* --- the hub ------------------------------------------------------------------------------- */
 

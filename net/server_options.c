@@ -142,6 +142,7 @@ static int make_site(const struct server_options *options, struct site **ret_sit
     struct site_options said = {.default_channel = options->default_channel,
                                 .paths = options->path,
                                 .path_count = options->path_count,
+                                .page = options->page,
                                 .lines = {.always = options->header,
                                           .always_count = options->header_count,
                                           .of_streams = options->stream_header,
@@ -273,6 +274,7 @@ void server_options_change(struct server_options *options, const struct server_o
     options->header_count = other->header_count;
     memcpy(options->stream_header, other->stream_header, sizeof(options->stream_header));
     options->stream_header_count = other->stream_header_count;
+    options->page = other->page;
     options->charset = other->charset;
     memcpy(options->trusted_proxy, other->trusted_proxy, sizeof(options->trusted_proxy));
     options->trusted_proxy_count = other->trusted_proxy_count;

@@ -39,6 +39,7 @@ struct server_options {
     unsigned header_count;
     const char *stream_header[HEAD_LINES_MAX]; /* "PATTERN NAME: VALUE"; borrowed */
     unsigned stream_header_count;
+    const char *page;   /* a file; NULL: the live page; borrowed */
     bool charset;       /* streams say that they are UTF-8, which they are anyway */
     const char *feed;   /* path of the feed socket; NULL: no feed; borrowed */
     mode_t feed_mode;   /* 0660 */

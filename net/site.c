@@ -32,6 +32,8 @@ int site_new(const struct site_options *options, struct site **ret_site, char *e
         r = paths_new(options->paths, options->path_count, &site->paths, error, error_size);
     if (!r && (options->lines.always_count || options->lines.of_streams_count))
         r = head_lines_new(&options->lines, &site->lines, error, error_size);
+    if (!r && options->page)
+        r = page_file_read(options->page, &site->page, error, error_size);
     if (r)
         site_unref(site);
     else
@@ -52,6 +54,7 @@ struct site *site_unref(struct site *site)
         return NULL;
     paths_free(site->paths);
     head_lines_free(site->lines);
+    page_file_deinit(&site->page);
     free(site);
     return NULL;
 }

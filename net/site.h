@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the operator makes of the server for his own front ends: paths of his choice, the channel
- * that is meant where none is named, lines in the heads of answers.
+ * that is meant where none is named, lines in the heads of answers, a
+ * page.
  *
  * Made from the options, checked, and immutable from then on; shared by reference count, and a
  * reload makes a new one. Any thread.
@@ -13,6 +14,7 @@
 #include "engine/limits.h"
 #include "net/http/head_lines.h"
 #include "net/http/paths.h"
+#include "net/page_file.h"
 
 /* Borrowed for the call of site_new. */
 struct site_options {
@@ -20,12 +22,14 @@ struct site_options {
     const char *const *paths;    /* as paths_new takes them */
     unsigned path_count;
     struct head_lines_options lines;
+    const char *page; /* a file; NULL: none */
 };
 
 struct site {
     _Atomic unsigned references;
-    struct paths *paths;         /* NULL: none */
-    struct head_lines *lines;    /* NULL: none */
+    struct paths *paths;      /* NULL: none */
+    struct head_lines *lines; /* NULL: none */
+    struct page_file page;
     struct text default_channel; /* lies in: */
     char channel[CHANNEL_BYTES_MAX];
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The live page: net/handlers/page.html as it was when the program was built. */
+/* What is at /: the live page, net/handlers/page.html as it was when the program was built, or the
+ * operator's (net/page_file.h). */
 #pragma once
 
 #include "net/handler.h"

@@ -2,8 +2,9 @@
 /*
  * What the operator makes of the server for his own front ends: paths of his choice and a default
  * channel, and that none of them is a way around who may read, publish or be answered at all; head
- * lines of all answers and of streams.
+ * lines of all answers and of streams; a page in place of the live page.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -265,6 +266,47 @@ static void case_head_lines(void)
     server_stop(&server);
 }
 
+/* --- the page -------------------------------------------------------------------------------- */
+
+static void expect_page(const char *text, const char *type)
+{
+    struct client client;
+    struct answer answer;
+    client_open(&client, &server);
+    client_request(&client, "GET", "/", NULL, "", 0, &answer);
+    EXPECT_INT(answer.status, 200);
+    EXPECT_TEXT(answer.body, text);
+    EXPECT_TEXT(answer_field(&answer, "content-type"), type);
+    answer_free(&answer);
+    client_close(&client);
+}
+
+/* A reload reads it again; one that cannot be read changes nothing, and the log says so. */
+static void case_page(void)
+{
+    char page[128], large[300001];
+
+    files_make();
+    snprintf(page, sizeof(page), "%s.html", log_path);
+    file_write(page, "<h1>one</h1>");
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--page", page, "--log", log_path));
+    expect_page("<h1>one</h1>", "text/html; charset=utf-8");
+    EXPECT_INT(status_of("HEAD", "/", ""), 200);
+    EXPECT_INT(status_of("POST", "/", ""), 405);
+    memset(large, 'x', sizeof(large) - 1);
+    large[sizeof(large) - 1] = '\0';
+    file_write(page, large);
+    kill(server.pid, SIGHUP);
+    log_await("SIGHUP: nothing changed; the page was read again");
+    expect_page(large, "text/html; charset=utf-8");
+    unlink(page);
+    kill(server.pid, SIGHUP);
+    log_await("No such file or directory; every option stays as it was");
+    expect_page(large, "text/html; charset=utf-8");
+    server_stop(&server);
+    files_remove();
+}
+
 /* --- what is refused at the start ------------------------------------------------------------ */
 
 static void case_what_is_refused(void)
@@ -274,6 +316,7 @@ static void case_what_is_refused(void)
         {{"serve", "--check", "--path", "/events/*=*", NULL}, "is a path of the server's own"},
         {{"serve", "--check", "--path", "ticker=x", NULL}, "no path in front"},
         {{"serve", "--check", "--default-channel", "a\nb", NULL}, "default-channel: "},
+        {{"serve", "--check", "--page", "/nowhere/page.html", NULL}, "page: cannot serve"},
         {{"serve", "--check", "--header", "Content-Length: 3", NULL}, "the server says itself"},
         {{"serve", "--check", "--header", "X: a\r\nY: b", NULL}, "a control character"},
         {{"serve", "--check", "--stream-header", "* Connection: close", NULL},
@@ -291,6 +334,7 @@ int main(int argc, char **argv)
     check_case("rules", case_rules);
     check_case("application", case_application);
     check_case("head_lines", case_head_lines);
+    check_case("page", case_page);
     check_case("what_is_refused", case_what_is_refused);
     return check_end();
 }
