@@ -307,6 +307,48 @@ static void case_page(void)
     files_remove();
 }
 
+/* --- a reload -------------------------------------------------------------------------------- */
+
+static void reload(const char *path, const char *text, const char *words)
+{
+    file_write(path, text);
+    kill(server.pid, SIGHUP);
+    log_await(words);
+}
+
+/* Each of them is as the file says from then on; a stream that is open stays as it began. */
+static void case_reload(void)
+{
+    char config[128];
+    struct stream stream;
+
+    files_make();
+    snprintf(config, sizeof(config), "%s.conf", log_path);
+    file_write(config, "path = /a=one\nheader = X-One: 1\n");
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--config", config, "--log", log_path));
+    stream_open(&stream, &server, "/a", NULL);
+    stream_await_id(&stream);
+    EXPECT_TEXT(stream_field(&stream, "x-one"), "1");
+    reload(config,
+           "path = /b=two\npath = /a=three\ndefault-channel = two\ncharset = yes\n"
+           "header = X-Two: 2\nstream-header = two X-Two-Stream: 3\n",
+           "path: /a=one -> /b=two /a=three");
+    expect_field("HEAD", "/b", NULL, "x-two", "2");
+    expect_field("HEAD", "/b", NULL, "x-one", NULL);
+    expect_field("HEAD", "/b", NULL, "x-two-stream", "3");
+    expect_field("HEAD", "/events", NULL, "content-type", "text/event-stream; charset=utf-8");
+    EXPECT_INT(status_of("POST", "/a", "3"), 200); /* which is another channel now */
+    EXPECT_INT(status_of("POST", "/publish/one", "1"), 200);
+    stream_expect(&stream, "message", "1", (char[136]){0});
+    reload(config, "path = /stats=x\n", "server's own; every option stays as it was");
+    reload(config, "header = Date: x\n", "break the answer; every option stays as it was");
+    expect_field("HEAD", "/b", NULL, "x-two-stream", "3");
+    stream_close(&stream);
+    server_stop(&server);
+    unlink(config);
+    files_remove();
+}
+
 /* --- what is refused at the start ------------------------------------------------------------ */
 
 static void case_what_is_refused(void)
@@ -335,6 +377,7 @@ int main(int argc, char **argv)
     check_case("application", case_application);
     check_case("head_lines", case_head_lines);
     check_case("page", case_page);
+    check_case("reload", case_reload);
     check_case("what_is_refused", case_what_is_refused);
     return check_end();
 }
