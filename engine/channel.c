@@ -42,10 +42,15 @@ void channels_deinit(struct channels *channels)
     free(channels->dropped);
 }
 
-struct channel *channels_find(const struct channels *channels, uint64_t hash, struct text name)
+struct channel *channels_of_hash(const struct channels *channels, uint64_t hash)
 {
     uint64_t *value = map_find(&channels->map, hash);
-    struct channel *channel = value ? (struct channel *)(uintptr_t)*value : NULL;
+    return value ? (struct channel *)(uintptr_t)*value : NULL;
+}
+
+struct channel *channels_find(const struct channels *channels, uint64_t hash, struct text name)
+{
+    struct channel *channel = channels_of_hash(channels, hash);
     while (channel && !text_equals((struct text){channel->name, channel->name_len}, name))
         channel = channel->same_hash;
     return channel;
@@ -53,8 +58,7 @@ struct channel *channels_find(const struct channels *channels, uint64_t hash, st
 
 bool channels_wait(const struct channels *channels, uint64_t hash)
 {
-    uint64_t *value = map_find(&channels->map, hash);
-    struct channel *channel = value ? (struct channel *)(uintptr_t)*value : NULL;
+    struct channel *channel = channels_of_hash(channels, hash);
     while (channel && channel->member_count == channel->behind_count)
         channel = channel->same_hash;
     return channel;

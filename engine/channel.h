@@ -98,6 +98,8 @@ void channels_init(struct channels *channels, const struct hash_key *key);
 /* Frees every record; their frames are released, members must be gone. */
 void channels_deinit(struct channels *channels);
 
+/* The first of those with that hash, the others by same_hash; NULL: none. */
+struct channel *channels_of_hash(const struct channels *channels, uint64_t hash);
 struct channel *channels_find(const struct channels *channels, uint64_t hash, struct text name);
 /* Whether a channel of that hash has a member that has everything. */
 bool channels_wait(const struct channels *channels, uint64_t hash);

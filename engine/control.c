@@ -2,6 +2,8 @@
 /* Controls: their memory, a part's sorted page, and the answer merged from the parts. */
 #include "engine/control.h"
 
+#include "engine/subscriber_id.h"
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 static struct text copy_text(char **at, struct text text)
@@ -17,15 +19,26 @@ static bool part_init(struct control *control, struct control_part *part, uint32
 {
     *part = (struct control_part){.message.kind = MESSAGE_CONTROL, .control = control};
     part->order = malloc(limit * sizeof(*part->order));
-    part->channels = malloc(limit * sizeof(*part->channels));
-    return part->order && part->channels;
+    enum control_kind kind = control->request.kind;
+    if (kind == CONTROL_CHANNELS || kind == CONTROL_CHANNEL) {
+        part->channels = malloc(limit * sizeof(*part->channels));
+        return part->order && part->channels;
+    }
+    if (kind == CONTROL_EXPLAIN)
+        return part->order;
+    /* One entry at least finds room for its names. */
+    part->names_size =
+        (limit > CONTROL_NAMES_MAX ? limit : CONTROL_NAMES_MAX) * CONTROL_NAMES_BYTES;
+    part->names = malloc(part->names_size);
+    part->subscribers = malloc(limit * sizeof(*part->subscribers));
+    return part->order && part->names && part->subscribers;
 }
 
 struct control *control_new(const struct control_request *request, unsigned workers)
 {
     CHECK(workers >= 1 && workers <= WORKERS_MAX && request->limit <= CONTROL_LIMIT_MAX);
     size_t parts = sizeof(struct control) + workers * sizeof(struct control_part);
-    size_t size = parts + request->channel.len + request->after.len;
+    size_t size = parts + request->channel.len + request->after.len + request->event.len;
     size = (size + alignof(struct control) - 1) / alignof(struct control) * alignof(struct control);
     struct control *control = aligned_alloc(alignof(struct control), size);
     if (!control)
@@ -34,9 +47,10 @@ struct control *control_new(const struct control_request *request, unsigned work
     char *at = (char *)control + parts;
     control->request.channel = copy_text(&at, request->channel);
     control->request.after = copy_text(&at, request->after);
+    control->request.event = copy_text(&at, request->event);
     if (!request->limit)
         control->request.limit = CONTROL_LIMIT_DEFAULT;
-    if (request->kind == CONTROL_CHANNEL)
+    if (request->kind != CONTROL_CHANNELS && request->kind != CONTROL_SUBSCRIBERS)
         control->request.limit = 1;
     bool whole = true;
     for (unsigned i = 0; i < workers; i++)
@@ -44,11 +58,23 @@ struct control *control_new(const struct control_request *request, unsigned work
     return whole ? control : control_free(control);
 }
 
+bool control_is_for_one(const struct control *control, unsigned *ret_worker)
+{
+    enum control_kind kind = control->request.kind;
+    if (kind != CONTROL_SUBSCRIBER && kind != CONTROL_EXPLAIN)
+        return false;
+    unsigned worker = subscriber_id_worker(control->request.subscriber);
+    *ret_worker = worker < control->part_count ? worker : 0; /* which has no such one either */
+    return true;
+}
+
 struct control *control_free(struct control *control)
 {
     for (unsigned i = 0; control && i < control->part_count; i++) {
         free(control->parts[i].order);
         free(control->parts[i].channels);
+        free(control->parts[i].subscribers);
+        free(control->parts[i].names);
     }
     free(control);
     return NULL;
@@ -132,6 +158,28 @@ struct control_channel *control_add_channel(struct control_part *part, struct te
     return channel;
 }
 
+struct control_subscriber *control_add_subscriber(struct control_part *part,
+                                                  const struct text *names, uint32_t name_count)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < name_count; i++)
+        bytes += names[i].len;
+    if (part->count == part->control->request.limit ||
+        bytes > part->names_size - part->names_used) {
+        part->more = true;
+        return NULL;
+    }
+    struct control_subscriber *subscriber = &part->subscribers[part->count++];
+    *subscriber = (struct control_subscriber){.name_count = name_count};
+    for (uint32_t i = 0; i < name_count; i++) {
+        char *at = part->names + part->names_used;
+        memcpy(at, names[i].at, names[i].len);
+        subscriber->names[i] = (struct text){at, names[i].len};
+        part->names_used += (uint32_t)names[i].len;
+    }
+    return subscriber;
+}
+
 void control_finish(struct control_part *part, int failed)
 {
     struct control *control = part->control;
@@ -144,7 +192,9 @@ void control_finish(struct control_part *part, int failed)
     uint32_t found = 0;
     for (unsigned i = 0; i < control->part_count; i++)
         found += control->parts[i].count;
-    if (control->result == 0 && control->request.kind == CONTROL_CHANNEL && !found)
+    bool is_list =
+        control->request.kind == CONTROL_CHANNELS || control->request.kind == CONTROL_SUBSCRIBERS;
+    if (control->result == 0 && !is_list && !found)
         control->result = CONTROL_NONE;
     atomic_fetch_sub_explicit(control->counted, 1, memory_order_relaxed);
     control->request.done(control);
@@ -205,4 +255,22 @@ bool control_next_channel(struct control *control, struct control_channel *ret_c
         part->at++;
     }
     return true;
+}
+
+bool control_next_subscriber(struct control *control, struct control_subscriber *ret_subscriber)
+{
+    for (unsigned i = 0; i < control->part_count; i++) {
+        struct control_part *part = &control->parts[i];
+        bool full = control->told == control->request.limit;
+        if (part->at < part->count && !full) {
+            *ret_subscriber = part->subscribers[part->at++];
+            control->told++;
+            return true;
+        }
+        /* What follows on this worker comes before all of the next one's. */
+        control->more |= part->at < part->count || part->more;
+        if (control->more)
+            return false;
+    }
+    return false;
 }

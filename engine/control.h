@@ -26,20 +26,26 @@
 #include <stdbool.h>
 
 #include "engine/base/base.h"
+#include "engine/explanation.h"
 #include "engine/inbox.h"
 #include "engine/limits.h"
 
 enum control_kind {
-    CONTROL_CHANNELS, /* a page of the channels, in order of their names */
-    CONTROL_CHANNEL,  /* one channel */
+    CONTROL_CHANNELS,    /* a page of the channels, in order of their names */
+    CONTROL_CHANNEL,     /* one channel */
+    CONTROL_SUBSCRIBERS, /* a page of the subscribers, in order of their ids */
+    CONTROL_SUBSCRIBER,  /* one subscriber */
+    CONTROL_EXPLAIN,     /* what became of an event for one subscriber */
 };
 
 struct control;
 
 struct control_request {
     enum control_kind kind;
-    struct text channel; /* CHANNEL */
+    struct text channel; /* CHANNEL; SUBSCRIBERS: those of this one alone; empty: of all */
     struct text after;   /* CHANNELS: those behind this name; empty: from the first one on */
+    uint64_t subscriber; /* its id; SUBSCRIBERS: those behind it; 0: from the first one on */
+    struct text event;   /* EXPLAIN: the event's id, as a client knows it */
     uint32_t limit;      /* of lists: 1 to CONTROL_LIMIT_MAX; 0: CONTROL_LIMIT_DEFAULT */
     /* Any worker's thread, once; also of who drains. Short: it hands the control on. */
     void (*done)(struct control *control);
@@ -56,23 +62,45 @@ struct control_channel {
     char name[CHANNEL_BYTES_MAX];
 };
 
+/* What is said of a subscriber. Names are the control's. */
+struct control_subscriber {
+    uint64_t id;
+    uint32_t channel_count;
+    uint32_t name_count; /* of them, the first ones */
+    struct text names[CONTROL_NAMES_MAX];
+    uint64_t behind;      /* events that it lacks */
+    bool behind_is_least; /* and perhaps some more that are forgotten */
+    bool is_blocked;      /* its socket is full */
+    bool is_slow;
+    uint8_t peer_len;
+    char peer[PEER_BYTES_MAX]; /* as it came with the request */
+    uint32_t lagging_ms;       /* for how long it has lacked something; 0: it does not */
+    uint64_t window_bytes;     /* then: what its socket has taken */
+    uint32_t window_ms;        /* in the last so many ms */
+    uint32_t joined_ms;        /* ago */
+};
+
 /* One worker's share of an answer: the worker's while it answers, then the asker's. */
 struct control_part {
     alignas(64) struct message message; /* MESSAGE_CONTROL */
     struct control_part *next;          /* waiting for the one before it */
     struct control *control;
     bool begun;
+    bool own;        /* EXPLAIN: the event is of a channel of the subscriber's */
     uint32_t walk;   /* where its worker goes on */
     bool more;       /* there is more than fits */
     uint32_t count;  /* of entries */
     uint32_t at;     /* the asker's next one */
     uint16_t *order; /* of entries; a heap while the worker gathers, then sorted */
     struct control_channel *channels;
+    struct control_subscriber *subscribers;
+    char *names; /* of those */
+    uint32_t names_used, names_size;
 };
 
 enum control_result {
     CONTROL_FOUND = 0,
-    CONTROL_NONE = 1, /* there is no such channel */
+    CONTROL_NONE = 1, /* there is no such channel, or subscriber; nor is one remembered */
 };
 
 struct control {
@@ -86,7 +114,8 @@ struct control {
     _Atomic unsigned *counted; /* the hub's count of those under way */
     unsigned part_count;
     bool sorted, more;
-    uint32_t told; /* entries */
+    uint32_t told;                  /* entries */
+    struct explanation explanation; /* of EXPLAIN, once it is CONTROL_FOUND */
     struct control_part parts[];
 };
 
@@ -97,9 +126,14 @@ MUST_USE struct control *control_new(const struct control_request *request, unsi
 /* Takes NULL; returns NULL. */
 struct control *control_free(struct control *control);
 
+/* The one worker that a question about a subscriber is for; false: it is for all of them. */
+bool control_is_for_one(const struct control *control, unsigned *ret_worker);
 /* The next channel of the answer, merged from all workers, in order of names. False: that was all
  * of this page; control->more says whether another one follows it. */
 bool control_next_channel(struct control *control, struct control_channel *ret_channel);
+
+/* Likewise the next subscriber, in order of ids. */
+bool control_next_subscriber(struct control *control, struct control_subscriber *ret_subscriber);
 
 /* --- workers --------------------------------------------------------------------------------- */
 
@@ -110,5 +144,9 @@ bool control_wants(const struct control_part *part, struct text name);
 /* The place for a channel of that name in a part that keeps the first `limit` names: NULL if it is
  * not among those. The caller fills all but the name. */
 struct control_channel *control_add_channel(struct control_part *part, struct text name);
+/* The place for a subscriber, the next one in order, with its names laid down. NULL: the page is
+ * full, and part->more. The caller fills the rest. */
+struct control_subscriber *control_add_subscriber(struct control_part *part,
+                                                  const struct text *names, uint32_t name_count);
 /* The part is answered; `failed` is 0 or -ESHUTDOWN. It is no longer the worker's. */
 void control_finish(struct control_part *part, int failed);

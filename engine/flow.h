@@ -27,6 +27,8 @@
 #include "engine/limits.h"
 #include "engine/waiter.h"
 
+struct closes; /* closes.h */
+
 struct flow {
     unsigned workers; /* that must sweep a frame; constant */
     _Atomic uint64_t total;
@@ -38,6 +40,7 @@ struct flow {
     uint64_t resident; /* bytes of the process when the hub was made; constant */
     struct inquiries inquiries;
     struct ledger ledger;
+    struct closes *closes;  /* NULL: streams have no ids. Constant */
     _Atomic unsigned armed; /* waiters armed: the hint that saves a lock per sweep */
     pthread_mutex_t lock;   /* of the list of waiters */
     struct hub_waiter *waiters;

@@ -14,8 +14,9 @@ static struct text copy_text(char **at, struct text text)
 struct handoff *handoff_new(const struct subscribe_request *request, const struct hash_key *key)
 {
     CHECK(request->channel_count >= 1 && request->channel_count <= SUBSCRIBER_CHANNELS_MAX);
+    CHECK(request->peer.len <= PEER_BYTES_MAX);
     size_t lists = request->channel_count * (sizeof(uint64_t) + sizeof(struct text));
-    size_t bytes = lists + request->resume.len + request->head.len;
+    size_t bytes = lists + request->resume.len + request->head.len + request->peer.len;
     for (unsigned i = 0; i < request->channel_count; i++)
         bytes += request->channels[i].len;
     struct handoff *handoff = malloc(sizeof(*handoff) + bytes);
@@ -47,6 +48,7 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
     }
     handoff->resume = copy_text(&at, request->resume);
     handoff->head = copy_text(&at, request->head);
+    handoff->peer = copy_text(&at, request->peer);
     return handoff;
 }
 

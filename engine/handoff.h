@@ -36,8 +36,11 @@ struct subscribe_request {
     bool puts_off;      /* if it cannot be had: see form_refusal */
     bool charset;       /* see form_open */
     bool tells_id;      /* its head says its id, where subscribers have one */
-    struct seat *seat;  /* a chain, left at its end; NULL: none */
-    struct text head;   /* response head lines of the caller's, each ended by CRLF */
+    struct text
+        peer; /* who it is, for who looks at it (control.h): at most PEER_BYTES_MAX, of which
+                           the engine knows nothing */
+    struct seat *seat; /* a chain, left at its end; NULL: none */
+    struct text head;  /* response head lines of the caller's, each ended by CRLF */
 };
 
 struct handoff {
@@ -52,7 +55,7 @@ struct handoff {
     unsigned channel_count;
     uint64_t *hashes; /* of the channels; both lie in `bytes` */
     struct text *channels;
-    struct text resume, head;
+    struct text resume, head, peer;
     size_t bytes_len;
     alignas(8) char bytes[];
 };

@@ -176,6 +176,25 @@ uint64_t history_after(const struct history *history, uint64_t sequence)
     return low;
 }
 
+bool history_has(const struct history *history, uint64_t sequence)
+{
+    uint64_t place = history_after(history, sequence - 1);
+    return place < history->end && history_at(history, place)->sequence == sequence;
+}
+
+bool history_had(const struct history *history, uint64_t sequence)
+{
+    uint32_t kept = history->remembered_count < history->remembered_capacity
+                        ? history->remembered_count
+                        : history->remembered_capacity;
+    if (sequence > history->evicted_through || sequence <= history->remembered_after)
+        return false;
+    uint32_t i = 0;
+    while (i < kept && history->remembered[i] != sequence)
+        i++;
+    return i < kept;
+}
+
 uint64_t history_latest(const struct history *history)
 {
     if (history_count(history))

@@ -15,6 +15,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "engine/frame.h"
 #include "engine/base/hash.h"
 #include "engine/base/map.h"
@@ -56,6 +58,9 @@ struct frame *history_evict(struct history *history, const struct hash_key *key)
 /* The place of the first frame after `sequence`; `end` if there is none. */
 uint64_t history_after(const struct history *history, uint64_t sequence);
 
+/* Whether it has the event now; else whether it is one of those remembered that it had. */
+bool history_has(const struct history *history, uint64_t sequence);
+bool history_had(const struct history *history, uint64_t sequence);
 /* The newest event that it ever had; 0: nobody knows. */
 uint64_t history_latest(const struct history *history);
 

@@ -12,6 +12,7 @@
 
 #include "engine/base/heap.h"
 #include "engine/base/machine.h"
+#include "engine/closes.h"
 #include "engine/flow.h"
 #include "engine/base/clock.h"
 #include "engine/backend.h"
@@ -113,6 +114,11 @@ int hub_new(const struct hub_options *options, struct hub **ret_hub)
         r = make_ids(hub);
     if (r == 0)
         r = flow_init(&hub->flow, options->workers, &hub->options.key);
+    if (r == 0 && options->subscriber_ids) {
+        hub->flow.closes = closes_new();
+        r = hub->flow.closes ? 0 : -ENOMEM;
+        atomic_init(&hub->flow.record_bytes, CLOSES_BYTES);
+    }
     atomic_init(&hub->flow.memory_max, options->memory_max);
     hub->flow.resident = heap_resident();
     hub->workers = aligned_alloc(alignof(struct worker), options->workers * sizeof(struct worker));
@@ -285,6 +291,7 @@ struct hub *hub_free(struct hub *hub)
     if (!hub)
         return NULL;
     CHECK(!hub->started);
+    closes_free(hub->flow.closes);
     flow_deinit(&hub->flow);
     free(hub->workers);
     free(hub);
@@ -675,12 +682,14 @@ int hub_control(struct hub *hub, struct control *control)
     if (control->request.channel.len)
         control->hash = hash_text(&hub->options.key, control->request.channel);
     control->counted = &hub->controls;
-    atomic_init(&control->pending, hub->worker_count);
+    unsigned first = 0;
+    unsigned end = control_is_for_one(control, &first) ? first + 1 : hub->worker_count;
+    atomic_init(&control->pending, end - first);
     /* With the last message posted it may be done, and gone. */
-    for (unsigned i = 0; i < hub->worker_count; i++)
+    for (unsigned i = first; i < end; i++)
         inbox_post(&hub->workers[i].inbox, &control->parts[i].message);
     atomic_thread_fence(memory_order_seq_cst);
-    for (unsigned i = 0; i < hub->worker_count; i++)
+    for (unsigned i = first; i < end; i++)
         worker_wake(&hub->workers[i]);
     return 0;
 }

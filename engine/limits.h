@@ -193,6 +193,18 @@
 /* Questions under way: a few people and programs look at a server at once. More: refused (503),
  * counted as controls_refused. */
 #define CONTROLS_MAX 16u
+/* Names of a subscriber's channels in a list; how many there are is said beside them. */
+#define CONTROL_NAMES_MAX 8u
+/* Room for the names of one page, for each of its entries. More: the page is shorter, and the next
+ * one goes on. */
+#define CONTROL_NAMES_BYTES CHANNEL_BYTES_MAX
+/* Streams that have ended and are remembered, where subscribers have ids: 1.4 MB. More: the oldest
+ * is forgotten, and unknown. */
+#define CLOSES_REMEMBERED 10000u
+/* And of each, so many of its channels. More: of those it is not known whether it had them. */
+#define CLOSE_CHANNELS_REMEMBERED 4u
+/* What is kept of a subscriber's peer for who looks at it: an address, without port. */
+#define PEER_BYTES_MAX 17u
 /* Records that a worker looks at for them in a turn, at most for SLICE_NS: some 50 us, most of it
  * waiting for memory. The rest are the next turn's. */
 #define INSPECT_LOOKS 512u

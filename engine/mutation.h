@@ -25,6 +25,7 @@
     X(end_unseen)          /* a publisher does not look whether its channel has ended */           \
     X(evict_past_reader)   /* history goes although a reader that is not slow needs it */          \
     X(event_unkept)        /* an event that there is no memory for is passed over */               \
+    X(explained_wrongly)   /* what a subscriber lacks is said to be sent */                        \
     X(expired_served)      /* whose token has ended gets all that it lacks first */                \
     X(flow_kept)           /* bytes in flight are not given back when a frame is evicted */        \
     X(gap_untold)          /* what was lost is passed over in silence */                           \

@@ -10,6 +10,7 @@
 #include "engine/mutation.h"
 #include "engine/worker/arena.h"
 #include "engine/worker/gap.h"
+#include "engine/worker/identity.h"
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
 
@@ -73,6 +74,38 @@ static uint32_t send_uncount(struct worker *worker, const struct batch_send *sen
     return index;
 }
 
+/* The newest sequence that it has whole when the parts before `index` are. */
+static uint64_t cursor_before(const struct batch_send *send, uint32_t index)
+{
+    uint64_t cursor = send->cursor;
+    for (uint32_t i = send->first; i < index; i++)
+        if (send->parts[i].frame->kind == FRAME_EVENT || send->parts[i].frame->kind == FRAME_GAP)
+            cursor = send->parts[i].frame->sequence;
+    return cursor;
+}
+
+/* A short send to one that is closing, or will be: what it had is still told. */
+static void send_give_up(struct worker *worker, const struct batch_send *send,
+                         struct subscriber *subscriber)
+{
+    uint32_t events;
+    subscriber->cursor = cursor_before(send, send_uncount(worker, send, &events));
+}
+
+/* A notice of a loss is on its way to the client, made for this send. */
+static void gap_told(struct worker *worker, const struct batch_send *send,
+                     struct subscriber *subscriber)
+{
+    struct identity *identity = identity_of(worker, send->subscriber);
+    uint32_t index = send->first;
+    gap_was_told(subscriber);
+    if (!identity)
+        return;
+    while (send->parts[index].frame != send->kept_gap)
+        index++;
+    course_skip(&identity->course, cursor_before(send, index), send->kept_gap->sequence);
+}
+
 /* Puts the subscriber back to where a short send left it. */
 static void send_roll_back(struct worker *worker, struct batch_send *send,
                            struct subscriber *subscriber)
@@ -80,10 +113,7 @@ static void send_roll_back(struct worker *worker, struct batch_send *send,
     uint32_t events;
     uint32_t index = send_uncount(worker, send, &events);
     uint32_t reached = send->start + taken_of(send);
-    subscriber->cursor = send->cursor;
-    for (uint32_t i = send->first; i < index; i++)
-        if (send->parts[i].frame->kind == FRAME_EVENT || send->parts[i].frame->kind == FRAME_GAP)
-            subscriber->cursor = send->parts[i].frame->sequence;
+    subscriber->cursor = cursor_before(send, index);
     if ((subscriber->flags & SUBSCRIBER_LIMITED) && !MUTATION(limit_counts_unsent))
         subscriber->events_left = send->events_left - events;
 
@@ -99,7 +129,7 @@ static void send_roll_back(struct worker *worker, struct batch_send *send,
     uint32_t begun_through = is_begun && !was_begun ? index + 1 : index;
     for (uint32_t i = send->first; send->kept_gap && i < begun_through; i++)
         if (send->parts[i].frame == send->kept_gap && send->kept_gap->kind == FRAME_GAP)
-            gap_was_told(subscriber);
+            gap_told(worker, send, subscriber);
 }
 
 static bool has_everything(const struct subscriber *subscriber)
@@ -131,10 +161,9 @@ static void count_taken(struct subscriber *subscriber, uint32_t bytes)
 static void send_settle(struct worker *worker, struct batch_send *send)
 {
     struct subscriber *subscriber = &worker->subscribers[send->subscriber];
-    uint32_t events;
     if (subscriber->state == SUBSCRIBER_CLOSING) { /* it hung up meanwhile */
         if (send->is_short)
-            send_uncount(worker, send, &events);
+            send_give_up(worker, send, subscriber);
         return;
     }
     if (subscriber->flags & SUBSCRIBER_LAGGING)
@@ -142,7 +171,7 @@ static void send_settle(struct worker *worker, struct batch_send *send)
     if (send->is_short) {
         COUNT(worker, sends_short, 1);
         if (!is_full(send->result)) {
-            send_uncount(worker, send, &events);
+            send_give_up(worker, send, subscriber);
             subscriber_close(worker, subscriber,
                              send->result == -EPIPE || send->result == -ECONNRESET ? CLOSE_GONE
                                                                                    : CLOSE_ERROR);
@@ -158,7 +187,7 @@ static void send_settle(struct worker *worker, struct batch_send *send)
     if (send->events)
         subscriber->event_ms = worker_ms(worker);
     if (send->kept_gap && send->kept_gap->kind == FRAME_GAP)
-        gap_was_told(subscriber);
+        gap_told(worker, send, subscriber);
     if (send->ends) {
         subscriber_close(worker, subscriber, subscriber_end_reason(worker, subscriber));
     } else if (send->catches_up && has_everything(subscriber) &&

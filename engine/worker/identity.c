@@ -28,9 +28,20 @@ void identities_deinit(struct worker *worker)
         munmap(worker->identities.of, table_bytes(worker));
 }
 
-void identity_begin(struct worker *worker, const struct subscriber *subscriber)
+void identity_begin(struct worker *worker, uint32_t index, struct text peer)
 {
-    struct identity *identity = identity_of(worker, subscriber);
+    struct identity *identity = identity_of(worker, index);
+    if (!identity)
+        return;
+    uint32_t serial = identity->serial < SUBSCRIBER_SERIAL_MAX ? identity->serial + 1 : 1;
+    *identity = (struct identity){.serial = serial, .peer_len = (uint8_t)peer.len};
+    if (peer.len)
+        memcpy(identity->peer, peer.at, peer.len);
+}
+
+void identity_lags(struct worker *worker, uint32_t index)
+{
+    struct identity *identity = identity_of(worker, index);
     if (identity)
-        identity->serial = identity->serial < SUBSCRIBER_SERIAL_MAX ? identity->serial + 1 : 1;
+        identity->lagging_ms = worker_ms(worker);
 }

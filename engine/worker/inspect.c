@@ -5,20 +5,11 @@
 #include <errno.h>
 
 #include "engine/mutation.h"
-
-/* What a slice may still do. */
-struct slice {
-    uint32_t looks;
-    int64_t due_ns;
-};
-
-static bool slice_is_spent(struct worker *worker, struct slice *slice)
-{
-    if (slice->looks == 0)
-        return true;
-    slice->looks--;
-    return slice->looks % 64 == 0 && worker->io->operations->now_ns(worker->io) > slice->due_ns;
-}
+#include "engine/worker/explain.h"
+#include "engine/worker/identity.h"
+#include "engine/worker/slice.h"
+#include "engine/worker/standing.h"
+#include "engine/worker/subscriber.h"
 
 /* --- channels -------------------------------------------------------------------------------- */
 
@@ -88,6 +79,96 @@ static bool find_channel(struct worker *worker, struct control_part *part)
     return true;
 }
 
+/* --- subscribers ------------------------------------------------------------------------------ */
+
+/* False: the page has no room for it. */
+static bool add_subscriber(const struct worker *worker, struct control_part *part,
+                           struct subscriber *subscriber)
+{
+    uint32_t index = subscriber_index(worker, subscriber), count;
+    struct membership single;
+    const struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
+    struct text names[CONTROL_NAMES_MAX];
+    uint32_t named = 0;
+    for (; named < count && named < CONTROL_NAMES_MAX; named++)
+        names[named] =
+            (struct text){memberships[named].channel->name, memberships[named].channel->name_len};
+    struct control_subscriber *entry = control_add_subscriber(part, names, named);
+    if (!entry)
+        return false;
+    const struct identity *identity = identity_of(worker, index);
+    struct standing standing;
+    standing_of(worker, subscriber, &standing);
+    entry->id = identity_id(worker, index);
+    entry->channel_count = count;
+    entry->behind = standing.behind;
+    entry->behind_is_least = standing.behind_is_least;
+    entry->is_blocked = standing.is_blocked;
+    entry->is_slow = standing.is_slow;
+    entry->peer_len = identity->peer_len;
+    memcpy(entry->peer, identity->peer, identity->peer_len);
+    entry->lagging_ms = standing.lagging_ms;
+    entry->window_bytes = standing.window_bytes;
+    entry->window_ms = standing.window_ms;
+    entry->joined_ms = worker_ms(worker) - subscriber->joined_ms;
+    return true;
+}
+
+/* The first record that may be behind `after`. */
+static uint32_t first_record(const struct worker *worker, uint64_t after)
+{
+    unsigned of = subscriber_id_worker(after);
+    if (of != worker->index)
+        return of < worker->index ? 0 : UINT32_MAX;
+    return subscriber_id_record(after);
+}
+
+/* By records: one that was there all the while stays where it is. */
+static bool list_subscribers(struct worker *worker, struct control_part *part, struct slice *slice)
+{
+    const struct control *control = part->control;
+    const struct control_request *request = &control->request;
+    if (!worker->identities.of)
+        return true;
+    if (!part->begun) {
+        part->begun = true;
+        part->walk = first_record(worker, request->subscriber);
+    }
+    const struct channel *channel = NULL;
+    if (request->channel.len) {
+        channel = channels_find(&worker->channels, control->hash, request->channel);
+        if (!channel)
+            return true;
+    }
+    for (; part->walk < worker->records.used; part->walk++) {
+        if (slice_is_spent(worker, slice))
+            return false;
+        struct subscriber *subscriber = &worker->subscribers[part->walk];
+        struct membership membership;
+        if (subscriber->state == SUBSCRIBER_FREE ||
+            identity_id(worker, part->walk) <= request->subscriber ||
+            (channel && !subscriber_listens(subscriber, channel, &membership)))
+            continue;
+        if (MUTATION(record_missed) && part->walk % 4 == 3)
+            continue;
+        if (!add_subscriber(worker, part, subscriber))
+            return true;
+        if (subscriber->flags & SUBSCRIBER_MANY)
+            slice_take(slice, subscriber->set->count);
+    }
+    return true;
+}
+
+static bool find_subscriber(struct worker *worker, struct control_part *part)
+{
+    uint64_t id = part->control->request.subscriber;
+    uint32_t index = subscriber_id_record(id);
+    if (worker->identities.of && index < worker->records.used &&
+        worker->subscribers[index].state != SUBSCRIBER_FREE && identity_id(worker, index) == id)
+        (void)add_subscriber(worker, part, &worker->subscribers[index]);
+    return true;
+}
+
 /* --- parts ----------------------------------------------------------------------------------- */
 
 /* True if the part is answered. */
@@ -98,6 +179,12 @@ static bool answer_some(struct worker *worker, struct control_part *part, struct
         return list_channels(worker, part, slice);
     case CONTROL_CHANNEL:
         return find_channel(worker, part);
+    case CONTROL_SUBSCRIBERS:
+        return list_subscribers(worker, part, slice);
+    case CONTROL_SUBSCRIBER:
+        return find_subscriber(worker, part);
+    case CONTROL_EXPLAIN:
+        return explain_some(worker, part, slice);
     }
     return true;
 }
@@ -126,7 +213,8 @@ void inspect_take(struct worker *worker, struct control_part *part)
 bool inspect_slice(struct worker *worker)
 {
     DCHECK(worker->batch.count == 0);
-    struct slice slice = {INSPECT_LOOKS, worker->io->operations->now_ns(worker->io) + SLICE_NS};
+    struct slice slice = {worker->inspect.looks,
+                          worker->io->operations->now_ns(worker->io) + SLICE_NS};
     while (worker->inspect.first && answer_some(worker, worker->inspect.first, &slice)) {
         control_finish(take_first(worker), 0);
         if (slice_is_spent(worker, &slice))

@@ -133,7 +133,8 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
         .notice = notice,
         .charset = handoff->charset,
         .bare = handoff->bare,
-        .subscriber = handoff->tells_id ? identity_id(worker, subscriber) : 0};
+        .subscriber =
+            handoff->tells_id ? identity_id(worker, subscriber_index(worker, subscriber)) : 0};
     return release_private(worker, form_open(subscriber_form(subscriber), &opening));
 }
 
@@ -175,6 +176,11 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
             return -ENOMEM;
     }
     subscriber->begun = first_frame(worker, handoff, subscriber, &gap, notice);
+    struct identity *identity = identity_of(worker, subscriber_index(worker, subscriber));
+    if (identity) {
+        identity->course.began = handoff->has_resume ? gap.sequence : subscriber->cursor;
+        identity->course.greeted_through = notice ? notice->sequence : 0;
+    }
     if (notice) {
         subscriber->cursor = notice->sequence;
         gap_was_told(subscriber);
@@ -309,7 +315,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     subscriber->events_left = handoff->limit;
     subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
     visits_expect(worker, subscriber, handoff->ends_ns);
-    identity_begin(worker, subscriber);
+    identity_begin(worker, subscriber_index(worker, subscriber), handoff->peer);
     int r = greet(worker, subscriber, handoff);
     if (r == JOIN_OVER) {
         subscriber_abandon(worker, subscriber);
@@ -327,7 +333,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     subscriber->handle = r;
     worker->records.live++;
     if (handoff->seat) {
-        seat_taken(handoff->seat, identity_id(worker, subscriber));
+        seat_taken(handoff->seat, identity_id(worker, subscriber_index(worker, subscriber)));
         worker->seats.of[subscriber_index(worker, subscriber)] = TAKE(handoff->seat);
         worker->seats.count++;
     }

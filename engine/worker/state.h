@@ -96,6 +96,7 @@ struct identities {
 /* inspect.c: what is asked from outside, answered one after the other. */
 struct inspect {
     struct control_part *first, *last;
+    uint32_t looks; /* in a slice: INSPECT_LOOKS, but for tests */
 };
 
 /* dirty.h: the channels that are to be swept, in the order in which they became so. */

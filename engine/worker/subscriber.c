@@ -4,8 +4,10 @@
 
 #include <errno.h>
 
+#include "engine/closes.h"
 #include "engine/mutation.h"
 #include "engine/worker/dirty.h"
+#include "engine/worker/identity.h"
 #include "engine/worker/release.h"
 
 #define NO_RECORD UINT32_MAX
@@ -70,6 +72,23 @@ struct membership *membership_of(struct channel_set *set, const struct channel *
     while (membership->channel != channel)
         membership = &set->items[membership->next];
     return membership;
+}
+
+bool subscriber_listens(const struct subscriber *subscriber, const struct channel *channel,
+                        struct membership *ret_membership)
+{
+    if (!(subscriber->flags & SUBSCRIBER_MANY)) {
+        *ret_membership = (struct membership){.channel = subscriber->channel};
+        return subscriber->channel == channel;
+    }
+    const struct channel_set *set = subscriber->set;
+    uint16_t at = set->items[channel->hash % set->count].first;
+    while (at != NO_ITEM && set->items[at].channel != channel)
+        at = set->items[at].next;
+    if (at == NO_ITEM)
+        return false;
+    *ret_membership = set->items[at];
+    return true;
 }
 
 /* Each channel that somebody leaves moves somebody else, who may have as many. */
@@ -190,6 +209,7 @@ void subscriber_block(struct worker *worker, struct subscriber *subscriber, bool
 {
     if (!(subscriber->flags & SUBSCRIBER_LAGGING)) {
         subscriber->flags |= SUBSCRIBER_LAGGING;
+        identity_lags(worker, subscriber_index(worker, subscriber));
         subscriber->window_ms = worker_ms(worker);
         subscriber->window_bytes = 0;
         subscriber->written_ms = worker_ms(worker); /* nobody asked it to take anything before */
@@ -335,6 +355,26 @@ static void leave_seat(struct worker *worker, const struct subscriber *subscribe
     worker->seats.count--;
 }
 
+/* For who asks later why it has gone, and what it had. */
+static void note_close(struct worker *worker, struct subscriber *subscriber)
+{
+    uint32_t index = subscriber_index(worker, subscriber), count;
+    const struct identity *identity = identity_of(worker, index);
+    if (!identity)
+        return;
+    struct membership single;
+    const struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
+    struct close_record record = {.id = identity_id(worker, index),
+                                  .cursor = subscriber->cursor,
+                                  .closed_ns = worker->now_ns,
+                                  .course = identity->course,
+                                  .reason = subscriber->ending,
+                                  .channel_count = count};
+    for (uint32_t i = 0; i < count && i < CLOSE_CHANNELS_REMEMBERED; i++)
+        record.hashes[i] = memberships[i].channel->hash;
+    closes_note(worker->flow->closes, &record);
+}
+
 void subscriber_bury(struct worker *worker)
 {
     DCHECK(worker->batch.count == 0);
@@ -343,6 +383,7 @@ void subscriber_bury(struct worker *worker)
         worker->records.closing = subscriber->next_closing;
         worker->io->operations->remove(worker->io, subscriber->handle);
         leave_seat(worker, subscriber);
+        note_close(worker, subscriber);
         subscriber_abandon(worker, subscriber);
         worker->records.live--;
         worker->memory.subscriber_bytes -= SUBSCRIBER_MEMORY;

@@ -151,6 +151,9 @@ void channel_set_fill(struct channel_set *set, struct channel *const *channels, 
 struct membership *membership_of(struct channel_set *set, const struct channel *channel);
 MUST_USE int subscriber_join(struct worker *worker, struct subscriber *subscriber,
                              struct channel *const *channels, unsigned count);
+/* Of that channel; false: it has none. *ret_membership as above. */
+bool subscriber_listens(const struct subscriber *subscriber, const struct channel *channel,
+                        struct membership *ret_membership);
 struct membership *subscriber_memberships(struct subscriber *subscriber, struct membership *single,
                                           uint32_t *ret_count);
 

@@ -57,6 +57,7 @@ int worker_init(struct worker *worker, unsigned index, const struct worker_optio
                               .flow = flow,
                               .position = 1,
                               .records = {.free = NO_RECORD, .closing = NO_RECORD},
+                              .inspect.looks = INSPECT_LOOKS,
                               .lag.due_ns = NO_TIME,
                               .tick_due_ns = NO_TIME};
     sem_init(&worker->drain_told, 0, 0);

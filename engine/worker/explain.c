@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* Facts about one event and one subscriber: see explain.h. */
+#include "engine/worker/explain.h"
+
+#include "engine/closes.h"
+#include "engine/mutation.h"
+#include "engine/worker/identity.h"
+#include "engine/worker/standing.h"
+#include "engine/worker/subscriber.h"
+
+/* Who is asked about: there (`subscriber`), or ended and remembered. */
+struct subject {
+    struct subscriber *subscriber;
+    struct close_record closed;
+};
+
+static bool find_subject(struct worker *worker, uint64_t id, struct subject *ret_subject)
+{
+    uint32_t index = subscriber_id_record(id);
+    *ret_subject = (struct subject){NULL};
+    if (!worker->flow->closes)
+        return false;
+    if (index < worker->records.used && identity_id(worker, index) == id &&
+        worker->subscribers[index].state != SUBSCRIBER_FREE) {
+        ret_subject->subscriber = &worker->subscribers[index];
+        return true;
+    }
+    return closes_find(worker->flow->closes, id, &ret_subject->closed);
+}
+
+/* --- the event ------------------------------------------------------------------------------- */
+
+/* Whether the channel has it, or had it. */
+static bool look_for_event(const struct worker *worker, const struct channel *channel,
+                           struct text id, struct explanation *explanation)
+{
+    const struct history *history = &channel->history;
+    uint64_t sequence = explanation->sequence;
+    if (!sequence && !history_find_id(history, &worker->options->key, id, &sequence))
+        return false;
+    if (history_has(history, sequence))
+        explanation->event = EVENT_RETAINED;
+    else if (history_had(history, sequence))
+        explanation->event = EVENT_LET_GO;
+    else
+        return false;
+    explanation->sequence = sequence;
+    explanation->channel_len = channel->name_len;
+    memcpy(explanation->channel, channel->name, channel->name_len);
+    return true;
+}
+
+/* What the id alone says. True: no channel can say more. */
+static bool read_event(const struct worker *worker, struct text id, struct explanation *explanation)
+{
+    uint64_t sequence;
+    explanation->event = EVENT_UNKNOWN;
+    switch (id_read(worker->options->ids, id, &sequence)) {
+    case ID_OTHER:
+        return false;
+    case ID_RESTARTED:
+        explanation->event = EVENT_RESTARTED;
+        return true;
+    case ID_OURS:
+        break;
+    }
+    if (sequence >= worker->position || sequence == 0) {
+        explanation->event = EVENT_UNBORN;
+        return true;
+    }
+    explanation->sequence = sequence;
+    return false;
+}
+
+/* Among the subject's own channels. */
+static bool look_at_own(struct worker *worker, const struct subject *subject, struct text id,
+                        struct slice *slice, struct explanation *explanation)
+{
+    if (subject->subscriber) {
+        struct membership single;
+        uint32_t count;
+        const struct membership *memberships =
+            subscriber_memberships(subject->subscriber, &single, &count);
+        slice_take(slice, count);
+        for (uint32_t i = 0; i < count; i++)
+            if (look_for_event(worker, memberships[i].channel, id, explanation))
+                return true;
+        return false;
+    }
+    const struct close_record *closed = &subject->closed;
+    for (uint32_t i = 0; i < closed->channel_count && i < CLOSE_CHANNELS_REMEMBERED; i++) {
+        const struct channel *channel = channels_of_hash(&worker->channels, closed->hashes[i]);
+        for (; channel; channel = channel->same_hash)
+            if (look_for_event(worker, channel, id, explanation))
+                return true;
+    }
+    return false;
+}
+
+/* Among all of them. True once it is found, or nowhere. */
+static bool look_at_all(struct worker *worker, struct control_part *part, struct slice *slice,
+                        struct explanation *explanation)
+{
+    struct channels *channels = &worker->channels;
+    struct text id = part->control->request.event;
+    for (;;) {
+        if (part->walk > channels->count)
+            part->walk = channels->count;
+        if (part->walk == 0)
+            return true;
+        if (slice_is_spent(worker, slice))
+            return false;
+        if (look_for_event(worker, channels->list[--part->walk], id, explanation))
+            return true;
+    }
+}
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+static void decide(struct explanation *explanation, enum explain_reason reason,
+                   enum explain_delivered delivered)
+{
+    explanation->reason = reason;
+    explanation->delivered = delivered;
+}
+
+static void decide_by_fate(struct explanation *explanation, enum course_fate fate)
+{
+    bool is_there = explanation->closed == CLOSE_NONE;
+    switch (fate) {
+    case COURSE_SENT:
+        decide(explanation, EXPLAIN_SENT, DELIVERED_YES);
+        break;
+    case COURSE_BEFORE:
+        decide(explanation, EXPLAIN_BEFORE_JOIN, DELIVERED_NO);
+        break;
+    case COURSE_GONE:
+        decide(explanation, EXPLAIN_EVICTED, DELIVERED_NO);
+        break;
+    case COURSE_SKIPPED:
+        decide(explanation, EXPLAIN_SKIPPED, DELIVERED_NO);
+        break;
+    case COURSE_LACKS:
+        decide(explanation,
+               !is_there                              ? EXPLAIN_GONE
+               : explanation->event == EVENT_RETAINED ? EXPLAIN_WAITING
+                                                      : EXPLAIN_SKIPPED,
+               DELIVERED_NO);
+        break;
+    case COURSE_UNKNOWN:
+        decide(explanation, EXPLAIN_EVICTED, DELIVERED_UNKNOWN);
+        break;
+    }
+    if (MUTATION(explained_wrongly) && fate == COURSE_LACKS)
+        decide(explanation, EXPLAIN_SENT, DELIVERED_YES);
+}
+
+/* What it was told of losses of the event's channel, which is one of its several. */
+static uint64_t told_through(const struct subscriber *subscriber, uint64_t hash, struct text name)
+{
+    const struct channel_set *set = subscriber->set;
+    uint32_t i = 0;
+    for (; i < set->count; i++) {
+        const struct channel *channel = set->items[i].channel;
+        if (channel->hash == hash &&
+            text_equals((struct text){channel->name, channel->name_len}, name))
+            break;
+    }
+    return i < set->count ? set->items[i].told_through : 0;
+}
+
+/* Of an event whose channel is known, and was none of those that the subject has now. */
+enum listener { LISTENS, LISTENS_NOT, LISTENS_PERHAPS };
+static enum listener did_listen(const struct subject *subject, uint64_t hash)
+{
+    const struct close_record *closed = &subject->closed;
+    if (subject->subscriber)
+        return LISTENS_NOT;
+    for (uint32_t i = 0; i < closed->channel_count && i < CLOSE_CHANNELS_REMEMBERED; i++)
+        if (closed->hashes[i] == hash)
+            return LISTENS;
+    return closed->channel_count > CLOSE_CHANNELS_REMEMBERED ? LISTENS_PERHAPS : LISTENS_NOT;
+}
+
+/* `own`: its channel is one of the subject's. */
+static void judge(const struct worker *worker, const struct subject *subject,
+                  const struct course *course, bool own, struct explanation *explanation)
+{
+    bool is_there = subject->subscriber;
+    struct course_event event = {.sequence = explanation->sequence,
+                                 .retained = explanation->event == EVENT_RETAINED,
+                                 .many = is_there ? subject->subscriber->flags & SUBSCRIBER_MANY
+                                                  : subject->closed.channel_count > 1};
+    if (explanation->event != EVENT_RETAINED && explanation->event != EVENT_LET_GO) {
+        bool before = explanation->sequence && explanation->sequence <= course->began;
+        bool unborn = explanation->event == EVENT_UNBORN;
+        decide(explanation, before ? EXPLAIN_BEFORE_JOIN : EXPLAIN_EVICTED,
+               before || unborn ? DELIVERED_NO : DELIVERED_UNKNOWN);
+        return;
+    }
+    struct text name = {explanation->channel, explanation->channel_len};
+    uint64_t hash = hash_text(&worker->options->key, name);
+    if (is_there && own && event.many)
+        event.told_through = told_through(subject->subscriber, hash, name);
+    enum listener listener = own ? LISTENS : did_listen(subject, hash);
+    if (listener == LISTENS)
+        decide_by_fate(explanation, course_fate_of(course, explanation->cursor, &event));
+    else if (listener == LISTENS_NOT)
+        decide(explanation, EXPLAIN_NOT_SUBSCRIBED, DELIVERED_NO);
+    else
+        decide(explanation, EXPLAIN_GONE, DELIVERED_UNKNOWN);
+}
+
+static void tell(struct worker *worker, const struct subject *subject, bool own,
+                 struct explanation *explanation)
+{
+    struct course course = subject->closed.course;
+    if (subject->subscriber) {
+        struct standing standing;
+        standing_of(worker, subject->subscriber, &standing);
+        uint32_t index = subscriber_index(worker, subject->subscriber);
+        course = identity_of(worker, index)->course;
+        explanation->cursor = subject->subscriber->cursor;
+        explanation->behind = standing.behind;
+        explanation->behind_is_least = standing.behind_is_least;
+        explanation->is_blocked = standing.is_blocked;
+        explanation->is_slow = standing.is_slow;
+        explanation->lagging_ms = standing.lagging_ms;
+        explanation->window_ms = standing.window_ms;
+        explanation->window_bytes = standing.window_bytes;
+    } else {
+        int64_t ago_ns = worker->now_ns - subject->closed.closed_ns;
+        explanation->cursor = subject->closed.cursor;
+        explanation->closed = subject->closed.reason;
+        explanation->closed_ms = ago_ns > 0 ? (uint64_t)ago_ns / 1000000 : 0;
+    }
+    explanation->began = course.began;
+    judge(worker, subject, &course, own, explanation);
+}
+
+bool explain_some(struct worker *worker, struct control_part *part, struct slice *slice)
+{
+    const struct control_request *request = &part->control->request;
+    struct explanation *explanation = &part->control->explanation;
+    struct subject subject;
+    if (!find_subject(worker, request->subscriber, &subject))
+        return true;
+    if (!part->begun) {
+        part->begun = true;
+        bool is_over = read_event(worker, request->event, explanation);
+        part->own = !is_over && look_at_own(worker, &subject, request->event, slice, explanation);
+        part->walk = is_over || part->own ? 0 : worker->channels.count;
+    }
+    if (!look_at_all(worker, part, slice, explanation))
+        return false;
+    part->count = 1;
+    tell(worker, &subject, part->own, explanation);
+    return true;
+}
