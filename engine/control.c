@@ -2,6 +2,7 @@
 /* Controls: their memory, a part's sorted page, and the answer merged from the parts. */
 #include "engine/control.h"
 
+#include "engine/own_channel.h"
 #include "engine/subscriber_id.h"
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -82,13 +83,9 @@ struct control *control_free(struct control *control)
 
 /* --- what a worker puts into its part --------------------------------------------------------- */
 
-/* Names of the server's own, which nobody else can publish to. */
-#define OWN_PREFIX "@presence/"
-
 bool control_hides(struct text channel)
 {
-    return channel.len >= sizeof(OWN_PREFIX) - 1 &&
-           memcmp(channel.at, OWN_PREFIX, sizeof(OWN_PREFIX) - 1) == 0;
+    return channel_is_own(channel);
 }
 
 /* By bytes, as they are. */

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <unistr.h>
 
+#include "engine/own_channel.h"
+
 static const char hex_digits[] = "0123456789abcdef";
 
 /* --- checks -------------------------------------------------------------------------------- */
@@ -112,6 +114,8 @@ static enum frame_fault check_special(const struct event *event)
 static enum frame_fault check_event(const struct event *event)
 {
     enum frame_fault fault = frame_check_channel(event->channel);
+    if (!fault && channel_is_own(event->channel) && !event->ours)
+        fault = FRAME_CHANNEL_OURS;
     if (!fault)
         fault = check_type(event->type);
     if (!fault)
@@ -136,6 +140,8 @@ const char *frame_fault_text(enum frame_fault fault)
         return "the channel name is longer than 256 bytes";
     case FRAME_CHANNEL_TEXT:
         return "the channel name is not valid UTF-8 without control characters";
+    case FRAME_CHANNEL_OURS:
+        return "channels that begin with " OWN_PRESENCE " are published to by the server alone";
     case FRAME_TYPE_LONG:
         return "the event type is longer than 256 bytes";
     case FRAME_TYPE_TEXT:

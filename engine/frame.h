@@ -37,6 +37,7 @@ struct event {
     bool without_data; /* a retry alone, or an end: clients dispatch nothing */
     bool ends;         /* the channel: nothing is published to it after this */
     struct text key;   /* empty: none; else published once, see ledger.h */
+    bool ours;         /* published by the server itself: own_channel.h */
 };
 
 /* Why an event cannot become a frame; positive, to be answered, never forwarded. */
@@ -45,6 +46,7 @@ enum frame_fault {
     FRAME_CHANNEL_EMPTY,
     FRAME_CHANNEL_LONG,
     FRAME_CHANNEL_TEXT,
+    FRAME_CHANNEL_OURS,
     FRAME_TYPE_LONG,
     FRAME_TYPE_TEXT,
     FRAME_TYPE_OURS,

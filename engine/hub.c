@@ -669,6 +669,14 @@ bool hub_memory_is_full(const struct hub *hub)
 
 /* --- looking ------------------------------------------------------------------------------- */
 
+/* After messages to these. */
+static void wake_workers(struct hub *hub, unsigned first, unsigned end)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    for (unsigned i = first; i < end; i++)
+        worker_wake(&hub->workers[i]);
+}
+
 int hub_control(struct hub *hub, struct control *control)
 {
     CHECK(control->part_count == hub->worker_count);
@@ -688,9 +696,19 @@ int hub_control(struct hub *hub, struct control *control)
     /* With the last message posted it may be done, and gone. */
     for (unsigned i = first; i < end; i++)
         inbox_post(&hub->workers[i].inbox, &control->parts[i].message);
-    atomic_thread_fence(memory_order_seq_cst);
-    for (unsigned i = first; i < end; i++)
-        worker_wake(&hub->workers[i]);
+    wake_workers(hub, first, end);
+    return 0;
+}
+
+int hub_census(struct hub *hub, struct census *census)
+{
+    CHECK(census->part_count == hub->worker_count);
+    if (!hub->started || (atomic_load_explicit(&hub->next, memory_order_relaxed) & CLOSED_BIT))
+        return -ESHUTDOWN;
+    atomic_init(&census->pending, hub->worker_count);
+    for (unsigned i = 0; i < hub->worker_count; i++)
+        inbox_post(&hub->workers[i].inbox, &census->parts[i].message);
+    wake_workers(hub, 0, hub->worker_count);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "engine/base/base.h"
+#include "engine/census.h"
 #include "engine/control.h"
 #include "engine/frame.h"
 #include "engine/handoff.h"
@@ -160,6 +161,10 @@ struct worker *hub_worker(struct hub *hub, unsigned index);
  * from within `done`; none may be under way when hub_stop begins.
  */
 MUST_USE int hub_control(struct hub *hub, struct control *control);
+
+/* Asks the workers: census.h. 0: it will be done, at a drain as well; -ESHUTDOWN: the hub is
+ * closed, and it stays with the caller. Any thread; none may begin once hub_stop has. */
+MUST_USE int hub_census(struct hub *hub, struct census *census);
 
 /* Sums all counters: any thread; each number is exact, the set is not one instant. */
 void hub_stats(struct hub *hub, struct stats *ret_stats);

@@ -24,7 +24,7 @@
 #include "engine/base/mailbox.h"
 #include "engine/frame.h"
 
-enum message_kind { MESSAGE_HANDOFF, MESSAGE_ORDER, MESSAGE_CONTROL };
+enum message_kind { MESSAGE_HANDOFF, MESSAGE_ORDER, MESSAGE_CONTROL, MESSAGE_CENSUS };
 
 struct inbox {
     /* Written by the worker, read by every publisher. */

@@ -485,7 +485,9 @@ static void on_stop(struct connection *connection)
         if (connection->closed || connection->finishing)
             return;
     }
-    if (waits) {
+    if (waits && client->pending->acted) {
+        go_on(client, client->pending->operations->expire(client, client->pending));
+    } else if (waits) {
         client_unwait(client);
         turn_away(client, "drain", CLIENT_STOPPING);
     } else if (client->answering) {

@@ -42,6 +42,7 @@ struct pending {
     struct connection *connection;
     uint64_t id;
     size_t bytes; /* memory of it and of what it holds */
+    bool acted;   /* what was asked is done, and the answer alone is late: at a stop it expires */
     bool watches; /* a peer that ends its side is gone, and so is the request */
 };
 

@@ -223,6 +223,20 @@ bool inspect_slice(struct worker *worker)
     return worker->inspect.first;
 }
 
+void inspect_count(struct worker *worker, struct census_part *part)
+{
+    const struct census *census = part->census;
+    const struct channel *channel = NULL;
+    for (unsigned i = 0; i < census->count; i++) {
+        const struct census_channel *asked = &census->channels[i];
+        if (i == 0 || asked->hash != census->channels[i - 1].hash)
+            channel = channels_find(&worker->channels, asked->hash, asked->name);
+        if (channel)
+            census_add(part, i, channel->member_count);
+    }
+    census_finish(part);
+}
+
 void inspect_end(struct worker *worker)
 {
     while (worker->inspect.first)

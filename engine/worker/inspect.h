@@ -17,6 +17,8 @@
 
 /* From the inbox. */
 void inspect_take(struct worker *worker, struct control_part *part);
+/* At once: a look for each channel that somebody has just published to. */
+void inspect_count(struct worker *worker, struct census_part *part);
 /* A slice, while nothing is queued. True if there is more to answer. */
 bool inspect_slice(struct worker *worker);
 /* Finishes all that waits: a drain has begun. */

@@ -19,6 +19,7 @@
 #include <semaphore.h>
 
 #include "engine/channel.h"
+#include "engine/census.h"
 #include "engine/control.h"
 #include "engine/flow.h"
 #include "engine/form.h"

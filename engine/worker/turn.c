@@ -42,6 +42,8 @@ static bool take_messages(struct worker *worker)
             take_order(worker, (struct order *)(void *)message);
         else if (message->kind == MESSAGE_CONTROL)
             inspect_take(worker, (struct control_part *)(void *)message);
+        else if (message->kind == MESSAGE_CENSUS)
+            inspect_count(worker, (struct census_part *)(void *)message);
         else
             join_take(worker, (struct handoff *)(void *)message);
         message = next;

@@ -85,6 +85,8 @@ static void finish_posted(struct worker *worker)
         struct message *next = message->next;
         if (message->kind == MESSAGE_CONTROL)
             control_finish((struct control_part *)(void *)message, -ESHUTDOWN);
+        else if (message->kind == MESSAGE_CENSUS)
+            census_finish((struct census_part *)(void *)message);
         message = next;
     }
 }

@@ -27,14 +27,16 @@ enum field {
     FIELD_WAIT,
     FIELD_END,
     FIELD_KEY,
+    FIELD_COUNT,
     FIELD_OTHER,
     FIELD_COMMENT
 };
 
 static const struct text field_names[] = {
-    [FIELD_DATA] = {"data", 4}, [FIELD_CHANNEL] = {"channel", 7}, [FIELD_EVENT] = {"event", 5},
-    [FIELD_ID] = {"id", 2},     [FIELD_ACK] = {"ack", 3},         [FIELD_RETRY] = {"retry", 5},
-    [FIELD_WAIT] = {"wait", 4}, [FIELD_END] = {"end", 3},         [FIELD_KEY] = {"key", 3},
+    [FIELD_DATA] = {"data", 4},   [FIELD_CHANNEL] = {"channel", 7}, [FIELD_EVENT] = {"event", 5},
+    [FIELD_ID] = {"id", 2},       [FIELD_ACK] = {"ack", 3},         [FIELD_RETRY] = {"retry", 5},
+    [FIELD_WAIT] = {"wait", 4},   [FIELD_END] = {"end", 3},         [FIELD_KEY] = {"key", 3},
+    [FIELD_COUNT] = {"count", 5},
 };
 
 #define SEEN(field) (1u << (field))
@@ -80,7 +82,7 @@ static void begin_event(struct event_text *parser)
                                    .data = {"", 0},
                                    .retry_ms = -1};
     parser->ack = (struct text){parser->ack_bytes, 0};
-    parser->wait_no = false;
+    parser->wait_no = parser->counts = false;
     parser->fault = EVENT_TEXT_OK;
     parser->error = NULL;
     parser->event_done = false;
@@ -116,6 +118,8 @@ static const char *field_error(enum field field)
         return "the ack is not 1 to 64 bytes of UTF-8 without control characters";
     case FIELD_KEY:
         return frame_fault_text(FRAME_KEY_LONG);
+    case FIELD_COUNT:
+        return "count has a value other than 1";
     case FIELD_END:
         return "end has a value other than 1";
     default:
@@ -126,7 +130,7 @@ static const char *field_error(enum field field)
 /* A field that is not well formed. */
 static void refuse_field(struct event_text *parser, enum field field)
 {
-    if (parser->feed || field != FIELD_RETRY)
+    if (parser->feed || (field != FIELD_RETRY && field != FIELD_COUNT))
         refuse(parser, EVENT_TEXT_FIELD, field_error(field));
 }
 
@@ -287,6 +291,13 @@ static void take_line(struct event_text *parser, struct text line, bool may_borr
     case FIELD_END:
         parser->event.ends = text_equals(value, TEXT("1"));
         if (!parser->event.ends)
+            refuse(parser, EVENT_TEXT_FIELD, field_error(field));
+        break;
+    case FIELD_COUNT:
+        if (!parser->feed) /* somebody else's: a body may be any stream */
+            return;
+        parser->counts = text_equals(value, TEXT("1"));
+        if (!parser->counts)
             refuse(parser, EVENT_TEXT_FIELD, field_error(field));
         break;
     default:

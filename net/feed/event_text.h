@@ -32,7 +32,7 @@
 
 enum event_text_result {
     EVENT_TEXT_MORE = 0, /* all bytes taken, no event is complete */
-    EVENT_TEXT_EVENT,    /* one event: event, ack and wait_no are filled */
+    EVENT_TEXT_EVENT,    /* one event: event, ack, wait_no and counts are filled */
     EVENT_TEXT_REFUSED,  /* one event was refused: error, fault and ack are filled */
 };
 
@@ -53,6 +53,7 @@ struct event_text {
     struct event event; /* channel is empty if there was none (not on the feed) */
     struct text ack;    /* empty: none */
     bool wait_no;       /* `wait: no` */
+    bool counts;        /* `count: 1` */
     enum event_text_fault fault;
     const char *error; /* one sentence; owned by the parser or static */
     bool tight;        /* the owner's: of an event in pieces no more than 64 KiB is held */

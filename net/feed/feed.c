@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads, publishes and answers the events of a feed: see feed.h. */
+/*
+ * Reads, publishes and answers the events of a feed: see feed.h.
+ *
+ * Length: the turns of one kind of connection, in the order in which they happen.
+ */
 #include "net/feed/feed.h"
 
 #include <errno.h>
@@ -63,10 +67,19 @@ static size_t feed_memory(const struct connection *connection)
            feed->gathered_bytes + connection->output_capacity;
 }
 
+/* It waits for room, or for a count. */
+static bool is_waiting(const struct feed *feed)
+{
+    return waiter_waits(&feed->waiter) || feed->counting.waits;
+}
+
 static void on_closed(struct connection *connection)
 {
+    struct feed *feed = (struct feed *)connection;
     struct service *service = service_of(connection);
-    waiters_remove(&service->waiters, &((struct feed *)connection)->waiter);
+    waiters_remove(&service->waiters, &feed->waiter);
+    if (feed->counting.waits)
+        (void)feed_count_end(&feed->counting, service, NULL);
     net_uncount(&service->loop.stats.feeds_open);
     service_leave(service);
 }
@@ -107,8 +120,21 @@ static void answer_entry_error(struct feed *feed, const struct feed_entry *entry
     answer_error(feed, sentence, (struct text){entry->ack, entry->ack_len});
 }
 
+static void answer_counted(struct feed *feed, const struct pending_answer *numbers)
+{
+    struct text text = feed_count_end(&feed->counting, service_of(&feed->connection), numbers);
+    connection_append(&feed->connection, text.at, text.len);
+}
+
 static void answer_published(struct feed *feed, const struct feed_entry *entry, struct text id)
 {
+    if (entry->counts) {
+        struct text ack = {entry->ack, entry->ack_len};
+        if (!feed_count_ask(&feed->counting, service_of(&feed->connection), &feed->connection, ack,
+                            id))
+            answer_counted(feed, NULL);
+        return;
+    }
     char text[ACK_BYTES_MAX + EVENT_ID_BYTES_MAX + 32];
     int len = snprintf(text, sizeof(text), "ack: %.*s\nid: %.*s\n\n", (int)entry->ack_len,
                        entry->ack, (int)id.len, id.at);
@@ -118,14 +144,15 @@ static void answer_published(struct feed *feed, const struct feed_entry *entry, 
 /* --- publishing ---------------------------------------------------------------------------- */
 
 /* The frames of the entries from `done` on that can be published in one step: up to a refusal, and
- * alike in whether they wait. */
+ * alike in whether they wait; one that asks for a count goes alone. */
 static unsigned gather_run(const struct feed *feed, struct frame **frames)
 {
     const struct feed_entry *first = &feed->entries[feed->done];
     unsigned count = 0;
     for (unsigned i = feed->done; i < feed->count; i++) {
         const struct feed_entry *entry = &feed->entries[i];
-        if (!entry->frame || entry->wait_no != first->wait_no)
+        if (!entry->frame || entry->wait_no != first->wait_no ||
+            (count > 0 && (entry->counts || first->counts)))
             break;
         frames[count++] = entry->frame;
     }
@@ -191,7 +218,13 @@ static int publish_once(struct feed *feed, struct frame **frames, unsigned count
         if (needed)
             memcpy(given[i].bytes, frame_id(frames[i]).at, given[i].len);
     }
-    int r = hub_publish(service_of(&feed->connection)->hub, frames, count, &first);
+    struct service *service = service_of(&feed->connection);
+    bool counts = feed->entries[feed->done].counts;
+    if (counts)
+        feed_count_prepare(&feed->counting, service, frames[0]);
+    int r = hub_publish(service->hub, frames, count, &first);
+    if (counts && r != 0 && r != HUB_KNOWN)
+        feed_count_drop(&feed->counting);
     if (r == 0 || r == HUB_KNOWN)
         finish_run(feed, count, first, given, r == 0 ? NULL : frames);
     if (r == HUB_ENDED || r == HUB_TWICE)
@@ -275,7 +308,7 @@ static bool retry(struct feed *feed)
 static bool publish_all(struct feed *feed)
 {
     struct service *service = service_of(&feed->connection);
-    while (feed->done < feed->count) {
+    while (feed->done < feed->count && !feed->counting.waits) {
         if (!feed->entries[feed->done].frame) {
             net_count(&service->loop.stats.feed_events_refused);
             answer_entry_error(feed, &feed->entries[feed->done++], feed->error);
@@ -296,6 +329,8 @@ static bool publish_all(struct feed *feed)
         if (!retry(feed))
             return false;
     }
+    if (feed->counting.waits)
+        return false;
     feed->done = feed->count = 0;
     feed->gathered_bytes = 0;
     return true;
@@ -307,7 +342,9 @@ static struct feed_entry *add_entry(struct feed *feed)
 {
     struct feed_entry *entry = &feed->entries[feed->count++];
     struct text ack = feed->parser.ack;
-    *entry = (struct feed_entry){.wait_no = feed->parser.wait_no, .ack_len = (uint8_t)ack.len};
+    *entry = (struct feed_entry){.wait_no = feed->parser.wait_no,
+                                 .counts = feed->parser.counts && ack.len > 0,
+                                 .ack_len = (uint8_t)ack.len};
     if (ack.len)
         memcpy(entry->ack, ack.at, ack.len);
     return entry;
@@ -388,7 +425,7 @@ static void settle(struct feed *feed)
     if (!has_input(feed))
         free(TAKE(feed->input));
     uint32_t events = connection_has_output(connection) ? EPOLLOUT : 0;
-    if (waiter_waits(&feed->waiter)) {
+    if (is_waiting(feed)) {
         connection_want(connection, events);
         return;
     }
@@ -429,7 +466,7 @@ static void turn(struct feed *feed)
 static void on_event(struct connection *connection)
 {
     struct feed *feed = (struct feed *)connection;
-    if (waiter_waits(&feed->waiter)) {
+    if (is_waiting(feed)) {
         settle(feed);
         return;
     }
@@ -442,7 +479,7 @@ static void on_event(struct connection *connection)
 static void on_ready(struct connection *connection)
 {
     struct feed *feed = (struct feed *)connection;
-    if (!waiter_waits(&feed->waiter))
+    if (!is_waiting(feed))
         turn(feed);
 }
 
@@ -451,9 +488,17 @@ static bool on_room(struct connection *connection)
     return retry((struct feed *)connection);
 }
 
+static void on_answer(struct connection *connection, const struct pending_answer *answer)
+{
+    answer_counted((struct feed *)connection, answer);
+    connection_ready(connection);
+}
+
 static void on_stop(struct connection *connection)
 {
     struct feed *feed = (struct feed *)connection;
+    if (feed->counting.waits)
+        answer_counted(feed, NULL);
     waiters_remove(&service_of(connection)->waiters, &feed->waiter);
     while (feed->done < feed->count) {
         if (feed->entries[feed->done].frame)
@@ -470,6 +515,7 @@ static const struct connection_operations operations = {
     .on_event = on_event,
     .on_ready = on_ready,
     .on_room = on_room,
+    .on_answer = on_answer,
     .on_limits = on_limits,
     .on_stop = on_stop,
     .on_closed = on_closed,

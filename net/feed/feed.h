@@ -18,6 +18,7 @@
 #pragma once
 
 #include "net/feed/event_text.h"
+#include "net/feed/feed_count.h"
 #include "net/service.h"
 #include "net/waiters.h"
 
@@ -25,6 +26,7 @@
 struct feed_entry {
     struct frame *frame; /* ours until it is published; NULL: refused, and feed->error says why */
     bool wait_no;
+    bool counts;     /* its answer says how many subscribers there are; it is published alone */
     uint8_t ack_len; /* 0: no answer wanted */
     char ack[ACK_BYTES_MAX];
 };
@@ -36,6 +38,7 @@ struct feed {
     char *input; /* READ_BYTES; [at, len) is not parsed; NULL: nothing is left */
     uint32_t at, len;
     struct waiter waiter;
+    struct feed_count counting;
     unsigned waiting;     /* how many entries from `done` on wait for room together */
     unsigned done, count; /* entries [done, count) are to be published or answered */
     uint32_t gathered_bytes;

@@ -67,6 +67,7 @@ static const struct route_parameter_row parameters[] = {
     {"retry", PARAMETER_RETRY, "retry is given twice"},
     {"wait", PARAMETER_WAIT, "wait is given twice"},
     {"end", PARAMETER_END, "end is given twice"},
+    {"count", PARAMETER_COUNT, "count is given twice"},
     {"preface", PARAMETER_PREFACE, "preface is given twice"},
     {"access_token", PARAMETER_TOKEN, "access_token is given twice"},
     {"after", PARAMETER_AFTER, "after is given twice"},
@@ -189,6 +190,9 @@ bool route_take(struct route *route, enum route_parameter parameter, struct text
     case PARAMETER_END:
         route->ends = text_equals(value, TEXT("1"));
         return route->ends || refuse(route, 400, "end has a value other than 1");
+    case PARAMETER_COUNT:
+        route->counts = text_equals(value, TEXT("1"));
+        return route->counts || refuse(route, 400, "count has a value other than 1");
     case PARAMETER_PREFACE:
         if (!text_equals(value, TEXT("yes")) && !text_equals(value, TEXT("no")))
             return refuse(route, 400, "preface is neither yes nor no");
@@ -425,7 +429,7 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     route->polls = false;
     route->wait_ms = 0;
     route->retry_ms = -1;
-    route->ends = false;
+    route->ends = route->counts = false;
     route->scratch_len = 0;
 
     if (target.len > TARGET_BYTES_MAX) {

@@ -54,6 +54,7 @@ enum route_parameter {
     PARAMETER_ID,
     PARAMETER_RETRY,
     PARAMETER_END,
+    PARAMETER_COUNT,
     PARAMETER_PREFACE,
     PARAMETER_TOKEN,
     PARAMETER_WAIT,
@@ -67,7 +68,7 @@ enum route_parameter {
      1u << PARAMETER_WAIT)
 #define ROUTE_PUBLISHES                                                                            \
     (1u << PARAMETER_CHANNEL | 1u << PARAMETER_EVENT | 1u << PARAMETER_ID |                        \
-     1u << PARAMETER_RETRY | 1u << PARAMETER_TOKEN | 1u << PARAMETER_END)
+     1u << PARAMETER_RETRY | 1u << PARAMETER_TOKEN | 1u << PARAMETER_END | 1u << PARAMETER_COUNT)
 
 struct handler;
 
@@ -147,10 +148,11 @@ struct route {
     struct text id;
     int64_t retry_ms; /* -1: not given */
     bool ends;        /* the channel */
+    bool counts;      /* the answer says how many subscribers there are */
     /* the administration; not checked, and `at` NULL: not given */
     struct text subscriber, after;
     /* route.c's own: room for the sentence that names a parameter. */
-    char unknown[128];
+    char unknown[192];
     /* And the decoded text; decoding never lengthens, so the largest target fits, and with it what
      * a mapping adds. */
     size_t scratch_len;

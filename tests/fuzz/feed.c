@@ -61,6 +61,7 @@ static void check_item(const struct feed_list *wanted, size_t number,
     CHECK(text_equals(parser->event.key, item->event.key));
     CHECK(parser->event.retry_ms == item->event.retry_ms);
     CHECK(parser->wait_no == item->wait_no);
+    CHECK(parser->counts == item->counts);
 }
 
 static void check_frame(const struct event *event)

@@ -4,8 +4,8 @@
 
 #include "tests/fuzz/rules.h"
 
-static const char *const names[] = {"data", "channel", "event", "id",
-                                    "ack",  "retry",   "wait",  "end"};
+static const char *const names[] = {"data",  "channel", "event", "id",   "ack",
+                                    "retry", "wait",    "end",   "count"};
 
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -104,7 +104,7 @@ static void put_line(struct reading *reading, struct text line)
     struct event *event = &reading->item.event;
     struct text name = name_of(line);
     struct text value = {line.at + line.len, 0};
-    if (!is_known(name))
+    if (!is_known(name) || (!reading->feed && text_equals(name, TEXT("count"))))
         return;
     reading->has_any = true;
     if (name.len < line.len)
@@ -138,6 +138,8 @@ static void put_line(struct reading *reading, struct text line)
         put_retry(reading, value);
     else if (text_equals(name, TEXT("wait")) && text_equals(value, TEXT("no")))
         reading->item.wait_no = true;
+    else if (text_equals(name, TEXT("count")) && text_equals(value, TEXT("1")))
+        reading->item.counts = true;
     else if (text_equals(name, TEXT("end")) && text_equals(value, TEXT("1")))
         event->ends = true;
     else

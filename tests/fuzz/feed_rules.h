@@ -15,6 +15,7 @@ struct feed_item {
     struct event event;          /* the data is the list's own, the rest lies in the text */
     struct text ack;
     bool wait_no;
+    bool counts;
 };
 
 struct feed_list {

@@ -99,7 +99,8 @@ bool rules_is_event(const struct event *event)
     if (event->without_data &&
         ((event->retry_ms < 0 && !event->ends) || event->id.len || event->type.len))
         return false;
-    return event->retry_ms >= -1 && !text_equals(event->type, TEXT("fanfare-gap"));
+    bool own = event->channel.len >= 10 && memcmp(event->channel.at, "@presence/", 10) == 0;
+    return !own && event->retry_ms >= -1 && !text_equals(event->type, TEXT("fanfare-gap"));
 }
 
 int64_t rules_retry_ms(int64_t retry_ms)

@@ -305,6 +305,8 @@ Test(event_text, refusals)
     check_refused("channel: c\n", "the event has no data");
     check_refused("channel: c\nevent: x\nid: 7\n", "the event has no data");
     check_refused("retry: 5\n", "the event has no channel");
+    check_refused("channel: c\ncount: 2\ndata: x\n", "count has a value other than 1");
+    CHECK_BODY("count: many\ndata: 2\n\n", "event data=2\n");
     check_refused("channel: c\nend: 0\ndata: x\n", "end has a value other than 1");
     check_refused("channel: c\nend\n", "end has a value other than 1");
     check_refused("channel: c\nend: 1\nid: 7\n", "the event has no data");

@@ -130,6 +130,13 @@ Test(frame, channel_names)
         event.channel = bad[i];
         cr_expect_eq(fault_of(event), FRAME_CHANNEL_TEXT, "case %zu", i);
     }
+    event.channel = TEXT("@presence/a"); /* the server's own */
+    cr_expect_eq(fault_of(event), FRAME_CHANNEL_OURS);
+    event.ours = true;
+    cr_expect_eq(fault_of(event), FRAME_OK);
+    event.ours = false;
+    event.channel = TEXT("@presence");
+    cr_expect_eq(fault_of(event), FRAME_OK);
     event.channel = TEXT("a/b c+%20 \xc3\xa9\xf0\x9f\x8e\xba");
     cr_expect_eq(fault_of(event), FRAME_OK);
 }
