@@ -2,7 +2,7 @@
 /* Which variables are known, which are a platform's, and what was meant: see environment.h. */
 #include "cmd/environment.h"
 
-#include "cmd/guess.h"
+#include "engine/base/guess.h"
 #include "cmd/options.h"
 
 static const char PREFIX[] = "FANFARE_";

@@ -94,6 +94,8 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
     settings->server.retry_ms = settings->hub.retry_ms;
     settings->server.keeps_journal = settings->access_log != NULL;
     settings->hub.subscriber_ids |= settings->server.keeps_journal || settings->admin;
+    settings->hub.rules = settings->server.channel;
+    settings->hub.rule_count = settings->server.channel_count;
     uint32_t workers = settings->hub.workers;
     settings->hub.worker_subscribers = (settings->server.subscribers_max + workers - 1) / workers;
     if (settings->server.target_bytes_max > settings->server.head_bytes_max)

@@ -73,6 +73,21 @@ static const struct option rows[] = {
      .from = FROM_ANY,
      SERVE(hub.end_keep_s)},
 
+    {.name = "channel",
+     .type = VALUE_TEXT,
+     .shown = "'PATTERN KEY=VALUE...'",
+     .usual_said = "none",
+     .help = "What holds for the channels of a pattern (* is any run of bytes, also /) instead: "
+             "history-events, history-bytes, history-age, idle-timeout, lifetime, subscribers-max "
+             "(of one channel); once: a stream ends with its first event, and nothing is kept; "
+             "presence. The first that matches holds; may be repeated; in FANFARE_CHANNEL one a "
+             "line",
+     .from = FROM_ANY,
+     SERVE(server.channel),
+     .list_max = RULES_MAX,
+     .count_offset = offsetof(struct serve_settings, server.channel_count),
+     .by_line = true},
+
     {.group = "Subscribers",
      .name = "subscribers-max",
      .type = VALUE_COUNT,

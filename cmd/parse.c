@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/guess.h"
+#include "engine/base/guess.h"
 
 int parse_fault(struct parse *parse, const char *format, ...)
 {
@@ -192,7 +192,7 @@ static int read_arguments(struct parse *parse, int count, char **arguments)
  * colon, so a word without one is an option of the address in front of it. */
 static char *next_item(const struct option *option, char **rest)
 {
-    const char *between = option->by_line ? "\n" : ", ";
+    const char *between = option->by_line ? "\r\n" : ", ";
     char *item = *rest + strspn(*rest, between);
     char *end = item + strcspn(item, between);
     while (option->type == VALUE_LISTEN && *end != '\0') {

@@ -58,8 +58,9 @@ enum { JUMP_MS = 2000 }; /* less is a clock being set right, or a sample that ca
       "requests were refused because too many wait for the application at --authorize-url; it is " \
       "too slow for the clients that come, --authorize-cache may help")                            \
     X(net.subscribers_refused_address + now->net.subscribers_refused_channel,                      \
-      "streams were refused by --subscribers-per-address or --subscribers-per-channel; behind a "  \
-      "proxy that --trusted-proxy does not name all clients have its address")                     \
+      "streams were refused by --subscribers-per-address, --subscribers-per-channel or a rule's "  \
+      "subscribers-max; behind a proxy that --trusted-proxy does not name all clients have its "   \
+      "address")                                                                                   \
     X(net.connections_refused_rate,                                                                \
       "connections were refused by --connect-rate; behind a proxy that --trusted-proxy does not "  \
       "name all clients have its address")                                                         \

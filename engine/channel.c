@@ -8,7 +8,7 @@
 
 void channels_init(struct channels *channels, const struct hash_key *key)
 {
-    *channels = (struct channels){.key = key, .most = CHANNELS_MAX};
+    *channels = (struct channels){.key = key, .most = CHANNELS_MAX, .walk_count = WALK_AGES};
 }
 
 static void channel_free(struct channel *channel)
@@ -206,12 +206,32 @@ void channels_drop(struct channels *channels, struct channel *channel)
     channel_free(channel);
 }
 
+void channels_walk_anew(struct channels *channels, unsigned count)
+{
+    CHECK(count <= WALKS_MAX);
+    for (unsigned i = WALK_AGES; i < count; i++)
+        channels->walks[i] = NULL;
+    channels->walk_count = count;
+}
+
+/* Whoever passed it last has passed the one before it. */
+__attribute__((noinline)) static void step_back(struct channels *channels, struct channel *channel)
+{
+    channel->passed = false;
+    for (unsigned i = 0; i < channels->walk_count; i++)
+        if (channels->walks[i] == channel) {
+            channels->walks[i] = channel->older;
+            if (channel->older)
+                channel->older->passed = true;
+        }
+}
+
 void channels_untouch(struct channels *channels, struct channel *channel)
 {
     if (!channel->in_order)
         return;
-    if (channels->look_next == channel)
-        channels->look_next = channel->newer;
+    if (channel->passed)
+        step_back(channels, channel);
     if (channel->newer)
         channel->newer->older = channel->older;
     else
@@ -226,7 +246,7 @@ void channels_untouch(struct channels *channels, struct channel *channel)
 
 void channels_touch(struct channels *channels, struct channel *channel)
 {
-    if (channels->newest == channel)
+    if (channels->newest == channel && !channel->passed)
         return;
     channels_untouch(channels, channel);
     channel->older = channels->newest;

@@ -6,6 +6,10 @@
  * and what it had evicted is remembered by hash (channels_drop), so that a later resume is still
  * told of its gap.
  *
+ * Order: records with history stand in the order of their latest publish. A walk goes through it
+ * from its oldest on and is disturbed by nothing: who is passed and goes, or is published to and
+ * stands at the end again, leaves it between its neighbours.
+ *
  * Sweep: `sweep_target` is the sequence it brings everybody to, `sweep_next` the first member not
  * visited yet; members may come and go between its slices. When all are visited, `visited` is the
  * target; when their sends are settled too, `swept` is: only frames up to it may be evicted or
@@ -29,6 +33,8 @@ struct channel;
 struct ending {
     struct channel *channel;
     uint64_t sequence; /* of its last event, or of the close */
+    uint64_t before;   /* of the newest one that a client knows of: of its last event if that has
+                           data, else of the one in front of it; 0: none */
     int64_t born_ns;
     struct ending *earlier, *later; /* by that */
 };
@@ -58,12 +64,15 @@ struct channel {
     struct channel *next_dirty;
     struct channel *next_finishing;
     struct channel *newer, *older; /* by latest publish; only while history is not empty */
+    uint32_t rule, rule_list;      /* of engine/worker/ruling.h; list 0: not looked up yet */
     bool dirty;                    /* in the dirty queue, or its sweep is under way */
     bool finishing;                /* visited; the turn's end makes that swept */
     bool held;
+    bool watched; /* or over its limits because of one, or closed and still there: whoever moves
+                      has it swept again */
     bool closed;
-    bool leaving;    /* closed, and some of its history is still there */
     bool in_order;   /* linked into newer/older */
+    bool passed;     /* perhaps the last one that a walk has passed */
     uint32_t place;  /* in channels.list */
     uint32_t walked; /* the last walk that met it */
     uint16_t name_len;
@@ -74,6 +83,11 @@ struct dropped {
     uint64_t hash;
     uint64_t through;
 };
+
+/* The walks: the search for a record that can go, and one for each history age that there is. */
+#define WALK_DROP 0u
+#define WALK_AGES 1u
+#define WALKS_MAX (WALK_AGES + RULES_MAX + 1)
 
 /* All channels of a worker. */
 struct channels {
@@ -89,8 +103,9 @@ struct channels {
     struct endings ended, closed;
     struct ending *look_ended; /* where evict_an_ending continues; NULL: first */
     struct channel *newest, *oldest;
-    struct channel *look_next; /* where the search for one that can go continues; NULL: oldest */
-    struct dropped *dropped;   /* DROPPED_REMEMBERED, from the first drop on */
+    struct channel *walks[WALKS_MAX]; /* the last one that each has passed; NULL: none */
+    unsigned walk_count;
+    struct dropped *dropped; /* DROPPED_REMEMBERED, from the first drop on */
     uint64_t forgotten_through;
 };
 
@@ -117,6 +132,20 @@ void channels_drop(struct channels *channels, struct channel *channel);
 void channels_touch(struct channels *channels, struct channel *channel);
 /* Takes a channel whose history is empty out of that order. */
 void channels_untouch(struct channels *channels, struct channel *channel);
+
+/* The next one of a walk; NULL: it has passed the newest. */
+static inline struct channel *channels_walk(const struct channels *channels, unsigned walk)
+{
+    const struct channel *passed = channels->walks[walk];
+    return passed ? passed->newer : channels->oldest;
+}
+static inline void channels_pass(struct channels *channels, unsigned walk, struct channel *channel)
+{
+    channels->walks[walk] = channel;
+    channel->passed = true;
+}
+/* Those for ages begin at the oldest again, and there are so many with the one for drops. */
+void channels_walk_anew(struct channels *channels, unsigned count);
 
 /* Counts what the history holds now: after events came or went, once for many. */
 static inline void channels_count(struct channels *channels, struct channel *channel)

@@ -50,6 +50,7 @@ struct handoff {
     int fd;
     uint64_t before;
     bool has_resume, plain, bare, polls, puts_off, tells_id, charset;
+    bool once; /* of a channel whose rule says so: the worker finds out */
     uint32_t limit, last, wait_ms;
     int64_t ends_ns;
     unsigned channel_count;

@@ -18,6 +18,7 @@
 #include "engine/backend.h"
 #include "engine/limits.h"
 #include "engine/mutation.h"
+#include "engine/worker/ruling.h"
 #include "engine/worker/worker.h"
 
 /* In the sequence word: that the hub is closed, so that this and claiming cannot overlap; that
@@ -119,6 +120,8 @@ int hub_new(const struct hub_options *options, struct hub **ret_hub)
         r = hub->flow.closes ? 0 : -ENOMEM;
         atomic_init(&hub->flow.record_bytes, CLOSES_BYTES);
     }
+    if (r == 0)
+        r = ruling_make(options, &hub->options.rules);
     atomic_init(&hub->flow.memory_max, options->memory_max);
     hub->flow.resident = heap_resident();
     hub->workers = aligned_alloc(alignof(struct worker), options->workers * sizeof(struct worker));
@@ -220,11 +223,15 @@ int hub_start(struct hub *hub)
 
 int hub_reload(struct hub *hub, const struct hub_options *options)
 {
-    int r = 0;
+    struct rules *rules;
+    int r = ruling_make(options, &rules);
+    if (r < 0)
+        return r;
     atomic_store_explicit(&hub->flow.memory_max, options->memory_max, memory_order_relaxed);
     flow_wake(&hub->flow); /* there may be room now */
     for (unsigned i = 0; hub->started && i < hub->worker_count; i++)
-        r = worker_reload(&hub->workers[i], options) < 0 ? -ENOMEM : r;
+        r = worker_reload(&hub->workers[i], options, rules) < 0 ? -ENOMEM : r;
+    rules_unref(rules);
     return r;
 }
 
@@ -292,6 +299,7 @@ struct hub *hub_free(struct hub *hub)
         return NULL;
     CHECK(!hub->started);
     closes_free(hub->flow.closes);
+    rules_unref(hub->options.rules);
     flow_deinit(&hub->flow);
     free(hub->workers);
     free(hub);

@@ -60,6 +60,9 @@
  * ms of the worst. What a Mercure hub allows, too. More: the token is refused (401), counted as
  * rights. */
 #define PATTERNS_MAX 1000u
+/* Rules for channels (--channel): a channel that a worker first sees is held against each, some ns
+ * for most; and of each a worker keeps some bytes. Picked by hand. More: refused at the start. */
+#define RULES_MAX 256
 /* Keys that tokens may be signed with; a token that names none is tried with each. A provider's set
  * has two to six, picked by hand. More: refused at the start. */
 #define KEYS_MAX 32

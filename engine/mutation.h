@@ -12,6 +12,7 @@
 #ifdef FANFARE_MUTATIONS
 
 #define MUTATIONS(X)                                                                               \
+    X(age_ignored)         /* what is older than its rule allows stays */                          \
     X(arena_reused)        /* a run is built over one that a queued send still points to */        \
     X(close_drops)         /* a channel's history goes at its close, whoever lacks it */           \
     X(close_ends_on)       /* a channel that had ended has still, after its close */               \
@@ -40,7 +41,9 @@
     X(park_blindly)        /* a worker sleeps without a last look: a lost wake-up */               \
     X(poll_forgets)        /* a long poll does not see what is retained for it */                  \
     X(poll_goes_on)        /* nor end with the first events that come */                           \
+    X(once_keeps)          /* a channel of one event has it for who comes later */                 \
     X(record_missed)       /* a list of channels passes over some */                               \
+    X(rule_kept)           /* channels that exist keep the rules of before a reload */             \
     X(seat_kept)           /* who has ended keeps its seat */                                      \
     X(send_to_blocked)     /* a sweep does not pass over blocked subscribers */                    \
     X(send_without_waitall) /* io_uring takes a short send for a whole one */                      \

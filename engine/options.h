@@ -20,15 +20,18 @@ struct hub_options {
     uint32_t
         worker_subscribers;    /* the most one worker takes; lowered to what RLIMIT_NOFILE allows */
     uint32_t descriptors_kept; /* of RLIMIT_NOFILE, for what of the process is no subscriber */
-    uint32_t history_events;   /* per channel */
-    uint64_t history_bytes;    /* per channel */
-    uint32_t history_age_s;    /* per channel */
+    const char *const *rules;  /* for channels, as engine/rule.h has them; borrowed, where they
+                                  have a fault -EINVAL is all that is said */
+    unsigned rule_count;
+    uint32_t history_events; /* of channels whose rule names none, and so the next four */
+    uint64_t history_bytes;
+    uint32_t history_age_s;
+    uint32_t idle_timeout_ms;  /* a response without an event for so long is ended; 0: never */
+    uint32_t lifetime_ms;      /* a response is ended at 80 to 100 percent of it; 0: never */
     uint32_t end_keep_s;       /* for how long an ended channel stays so */
     uint32_t heartbeat_s;      /* 0: none */
     uint32_t retry_ms;         /* what `retry:` tells a client */
     uint32_t write_timeout_ms; /* a subscriber that took nothing for so long is closed; 0: never */
-    uint32_t idle_timeout_ms;  /* a response without an event for so long is ended; 0: never */
-    uint32_t lifetime_ms;      /* a response is ended at 80 to 100 percent of it; 0: never */
     uint32_t slow_after_ms;
     uint64_t slow_rate;   /* bytes per second */
     uint32_t hold_max_ms; /* how long a crowd of laggards may hold a channel; see lag.c */

@@ -23,10 +23,12 @@ static int take_address(struct client *client, struct tally_seat *seat, uint32_t
 }
 
 static int take_channels(struct client *client, struct tally_seat *seat,
-                         const struct text *channels, unsigned count, uint32_t most)
+                         const struct text *channels, unsigned count)
 {
+    const struct rules *rules = service_of(&client->connection)->limits.channels;
     for (unsigned i = 0; i < count; i++) {
-        int r = tally_take(seat, TALLY_CHANNEL, channels[i], most);
+        uint32_t most = rules_find(rules, channels[i])->subscribers_max;
+        int r = most ? tally_take(seat, TALLY_CHANNEL, channels[i], most) : 0;
         if (r == TALLY_FULL)
             net_count(&client->connection.loop->stats.subscribers_refused_channel);
         if (r)
@@ -40,7 +42,7 @@ int caps_take(struct client *client, const struct text *channels, unsigned count
 {
     const struct server_limits *limits = &service_of(&client->connection)->limits;
     uint32_t per_address = limits->options.subscribers_per_address;
-    uint32_t per_channel = limits->options.subscribers_per_channel;
+    bool per_channel = rules_things(limits->channels) & RULES_SUBSCRIBERS;
     struct tally_seat *seat;
     *ret_seat = NULL;
     if (!per_address && !per_channel)
@@ -51,12 +53,35 @@ int caps_take(struct client *client, const struct text *channels, unsigned count
     if (per_address)
         r = take_address(client, seat, per_address);
     if (!r && per_channel)
-        r = take_channels(client, seat, channels, count, per_channel);
+        r = take_channels(client, seat, channels, count);
     if (r)
         seat_refuse(tally_seat_of(seat));
     else
         *ret_seat = tally_seat_of(seat);
     return r;
+}
+
+bool caps_stand_alone(const struct service *service, const struct text *channels, unsigned count,
+                      unsigned *ret_which)
+{
+    const struct rules *rules = service->limits.channels;
+    if (count == 1 || !(rules_things(rules) & RULES_ONCE))
+        return true;
+    for (*ret_which = 0; *ret_which < count; ++*ret_which)
+        if (rules_find(rules, channels[*ret_which])->once)
+            return false;
+    return true;
+}
+
+bool caps_have_places(const struct service *service, const struct text *channels, unsigned count)
+{
+    const struct rules *rules = service->limits.channels;
+    if (!(rules_things(rules) & RULES_ONCE))
+        return true;
+    unsigned i = 0;
+    while (i < count && !rules_find(rules, channels[i])->once)
+        i++;
+    return i == count && count > 0;
 }
 
 bool caps_ask_at_accept(const struct service *service, const struct listener *listener)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What one address, and one channel, may have of the server: subscribers of each, and connections a
- * second. It puts together who a client is (peer.h), the options, and the tables (tally.h,
- * connect_rate.h).
+ * second; and which channels may be of one stream. It puts together who a client is (peer.h), the
+ * options, the rules for channels, and the tables (tally.h, connect_rate.h).
  *
  * Who has no address (a socket file, without a proxy that says more) is bounded by no cap of
  * addresses. A trusted proxy's connections carry many clients' requests: they have no rate, unless
@@ -19,6 +19,16 @@ enum { CAPS_ADDRESS = 100, CAPS_CHANNEL };
  * cap is set), CAPS_ADDRESS or CAPS_CHANNEL (counted), HUB_NO_MEMORY, or -ENOMEM. */
 MUST_USE int caps_take(struct client *client, const struct text *channels, unsigned count,
                        struct seat **ret_seat);
+
+/* False if there are several and one of them, *ret_which, is a channel of one event (rule.h,
+ * once): the end of its stream would be theirs. */
+bool caps_stand_alone(const struct service *service, const struct text *channels, unsigned count,
+                      unsigned *ret_which);
+
+/* Whether a stream of these channels may be given the id of a place before its first event: one of
+ * a channel of one event may not, or it would be taken for one that has had it. None: it is not
+ * known yet which channels. */
+bool caps_have_places(const struct service *service, const struct text *channels, unsigned count);
 
 /* True if a connection that has just come from this address may go on; else it is counted. */
 MUST_USE bool caps_may_connect(struct service *service, const struct address *address);

@@ -6,6 +6,7 @@
 
 #include "engine/form.h"
 #include "net/answer.h"
+#include "net/caps.h"
 #include "net/http/media_type.h"
 #include "net/note.h"
 
@@ -29,7 +30,8 @@ static size_t put_off(struct client *client, const struct refusal *refusal,
     struct service *service = service_of(&client->connection);
     const struct http_request *request = &client->parser.request;
     const struct route *route = client->route;
-    bool from_here = !request->last_event_id.len && !route->has_resume && !route->last;
+    bool from_here = !request->last_event_id.len && !route->has_resume && !route->last &&
+                     caps_have_places(service, route->channels, route->channel_count);
     char room[STREAM_LINES_ROOM], id[ID_LEN];
     if (from_here)
         id_format_place(id, hub_ids(service->hub), hub_next_sequence(service->hub) - 1);

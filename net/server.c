@@ -223,7 +223,7 @@ int server_reload(struct server *server, const struct server_options *options, c
     int r = server_options_check(&changed, &rules, error, error_size);
     if (r)
         return r;
-    r = server_state_prepare(&server->state, &changed);
+    r = server_state_prepare(&server->state, &changed, &rules);
     if (r) {
         server_rules_deinit(&rules);
         snprintf(error, error_size, "out of memory");

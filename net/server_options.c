@@ -103,6 +103,16 @@ static int check_texts(const struct server_options *options, char *error, size_t
     return r;
 }
 
+/* Of what they say, net looks at subscribers-max, once and presence; the hub, which is given the
+ * same texts, at the rest. */
+static int make_channels(const struct server_options *options, struct rules **ret_rules,
+                         char *error, size_t error_size)
+{
+    struct rule usual = {.subscribers_max = options->subscribers_per_channel};
+    return rules_new(options->channel, options->channel_count, &usual, ret_rules, error,
+                     error_size);
+}
+
 static int make_policy(const struct server_options *options, struct policy **ret_policy,
                        char *error, size_t error_size)
 {
@@ -218,6 +228,7 @@ static int read_admin_tokens(const struct server_options *options, struct token_
 void server_rules_deinit(struct server_rules *rules)
 {
     rules->policy = policy_unref(rules->policy);
+    rules->channels = rules_unref(rules->channels);
     rules->access = access_unref(rules->access);
     rules->admin_tokens = token_list_unref(rules->admin_tokens);
     rules->site = site_unref(rules->site);
@@ -233,6 +244,8 @@ int server_options_check(const struct server_options *options, struct server_rul
         return -EINVAL;
     }
     int r = check_texts(options, error, error_size);
+    if (!r)
+        r = make_channels(options, &rules.channels, error, error_size);
     if (!r)
         r = make_policy(options, &rules.policy, error, error_size);
     if (!r)
@@ -283,6 +296,8 @@ void server_options_change(struct server_options *options, const struct server_o
     options->subscriber_channels_max = other->subscriber_channels_max;
     options->subscribers_per_address = other->subscribers_per_address;
     options->subscribers_per_channel = other->subscribers_per_channel;
+    memcpy(options->channel, other->channel, sizeof(options->channel));
+    options->channel_count = other->channel_count;
     options->connect_rate = other->connect_rate;
     options->body_max = other->body_max;
     options->head_bytes_max = other->head_bytes_max;

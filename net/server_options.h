@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "engine/limits.h"
+#include "engine/rules.h"
 #include "net/access/access.h"
 #include "net/access/address.h"
 #include "net/access/policy.h"
@@ -50,8 +51,10 @@ struct server_options {
     uint32_t subscribers_max;
     uint32_t subscriber_channels_max; /* SUBSCRIBER_CHANNELS_MAX at most */
     uint32_t subscribers_per_address; /* of an IPv4 address or IPv6 /64; 0: any number */
-    uint32_t subscribers_per_channel; /* 0: any number */
-    uint32_t connect_rate;            /* connections a second of an address; 0: any number */
+    uint32_t subscribers_per_channel; /* where its rule says nothing else; 0: any number */
+    const char *channel[RULES_MAX];   /* rules for channels: engine/rule.h; borrowed */
+    unsigned channel_count;
+    uint32_t connect_rate;     /* connections a second of an address; 0: any number */
     uint32_t body_max;         /* bytes of a publish body and of one event's data on the feed */
     uint32_t head_bytes_max;   /* HEAD_BYTES_MAX at most */
     uint32_t target_bytes_max; /* TARGET_BYTES_MAX at most */
@@ -98,9 +101,10 @@ struct server_options {
 
 void server_options_default(struct server_options *options);
 
-/* What the options say about pages, hosts, tokens and paths, with their files read. */
+/* What the options say about pages, hosts, tokens, channels and paths, with their files read. */
 struct server_rules {
     struct policy *policy;
+    struct rules *channels;
     struct access *access;           /* NULL: nobody needs a token */
     struct token_list *admin_tokens; /* NULL: none is asked for */
     struct site *site;

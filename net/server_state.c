@@ -9,9 +9,11 @@
 #include "net/journal.h"
 #include "net/tally.h"
 
-int server_state_prepare(struct server_state *state, const struct server_options *options)
+int server_state_prepare(struct server_state *state, const struct server_options *options,
+                         const struct server_rules *rules)
 {
-    bool counts = options->subscribers_per_address || options->subscribers_per_channel;
+    bool counts =
+        options->subscribers_per_address || (rules_things(rules->channels) & RULES_SUBSCRIBERS);
     if (counts && !state->tally)
         state->tally = tally_new(state->hub);
     if (options->connect_rate && !state->rate) {
@@ -31,7 +33,7 @@ int server_state_init(struct server_state *state, struct hub *hub, const struct 
     pthread_mutex_init(&state->lock, NULL);
     questions_init(&state->questions);
     pthread_cond_init(&state->reached, NULL);
-    int r = server_state_prepare(state, options);
+    int r = server_state_prepare(state, options, rules);
     if (options->keeps_journal)
         state->journal = journal_new(hub);
     if (options->keeps_journal && !state->journal)
@@ -45,6 +47,7 @@ void server_state_deinit(struct server_state *state)
     pthread_cond_destroy(&state->reached);
     pthread_mutex_destroy(&state->lock);
     state->limits.policy = policy_unref(state->limits.policy);
+    state->limits.channels = rules_unref(state->limits.channels);
     state->limits.access = access_unref(state->limits.access);
     state->limits.admin_tokens = token_list_unref(state->limits.admin_tokens);
     state->limits.site = site_unref(state->limits.site);
@@ -92,7 +95,9 @@ void server_state_limit(struct server_state *state, const struct server_options 
     access_unref(limits->access);
     token_list_unref(limits->admin_tokens);
     site_unref(limits->site);
+    rules_unref(limits->channels);
     limits->policy = rules->policy;
+    limits->channels = rules->channels;
     limits->access = rules->access;
     limits->site = rules->site;
     limits->admin_tokens = rules->admin_tokens;
@@ -115,6 +120,7 @@ void server_state_keys(struct server_state *state, struct keys *keys)
 void server_state_limits(struct server_state *state, struct server_limits *limits)
 {
     policy_unref(limits->policy);
+    rules_unref(limits->channels);
     access_unref(limits->access);
     token_list_unref(limits->admin_tokens);
     site_unref(limits->site);
@@ -122,6 +128,7 @@ void server_state_limits(struct server_state *state, struct server_limits *limit
     pthread_mutex_lock(&state->lock);
     *limits = state->limits;
     policy_ref(limits->policy);
+    rules_ref(limits->channels);
     access_ref(limits->access);
     if (limits->admin_tokens)
         token_list_ref(limits->admin_tokens);

@@ -39,6 +39,7 @@ struct server_limits {
     struct route_rules routes;       /* of listeners that say nothing else */
     struct address_ranges trusted;   /* proxies */
     struct policy *policy;           /* a reference of ours */
+    struct rules *channels;          /* likewise: of --channel */
     struct access *access;           /* likewise; NULL: nobody needs a token */
     struct token_list *admin_tokens; /* likewise; NULL: the administration asks for none */
     struct site *site;               /* likewise, never NULL; `routes` lie in it */
@@ -95,9 +96,10 @@ MUST_USE int server_state_init(struct server_state *state, struct hub *hub,
 /* The listeners are closed. */
 void server_state_deinit(struct server_state *state);
 
-/* Makes what these options need and was not needed before, in front of server_state_limit. 0, or
- * -ENOMEM. The thread that owns the server. */
-MUST_USE int server_state_prepare(struct server_state *state, const struct server_options *options);
+/* Makes what these options and rules need and was not needed before, in front of
+ * server_state_limit. 0, or -ENOMEM. The thread that owns the server. */
+MUST_USE int server_state_prepare(struct server_state *state, const struct server_options *options,
+                                  const struct server_rules *rules);
 /* Other limits from now on; acceptors look when they are woken. `options` were checked. Takes the
  * rules over. Any thread. */
 void server_state_limit(struct server_state *state, const struct server_options *options,

@@ -121,6 +121,7 @@ void service_deinit(struct service *service)
         close(service->wake_fd);
     waiters_deinit(&service->waiters);
     service->limits.policy = policy_unref(service->limits.policy);
+    service->limits.channels = rules_unref(service->limits.channels);
     service->limits.access = access_unref(service->limits.access);
     service->limits.admin_tokens = token_list_unref(service->limits.admin_tokens);
     service->limits.site = site_unref(service->limits.site);

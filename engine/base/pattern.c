@@ -146,15 +146,20 @@ static bool pattern_match(const struct pattern *pattern, struct text name)
     return text != NULL;
 }
 
+size_t patterns_find(const struct patterns *patterns, struct text name)
+{
+    size_t count = patterns_count(patterns), i = 0;
+    /* No channel has such a name. */
+    if (name.len == 0 || name.len > CHANNEL_BYTES_MAX)
+        return count;
+    while (i < count && !pattern_match(&patterns->items[i], name))
+        i++;
+    return i;
+}
+
 bool patterns_match(const struct patterns *patterns, struct text name)
 {
-    /* No channel has such a name. */
-    if (!patterns || name.len == 0 || name.len > CHANNEL_BYTES_MAX)
-        return false;
-    for (size_t i = 0; i < patterns->count; i++)
-        if (pattern_match(&patterns->items[i], name))
-            return true;
-    return false;
+    return patterns_find(patterns, name) < patterns_count(patterns);
 }
 
 size_t patterns_count(const struct patterns *patterns)

@@ -32,6 +32,8 @@ struct patterns *patterns_free(struct patterns *patterns);
 
 /* True if one of them matches the name. NULL is a list of none. */
 bool patterns_match(const struct patterns *patterns, struct text name);
+/* Which is the first that does; patterns_count: none. */
+size_t patterns_find(const struct patterns *patterns, struct text name);
 
 /* The patterns as they were given, in their order. Borrowed from the list. */
 size_t patterns_count(const struct patterns *patterns);

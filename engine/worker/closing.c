@@ -32,7 +32,7 @@ bool closing_take(struct worker *worker, const struct frame *frame)
     endings_add(&channels->closed, ending);
     channels_detach(channels, channel);
     COUNT(worker, channels, -1);
-    channel->leaving = history_count(&channel->history);
+    channel->watched = history_count(&channel->history);
     dirty_add(worker, channel); /* its sweep wakes members, and lets go of what nobody lacks */
     return true;
 }

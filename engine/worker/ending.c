@@ -9,13 +9,25 @@
 /* Ended channels looked at in one go. */
 #define LOOKS_MAX 1000
 
+/* An end without data dispatches nothing, and has no id: who has what came before lacks nothing. */
+static uint64_t known_before(const struct channel *channel, const struct frame *frame)
+{
+    const struct history *history = &channel->history;
+    if (!(frame->flags & FRAME_WITHOUT_DATA))
+        return frame->sequence;
+    return history_count(history) ? history_at(history, history->end - 1)->sequence
+                                  : history->evicted_through;
+}
+
 struct ending *ending_new(struct channel *channel, const struct frame *frame)
 {
     CHECK(!channel->ending);
     struct ending *ending = malloc(sizeof(*ending));
     if (ending)
-        *ending = (struct ending){
-            .channel = channel, .sequence = frame->sequence, .born_ns = frame->born_ns};
+        *ending = (struct ending){.channel = channel,
+                                  .sequence = frame->sequence,
+                                  .before = known_before(channel, frame),
+                                  .born_ns = frame->born_ns};
     return ending;
 }
 

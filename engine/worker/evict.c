@@ -10,6 +10,7 @@
 #include "engine/mutation.h"
 #include "engine/worker/gap.h"
 #include "engine/worker/release.h"
+#include "engine/worker/ruling.h"
 #include "engine/worker/subscriber.h"
 
 static void let_go(struct worker *worker, struct channel *channel)
@@ -101,15 +102,14 @@ bool evict_an_ending(struct worker *worker)
 
 /* --- after a sweep ------------------------------------------------------------------------- */
 
-static bool is_over(const struct worker *worker, const struct history *history)
+static bool is_over(const struct worker *worker, const struct rule *rule,
+                    const struct history *history)
 {
-    const struct hub_options *limits = &worker->limits;
     if (history_count(history) == 0)
         return false;
     const struct frame *oldest = history_at(history, history->begin);
-    return history_count(history) > limits->history_events ||
-           history->bytes > limits->history_bytes ||
-           worker->now_ns - oldest->born_ns > (int64_t)limits->history_age_s * 1000000000;
+    return history_count(history) > rule->history_events || history->bytes > rule->history_bytes ||
+           worker->now_ns - oldest->born_ns > (int64_t)rule->history_age_s * 1000000000;
 }
 
 /* The earliest cursor among the members that lack something and hold the channel. */
@@ -162,13 +162,13 @@ static void set_held(struct worker *worker, struct channel *channel, bool held)
 /* How far the channel may be given back beyond a reader at `cursor`: half of its history, not all
  * of it. What a reader that is cut off had in its buffers, and what comes until it is back, must
  * still be there when it resumes. Bytes are taken to be spread evenly. */
-static uint64_t place_for_reader(const struct worker *worker, const struct history *history,
+static uint64_t place_for_reader(const struct rule *rule, const struct history *history,
                                  uint64_t cursor)
 {
-    uint64_t room = worker->limits.history_events / 2;
+    uint64_t room = rule->history_events / 2;
     if (history->bytes > 0) {
         double per_event = (double)history->bytes / (double)history_count(history);
-        double by_bytes = (double)worker->limits.history_bytes / 2 / per_event;
+        double by_bytes = (double)rule->history_bytes / 2 / per_event;
         if (by_bytes < (double)room)
             room = (uint64_t)by_bytes;
     }
@@ -176,13 +176,14 @@ static uint64_t place_for_reader(const struct worker *worker, const struct histo
 }
 
 /* What is over the limits goes, but for what a reader at `reader` lacks. */
-static void trim_over(struct worker *worker, struct channel *channel, uint64_t reader)
+static void trim_over(struct worker *worker, struct channel *channel, const struct rule *rule,
+                      uint64_t reader)
 {
     struct history *history = &channel->history;
     bool needed = reader < channel->swept && !MUTATION(evict_past_reader);
     uint64_t limit = needed ? reader : channel->swept;
     uint64_t begin = history->begin;
-    while (is_over(worker, history) && history_at(history, history->begin)->sequence <= limit)
+    while (is_over(worker, rule, history) && history_at(history, history->begin)->sequence <= limit)
         evict_oldest(worker, channel);
     if (history->begin != begin && channel->behind_count)
         apply_slow_policy(worker, channel);
@@ -193,35 +194,40 @@ static void trim_over(struct worker *worker, struct channel *channel, uint64_t r
 static void trim_closed(struct worker *worker, struct channel *channel)
 {
     struct history *history = &channel->history;
+    const struct rule *rule = ruling_of(worker, channel);
     uint64_t lacking = channel->behind_count ? slowest_of_all(worker, channel) : UINT64_MAX;
     uint64_t limit = lacking < channel->swept ? lacking : channel->swept;
     while (history_count(history) && history_at(history, history->begin)->sequence <= limit)
         evict_oldest(worker, channel);
-    if (is_over(worker, history))
-        trim_over(worker, channel, slowest_reader(worker, channel));
+    if (is_over(worker, rule, history))
+        trim_over(worker, channel, rule, slowest_reader(worker, channel));
     release_swept(worker, channel, history->end);
     set_held(worker, channel, false);
-    channel->leaving = history_count(history);
+    channel->watched = history_count(history);
 }
 
 /* What may go of an open one, and whether it is held. */
 static void trim_open(struct worker *worker, struct channel *channel)
 {
     struct history *history = &channel->history;
+    const struct rule *rule = ruling_of(worker, channel);
     uint64_t reader = channel->behind_count ? slowest_reader(worker, channel) : UINT64_MAX;
     uint64_t place = history->end;
+    bool over = false; /* because a reader needs it */
     if (reader != UINT64_MAX)
-        place = place_for_reader(worker, history, reader);
-    if (is_over(worker, history)) {
-        trim_over(worker, channel, reader);
-        if (is_over(worker, history) &&
-            history_at(history, history->begin)->sequence <= channel->swept)
-            place = history->begin; /* a reader needs what is over the limits */
+        place = place_for_reader(rule, history, reader);
+    if (is_over(worker, rule, history)) {
+        trim_over(worker, channel, rule, reader);
+        over = is_over(worker, rule, history) &&
+               history_at(history, history->begin)->sequence <= channel->swept;
+        if (over)
+            place = history->begin;
     }
     release_swept(worker, channel, place);
     bool held = history->returned < history->end &&
                 history_at(history, history->returned)->sequence <= channel->swept;
     set_held(worker, channel, held);
+    channel->watched = held || over;
 }
 
 bool evict_trim(struct worker *worker, struct channel *channel)
@@ -380,17 +386,41 @@ bool evict_relieve(struct worker *worker)
     return count > 0;
 }
 
-/* By age, for channels that nobody publishes to any more. */
+/* --- by age ---------------------------------------------------------------------------------- */
+
+/* Channels that one tick looks at for their age. */
+#define EXPIRE_LOOKS 1000u
+
+/* One of the ages: whoever was published to so long ago is passed, once, and has its limits applied
+ * if the age is its own. What a reader needs of it is left to when that reader moves: it is
+ * watched. Looks that are left. */
+static uint32_t expire_age(struct worker *worker, unsigned age, uint32_t looks)
+{
+    uint32_t age_s = worker->ruling.ages_s[age];
+    for (; looks > 0; looks--) {
+        struct channel *channel = channels_walk(&worker->channels, WALK_AGES + age);
+        if (!channel)
+            break;
+        const struct frame *latest = history_at(&channel->history, channel->history.end - 1);
+        if (worker->now_ns - latest->born_ns <= (int64_t)age_s * 1000000000)
+            break; /* all others were published to later */
+        channels_pass(&worker->channels, WALK_AGES + age, channel);
+        if (ruling_of(worker, channel)->history_age_s == age_s && !MUTATION(age_ignored))
+            evict_trim(worker, channel);
+    }
+    return looks;
+}
+
+/* For channels that nobody publishes to any more. Where the looks do not suffice for all ages, the
+ * next tick goes on with the one that had too few. */
 void evict_expired(struct worker *worker)
 {
-    struct channel *channel = worker->channels.oldest;
-    for (int looks = 0; channel && looks < 1000; looks++) {
-        struct history *history = &channel->history;
-        struct channel *newer = channel->newer;
-        const struct frame *latest = history_at(history, history->end - 1);
-        if (worker->now_ns - latest->born_ns <= (int64_t)worker->limits.history_age_s * 1000000000)
-            return; /* all others were published to later */
-        evict_trim(worker, channel);
-        channel = newer;
+    struct ruling *ruling = &worker->ruling;
+    uint32_t looks = EXPIRE_LOOKS;
+    for (unsigned i = 0; i < ruling->age_count; i++) {
+        looks = expire_age(worker, ruling->age_next, looks);
+        if (looks == 0)
+            return;
+        ruling->age_next = (ruling->age_next + 1) % ruling->age_count;
     }
 }

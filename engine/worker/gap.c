@@ -18,9 +18,16 @@ static uint64_t told_through(const struct membership *membership, uint64_t seque
     return membership->told_through > sequence ? membership->told_through : sequence;
 }
 
+/* Where all of an ended channel is gone, its end is nothing that anybody could want. */
+static uint64_t lost_through(const struct channel *channel)
+{
+    uint64_t through = channel->history.evicted_through;
+    return channel->ending && through > channel->ending->before ? channel->ending->before : through;
+}
+
 static bool has_lost(const struct membership *membership, uint64_t sequence)
 {
-    return membership->channel->history.evicted_through > told_through(membership, sequence) &&
+    return lost_through(membership->channel) > told_through(membership, sequence) &&
            !MUTATION(gap_untold);
 }
 

@@ -21,10 +21,12 @@ static bool drop_some_channel(struct worker *worker)
 {
     struct channels *channels = &worker->channels;
     for (int looks = 0; looks < 1000; looks++) {
-        struct channel *channel = channels->look_next ? channels->look_next : channels->oldest;
+        struct channel *channel = channels_walk(channels, WALK_DROP);
+        if (!channel)
+            channel = channels->oldest;
         if (!channel)
             break;
-        channels->look_next = channel->newer;
+        channels_pass(channels, WALK_DROP, channel);
         if (channel->member_count || channel->dirty || channel->finishing)
             continue;
         if (channel->ending && !channel->closed)

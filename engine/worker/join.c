@@ -24,6 +24,7 @@
 #include "engine/worker/kick.h"
 #include "engine/worker/poll.h"
 #include "engine/worker/release.h"
+#include "engine/worker/ruling.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/visit.h"
 
@@ -123,13 +124,14 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
                                  struct frame *notice)
 {
     char id[ID_LEN];
-    if (!handoff->has_resume)
+    bool from_here = !handoff->has_resume && !handoff->once;
+    if (from_here)
         id_format_place(id, worker->options->ids, subscriber->cursor);
     struct form_opening opening = {
         .resumes = handoff->has_resume,
         .lines = handoff->head,
         .retry_ms = worker->limits.retry_ms,
-        .point = handoff->has_resume ? gap->from : (struct text){id, sizeof(id)},
+        .point = from_here ? (struct text){id, sizeof(id)} : gap->from,
         .notice = notice,
         .charset = handoff->charset,
         .bare = handoff->bare,
@@ -165,6 +167,8 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
                  const struct handoff *handoff)
 {
     struct gap gap;
+    if (handoff->once && handoff->has_resume)
+        return JOIN_OVER;
     resolve(worker, subscriber, handoff, &gap);
     struct frame *notice = NULL;
     bool lost = handoff->has_resume && (gap.everywhere || gap_is_due(subscriber, gap.sequence));
@@ -209,7 +213,7 @@ static void refuse(struct worker *worker, const struct handoff *handoff, const c
                    const char *sentence)
 {
     char bytes[FORM_REFUSAL_BYTES_MAX], id[ID_LEN];
-    bool from_here = !handoff->has_resume && !handoff->last;
+    bool from_here = !handoff->has_resume && !handoff->last && !handoff->once;
     if (from_here)
         id_format_place(id, worker->options->ids, handoff->before - 1);
     struct form_refusal refusal = {
@@ -285,6 +289,22 @@ static int find_channels(struct worker *worker, const struct handoff *handoff,
     return 0;
 }
 
+/* What it is from its request on. */
+static void dress(struct worker *worker, struct subscriber *subscriber,
+                  const struct handoff *handoff)
+{
+    enum form form = handoff->plain ? FORM_PLAIN : FORM_CHUNKED;
+    subscriber->flags |= (uint16_t)(form << SUBSCRIBER_FORM_SHIFT);
+    if (handoff->limit)
+        subscriber->flags |= SUBSCRIBER_LIMITED;
+    if (handoff->bare)
+        subscriber->flags |= SUBSCRIBER_BARE;
+    subscriber->events_left = handoff->limit;
+    subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
+    visits_expect(worker, subscriber, handoff->ends_ns);
+    identity_begin(worker, subscriber_index(worker, subscriber), handoff->peer);
+}
+
 static void adopt(struct worker *worker, struct handoff *handoff)
 {
     struct channel *channels[SUBSCRIBER_CHANNELS_MAX];
@@ -306,16 +326,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
         refuse_for_memory(worker, handoff);
         return;
     }
-    enum form form = handoff->plain ? FORM_PLAIN : FORM_CHUNKED;
-    subscriber->flags |= (uint16_t)(form << SUBSCRIBER_FORM_SHIFT);
-    if (handoff->limit)
-        subscriber->flags |= SUBSCRIBER_LIMITED;
-    if (handoff->bare)
-        subscriber->flags |= SUBSCRIBER_BARE;
-    subscriber->events_left = handoff->limit;
-    subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
-    visits_expect(worker, subscriber, handoff->ends_ns);
-    identity_begin(worker, subscriber_index(worker, subscriber), handoff->peer);
+    dress(worker, subscriber, handoff);
     int r = greet(worker, subscriber, handoff);
     if (r == JOIN_OVER) {
         subscriber_abandon(worker, subscriber);
@@ -346,8 +357,24 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     subscriber_queue(worker, subscriber);
 }
 
+/*
+ * The stream of a channel of one event (rule.h, `once`) ends with its first event, whatever was
+ * asked for, and begins at its request: what is older is for nobody who comes. It is given no id
+ * before that event, and so a client that comes back with one has had its own (greet).
+ */
+static void ask_for_one(const struct worker *worker, struct handoff *handoff)
+{
+    if (handoff->channel_count > 1 || !(rules_things(worker->ruling.rules) & RULES_ONCE) ||
+        !rules_find(worker->ruling.rules, handoff->channels[0])->once)
+        return;
+    handoff->once = true;
+    handoff->limit = 1;
+    handoff->last = MUTATION(once_keeps) ? handoff->last : 0;
+}
+
 void join_take(struct worker *worker, struct handoff *handoff)
 {
+    ask_for_one(worker, handoff);
     size_t bytes = handoff_memory(handoff); /* which hub_subscribe has told */
     worker->memory.subscriber_bytes += bytes;
     worker->memory.told_bytes += bytes;

@@ -3,6 +3,7 @@
 #include "engine/worker/poll.h"
 
 #include "engine/mutation.h"
+#include "engine/worker/ruling.h"
 
 /* Events that its worker has for it. */
 static uint64_t count_retained(struct subscriber *subscriber)
@@ -29,7 +30,7 @@ void poll_begin(struct worker *worker, struct subscriber *subscriber, const stru
         subscriber->events_left = retained < most ? (uint32_t)retained : most;
         return;
     }
-    uint32_t wait_ms = handoff->wait_ms, idle_ms = worker->limits.idle_timeout_ms;
+    uint32_t wait_ms = handoff->wait_ms, idle_ms = ruling_times(worker, subscriber).idle_timeout_ms;
     subscriber_clear(subscriber, SUBSCRIBER_LIMITED);
     subscriber->events_left = most;
     subscriber->event_ms = worker_ms(worker) + (idle_ms && idle_ms < wait_ms ? idle_ms : wait_ms);

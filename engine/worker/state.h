@@ -31,6 +31,8 @@
 #include "engine/stats.h"
 
 struct batch_send; /* batch.h */
+struct rule;       /* engine/rules.h */
+struct rules;
 struct subscriber; /* subscriber.h */
 
 /* A message of the hub's; hand-offs and controls are the other kinds. */
@@ -39,6 +41,7 @@ struct order {
     bool drain;
     uint64_t final;            /* of a drain */
     struct hub_options limits; /* of a reload */
+    struct rules *rules;       /* likewise */
 };
 
 /* What a run's bytes are made of: frame i ends at `end`, counted from the run's first byte. */
@@ -72,6 +75,15 @@ struct intake {
     unsigned first, count; /* those from `first` on have to wait */
     uint32_t stalled;      /* turns in a row in which there was no memory for the next one */
     int64_t due_ns;        /* when it is tried again */
+};
+
+/* ruling.c: the rules for channels, and the history ages among them. */
+struct ruling {
+    struct rules *rules;
+    const struct rule *items; /* its rules, by index */
+    uint32_t number;          /* of the list: the first one is 1 */
+    unsigned age_count, age_next;
+    uint32_t ages_s[RULES_MAX + 1];
 };
 
 /* subscriber.c: which of the records are in use. */
@@ -212,6 +224,7 @@ struct drain {
 
 struct worker_options {
     struct hub_options hub;
+    struct rules *rules; /* the hub's reference */
     struct hash_key key;
     struct ids *ids; /* the hub's */
     int (*open_io)(uint32_t sockets, struct io **ret_io);
@@ -243,6 +256,7 @@ struct worker {
     int64_t tick_due_ns;       /* turn.c */
     uint64_t position;         /* everything before it is taken */
     struct intake intake;
+    struct ruling ruling;
     struct channels channels;
     struct subscriber *subscribers; /* reserved address space for options->sockets records */
     struct records records;

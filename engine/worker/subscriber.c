@@ -120,7 +120,7 @@ static void leave(struct worker *worker, struct subscriber *subscriber, uint32_t
             channel->behind_count--;
         channel_remove_member(channel, memberships[i].position, on_moved, worker);
         worker->channels.listened -= channel->member_count == 0;
-        if (channel->held || channel->leaving || channel->member_count == 0)
+        if (channel->watched || channel->member_count == 0)
             dirty_add(worker, channel);
     }
     if (subscriber->flags & SUBSCRIBER_MANY) {
@@ -188,7 +188,7 @@ void subscriber_set_state(struct worker *worker, struct subscriber *subscriber,
             channel->behind_count++;
         if (!was_current && is_current)
             channel->behind_count--;
-        if (channel->held || channel->leaving)
+        if (channel->watched)
             dirty_add(worker, channel);
     }
 }

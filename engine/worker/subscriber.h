@@ -63,6 +63,7 @@ struct membership {
  * item h has the `first` item of those whose hash is h modulo count, which are linked by `next`. */
 struct channel_set {
     uint32_t count;
+    uint32_t rule_list, idle_timeout_ms, lifetime_ms; /* of ruling.h */
     struct membership items[];
 };
 

@@ -13,6 +13,7 @@
 #include "engine/worker/kick.h"
 #include "engine/worker/lag.h"
 #include "engine/worker/release.h"
+#include "engine/worker/ruling.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/sweep.h"
 #include "engine/worker/visit.h"
@@ -23,6 +24,7 @@ static void take_order(struct worker *worker, struct order *order)
 {
     if (!order->drain) {
         worker->limits = order->limits;
+        ruling_change(worker, TAKE(order->rules));
         worker->lag.due_ns = worker->now_ns; /* every time limit may be another one */
         visits_expect_all(worker);
         free(order);

@@ -6,6 +6,7 @@
 
 #include "engine/worker/batch.h"
 #include "engine/worker/poll.h"
+#include "engine/worker/ruling.h"
 #include "engine/worker/subscriber.h"
 
 #define BLOCK 64u
@@ -63,9 +64,8 @@ void visits_plan(struct worker *worker)
 
 /* Everybody's lifetime is its own, so that those who came together do not all come back together.
  */
-static uint32_t lifetime_of(const struct worker *worker, uint32_t index)
+static uint32_t lifetime_of(uint32_t lifetime_ms, uint32_t index)
 {
-    uint32_t lifetime_ms = worker->limits.lifetime_ms;
     return lifetime_ms - (uint32_t)((uint64_t)lifetime_ms / 5 * (index * 2654435761u) >> 32);
 }
 
@@ -100,7 +100,7 @@ static uint32_t visit_end(struct worker *worker, struct subscriber *subscriber)
 /* Does what is due, and says for how many milliseconds nothing else will be. */
 static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
 {
-    const struct hub_options *limits = &worker->limits;
+    uint32_t heartbeat_ms = worker->limits.heartbeat_s * 1000;
     if (subscriber->state == SUBSCRIBER_FREE || subscriber->state == SUBSCRIBER_CLOSING)
         return NEVER;
     uint32_t end_ms = visit_end(worker, subscriber);
@@ -109,8 +109,9 @@ static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
     /* The others have something coming, which counts as a write and perhaps as an event. */
     bool current = subscriber->state == SUBSCRIBER_CURRENT;
     uint32_t now_ms = worker_ms(worker), left_ms = end_ms;
-    if (limits->lifetime_ms) {
-        uint32_t lifetime_ms = lifetime_of(worker, subscriber_index(worker, subscriber));
+    struct ruling_times times = ruling_times(worker, subscriber);
+    if (times.lifetime_ms) {
+        uint32_t lifetime_ms = lifetime_of(times.lifetime_ms, subscriber_index(worker, subscriber));
         uint32_t age_ms = now_ms - subscriber->joined_ms;
         if (age_ms >= lifetime_ms) {
             subscriber_end(worker, subscriber, CLOSE_AGE);
@@ -122,24 +123,22 @@ static uint32_t visit(struct worker *worker, struct subscriber *subscriber)
         uint32_t wait_ms = poll_visit(worker, subscriber);
         left_ms = least(left_ms, wait_ms == 0 ? SOON : wait_ms);
         current = subscriber->state == SUBSCRIBER_CURRENT;
-    } else if (limits->idle_timeout_ms) {
+    } else if (times.idle_timeout_ms) {
         uint32_t idle_ms = now_ms - subscriber->event_ms;
-        if (idle_ms >= limits->idle_timeout_ms && current) {
+        if (idle_ms >= times.idle_timeout_ms && current) {
             subscriber_end(worker, subscriber, CLOSE_IDLE);
             return end_ms;
         }
-        left_ms = least(
-            left_ms, idle_ms < limits->idle_timeout_ms ? limits->idle_timeout_ms - idle_ms : SOON);
+        left_ms = least(left_ms,
+                        idle_ms < times.idle_timeout_ms ? times.idle_timeout_ms - idle_ms : SOON);
     }
-    if (limits->heartbeat_s) {
+    if (heartbeat_ms) {
         uint32_t quiet_ms = now_ms - subscriber->written_ms;
-        if (quiet_ms >= limits->heartbeat_s * 1000 && current) {
+        if (quiet_ms >= heartbeat_ms && current) {
             send_heartbeat(worker, subscriber);
             quiet_ms = 0;
         }
-        left_ms = least(left_ms, quiet_ms < limits->heartbeat_s * 1000
-                                     ? limits->heartbeat_s * 1000 - quiet_ms
-                                     : SOON);
+        left_ms = least(left_ms, quiet_ms < heartbeat_ms ? heartbeat_ms - quiet_ms : SOON);
     }
     return left_ms;
 }

@@ -12,6 +12,7 @@
 #include "engine/worker/catch_up.h"
 #include "engine/worker/identity.h"
 #include "engine/worker/intake.h"
+#include "engine/worker/ruling.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/sweep.h"
 #include "engine/worker/turn.h"
@@ -74,6 +75,7 @@ int worker_init(struct worker *worker, unsigned index, const struct worker_optio
         worker_deinit(worker);
         return -ENOMEM;
     }
+    ruling_change(worker, rules_ref(options->rules));
     return 0;
 }
 
@@ -95,6 +97,7 @@ void worker_deinit(struct worker *worker)
 {
     finish_posted(worker);
     intake_deinit(worker);
+    ruling_deinit(worker);
     inbox_deinit(&worker->inbox);
     channels_deinit(&worker->channels);
     batch_deinit(worker);
@@ -191,12 +194,13 @@ void worker_drain(struct worker *worker, uint64_t final)
     sem_post(&worker->drain_told);
 }
 
-int worker_reload(struct worker *worker, const struct hub_options *limits)
+int worker_reload(struct worker *worker, const struct hub_options *limits, struct rules *rules)
 {
     struct order *order = malloc(sizeof(*order));
     if (!order)
         return -ENOMEM;
-    *order = (struct order){.message.kind = MESSAGE_ORDER, .limits = *limits};
+    *order =
+        (struct order){.message.kind = MESSAGE_ORDER, .limits = *limits, .rules = rules_ref(rules)};
     inbox_post(&worker->inbox, &order->message);
     atomic_thread_fence(memory_order_seq_cst);
     worker_wake(worker);

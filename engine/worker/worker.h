@@ -15,8 +15,9 @@ MUST_USE int worker_init(struct worker *worker, unsigned index,
                          const struct worker_options *options, struct flow *flow);
 /* Opens the io backend on the new thread and waits until it runs or has failed. */
 MUST_USE int worker_start(struct worker *worker);
-/* Gives the worker other limits from its next turn on. -ENOMEM: it keeps the old ones. */
-MUST_USE int worker_reload(struct worker *worker, const struct hub_options *limits);
+/* Gives the worker other limits and rules from its next turn on. -ENOMEM: it keeps the old ones. */
+MUST_USE int worker_reload(struct worker *worker, const struct hub_options *limits,
+                           struct rules *rules);
 /* Orders the drain: everything before `final`, then goodbyes, at most drain_timeout_ms. Once. */
 void worker_drain(struct worker *worker, uint64_t final);
 void worker_join(struct worker *worker);

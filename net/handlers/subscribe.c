@@ -8,6 +8,7 @@
 #include "net/answer.h"
 #include "net/caps.h"
 #include "net/handlers/subscribe_body.h"
+#include "net/http/bytes.h"
 #include "net/note.h"
 #include "net/refusal.h"
 #include "net/token_check.h"
@@ -51,6 +52,15 @@ static int take_seats(struct client *client, struct subscribe_request *subscribe
     return r;
 }
 
+static enum handler_result refuse_together(struct client *client, struct text channel)
+{
+    char sentence[160], word[HTTP_WORD_ROOM];
+    http_word(channel, word);
+    snprintf(sentence, sizeof(sentence),
+             "the channel \"%s\" is for one event, and is subscribed to alone", word);
+    return answer_error(client, 400, sentence);
+}
+
 /* For these channels, and with what else the route says by now. */
 static enum handler_result subscribe(struct client *client, const struct text *channels,
                                      unsigned channel_count)
@@ -65,6 +75,9 @@ static enum handler_result subscribe(struct client *client, const struct text *c
         return refusal_answer(
             client, &(struct refusal){503, "full", "the server has as many subscribers as it may"});
     }
+    unsigned which;
+    if (!caps_stand_alone(service, channels, channel_count, &which))
+        return refuse_together(client, channels[which]);
     char room[GRANTED_LINES_ROOM];
     /* The header is the newer of the two: a browser keeps the URL and sends what it saw last. */
     struct text given = client_text(client, request->last_event_id);

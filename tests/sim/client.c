@@ -155,10 +155,10 @@ static void on_preface(struct client *client, const struct block *block)
              client->options->retry_ms);
     if (block->has_id != client->has_preface_id)
         fail("client %u: the preface has %s id", client->number, block->has_id ? "an" : "no");
-    if (!client->has_resume) {
+    if (!client->has_resume && client->has_preface_id) {
         expect_place(client, "the preface", block->id, client->start);
         commit(client, block->end, COMMIT_OWN, client->start);
-    } else if (client->has_preface_id) {
+    } else if (client->has_preface_id) { /* its own */
         if (!text_equals(block->id, (struct text){client->resume.at, client->resume.len}))
             fail("client %u: the preface's id is \"%.*s\", not the resume point \"%s\"",
                  client->number, (int)block->id.len, block->id.at, client->resume.at);
@@ -316,6 +316,7 @@ static void on_goodbye(struct client *client, const struct block *block)
 {
     bool left = client->socket->half_closed && !client->limit && !client->polls;
     bool expired = client_has_expired(client, 0);
+    ended_pass(client);
     bool over = ended_for(client);
     uint64_t kick = client_kick(client);
     if ((!*client->draining && !left && !expired && !over && !kick) || client->goodbye)
@@ -325,7 +326,7 @@ static void on_goodbye(struct client *client, const struct block *block)
              block->retry_ms);
     /* Who sends no more gets what its worker has by then, which here nobody knows; whose token has
      * ended gets no more at all. */
-    uint64_t next = left || expired ? 0 : client_next(client);
+    uint64_t next = left || expired ? 0 : ended_lacks(client);
     if (next && !(kick && next > kick))
         fail("client %u: a goodbye before event %" PRIu64, client->number, next);
     if (client->told_end && !over)
@@ -347,9 +348,8 @@ static void on_comment(struct client *client, const struct block *block)
 }
 
 /* No goodbye comes before an event, but to who has left. */
-static bool is_retry_alone(const struct client *client, const struct block *block)
+static bool is_retry_alone(const struct client *client, uint64_t next, const struct block *block)
 {
-    uint64_t next = client_next(client);
     const struct model_event *event = next ? model_at(client->model, next) : NULL;
     return event && event->without_data && block->retry_ms == event->retry_ms;
 }
@@ -376,7 +376,10 @@ static void on_block(void *context, const struct block *block)
     } else if (client->gaps_seen < client->gap_count) {
         fail("client %u: gap %u of %u is not told", client->number, client->gaps_seen + 1,
              client->gap_count);
-    } else if (block->has_data || is_retry_alone(client, block)) {
+    } else if (!block->has_data && is_retry_alone(client, client_next(client), block)) {
+        on_event(client, block);
+    } else if (block->has_data || is_retry_alone(client, ended_lacks(client), block)) {
+        ended_pass(client);
         on_event(client, block);
     } else {
         on_goodbye(client, block);
@@ -407,13 +410,20 @@ bool client_has_polled(const struct client *client)
     return client->skipped || client->events || waited_ms + 1 >= client->wait_ms;
 }
 
+void client_is_for_one(struct client *client)
+{
+    client->once = true;
+    client->limit = 1;
+    client->last = 0;
+}
+
 void client_join(struct client *client, struct worker *worker)
 {
     client->worker = worker;
     client->joined_at = worker->position;
     expect_greeting(client);
     client->joined_ns = worker->now_ns;
-    if (client->has_resume && ended_before(client))
+    if (client->has_resume && (client->once || ended_before(client)))
         fail("client %u gets a stream although there is nothing to read any more", client->number);
     client->greeted = client->bare;
     client->reader = (struct reader){.plain = client->plain,
@@ -427,6 +437,10 @@ void client_told_over(struct client *client, struct worker *worker)
 {
     client->worker = worker;
     client->joined_at = worker->position;
+    if (client->once && client->has_resume) {
+        client->told_over = true;
+        return;
+    }
     expect_greeting(client);
     if (!client->has_resume || !ended_before(client))
         fail("client %u is told that there is nothing to read any more", client->number);

@@ -39,7 +39,7 @@ struct client {
     bool has_resume, plain, bare;
     struct bytes resume;
     uint32_t limit, last;
-    bool polls;
+    bool polls, once;
     uint32_t wait_ms;
     int64_t ends_ns;   /* of its token; 0: never */
     struct seat seat;  /* every other one has it */
@@ -82,6 +82,9 @@ struct client {
 struct client *client_free(struct client *client);
 /* The request as the hub wants it; `channels` is room for its names. */
 struct subscribe_request client_request(struct client *client, struct text *channels);
+/* Its channel's rule says so: whatever it asked for, its stream ends with its first event, and
+ * begins with its request. */
+void client_is_for_one(struct client *client);
 /* Its worker has just adopted it. */
 void client_join(struct client *client, struct worker *worker);
 /* The worker answered that there is nothing to read and never will be. */

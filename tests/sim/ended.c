@@ -169,6 +169,25 @@ bool ended_before(const struct client *client)
     return true;
 }
 
+uint64_t ended_lacks(const struct client *client)
+{
+    struct client ahead = *client;
+    for (uint64_t next; (next = client_next(&ahead));) {
+        const struct model_event *event = model_at(client->model, next);
+        if (!event->ends || !event->without_data || next > client->evicted[event->channel])
+            return next;
+        ahead.through[event->channel] = next;
+    }
+    return 0;
+}
+
+void ended_pass(struct client *client)
+{
+    uint64_t next = client_next(client), wanted = ended_lacks(client);
+    for (; next && next != wanted; next = client_next(client))
+        client->through[model_at(client->model, next)->channel] = next;
+}
+
 void ended_rest(const struct client *client)
 {
     if (ended_here(client))

@@ -26,6 +26,11 @@ bool ended_by_close(const struct client *client, uint64_t before);
 bool ended_here(const struct client *client);
 /* At its join: whether its worker has all of its channels as ended, and it everything of them. */
 bool ended_before(const struct client *client);
+/* The next event that the client must get, but for ends that its worker has let go: they dispatch
+ * nothing, and are not told. 0: it has everything. */
+uint64_t ended_lacks(const struct client *client);
+/* What it reads now was sent without them. */
+void ended_pass(struct client *client);
 /* No reader stays that has everything of what has ended. */
 void ended_rest(const struct client *client);
 /* Whether a channel of the client ended so long ago that who is slow is not waited for. */

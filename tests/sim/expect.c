@@ -9,8 +9,25 @@
 struct view {
     uint64_t position;                    /* the next event it takes */
     uint64_t evicted[MODEL_CHANNELS_MAX]; /* by channel: the newest that is gone */
+    uint64_t lost[MODEL_CHANNELS_MAX];    /* and of it, what anybody could want */
     uint64_t remembered_after[MODEL_CHANNELS_MAX];
 };
+
+/* An end without data that is gone with all else is no loss to who has what came before it. */
+static uint64_t lost_through(const struct client *client, unsigned number,
+                             const struct channel *channel)
+{
+    uint64_t evicted = channel->history.evicted_through;
+    if (!channel->ending || channel->ending->sequence != evicted ||
+        !model_at(client->model, evicted)->without_data)
+        return evicted;
+    uint64_t earlier = 0;
+    for (uint64_t at = 0; (at = model_first_after(client->model, number, at)) < evicted;)
+        earlier = at;
+    if (channel->ending->before < earlier)
+        fail("the end of channel %u hides event %llu", number, (unsigned long long)earlier);
+    return channel->ending->before;
+}
 
 static struct view look(const struct client *client)
 {
@@ -23,6 +40,7 @@ static struct view look(const struct client *client)
         if (!channel)
             fail("client %u has joined a channel without a record", client->number);
         view.evicted[number] = channel->history.evicted_through;
+        view.lost[number] = lost_through(client, number, channel);
         view.remembered_after[number] = channel->history.remembered_after;
     }
     return view;
@@ -75,7 +93,7 @@ static bool find_given(const struct client *client, const struct view *view, uin
 static void expect_fresh(struct client *client, const struct view *view)
 {
     client->header = "none";
-    client->has_preface_id = true;
+    client->has_preface_id = !client->once;
     client->start = client->last ? start_of_last(client, view) : client->before - 1;
     /* What was let go before it was there is not owed to it. */
     if (client->channel_count == 1)
@@ -101,7 +119,7 @@ static void expect_gaps(struct client *client, const struct view *view, bool eve
     for (unsigned i = 0; i < client->channel_count; i++) {
         unsigned channel = client->channels[i];
         client->through[channel] = max(sequence, view->evicted[channel]);
-        if (!everywhere && view->evicted[channel] <= sequence)
+        if (!everywhere && view->lost[channel] <= sequence)
             continue;
         if (everywhere)
             client->through[channel] = view->evicted[channel];

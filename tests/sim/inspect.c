@@ -9,6 +9,7 @@
 
 #include "tests/sim/ended.h"
 #include "tests/sim/fail.h"
+#include "tests/sim/ruled.h"
 
 static struct channel *find_record(const struct world_worker *worker, unsigned channel)
 {
@@ -24,13 +25,11 @@ static struct channel *find_record(const struct world_worker *worker, unsigned c
 static void expect_eviction(const struct world_worker *worker, unsigned channel,
                             const struct history *history)
 {
-    const struct hub_options *options = &world->options;
     const struct model_event *newest = model_at(&world->model, history->evicted_through);
     if (newest->ends)
         return; /* of a channel that is open again */
-    if (history_count(history) + 1 <= options->history_events &&
-        history->bytes + newest->frame_len <= options->history_bytes &&
-        world->sim.now_ns - newest->born_ns <= (int64_t)options->history_age_s * 1000000000)
+    if (!ruled_is_over(channel, history_count(history) + 1, history->bytes + newest->frame_len,
+                       world->sim.now_ns - newest->born_ns))
         fail("worker %u let go of event %" PRIu64 " of channel %u without need", worker->index,
              history->evicted_through, channel);
 }
@@ -75,8 +74,7 @@ static void inspect_history(const struct world_worker *worker, unsigned number,
     uint64_t bytes = 0;
     for (uint64_t place = history->begin; place < history->returned; place++)
         bytes += history_at(history, place)->len;
-    if (history->returned - history->begin > world->options.history_events ||
-        bytes > world->options.history_bytes)
+    if (!ruled_may_keep(number, channel, history->returned - history->begin, bytes))
         fail("worker %u keeps %" PRIu64 " events and %" PRIu64
              " bytes of channel %u that are not in flight",
              worker->index, history->returned - history->begin, bytes, number);
@@ -251,7 +249,7 @@ void inspect_forgotten(void)
                     client_whole_events(client) == client->events;
         if (ends && !waits_for_window(client))
             fail("client %u has what it polled for, and its worker sleeps", client->number);
-        if (client_is_connected(client) && client_next(client) && !waits_for_window(client))
+        if (client_is_connected(client) && ended_lacks(client) && !waits_for_window(client))
             fail("client %u lacks event %" PRIu64 " and its worker sleeps", client->number,
                  client_next(client));
     }
@@ -376,7 +374,7 @@ void inspect_rest(void)
         ended_rest(client);
         if (client_has_expired(client, 1000000000))
             fail("client %u is connected although its token has ended", client->number);
-        if (client_next(client) && !client_has_expired(client, 0))
+        if (ended_lacks(client) && !client_has_expired(client, 0))
             fail("client %u lacks event %" PRIu64 " although everything is quiet", client->number,
                  client_next(client));
         if (!client->greeted || client->gaps_seen != client->gap_count || client->gap_open ||

@@ -16,6 +16,7 @@
 
 #include "tests/sim/command.h"
 #include "tests/sim/fail.h"
+#include "tests/sim/ruled.h"
 #include "tests/sim/world.h"
 
 static void step(void)
@@ -34,6 +35,8 @@ static void step(void)
         hand_over_step();
     } else if (percent < 90) {
         mishap_step();
+    } else if (percent == 90 && sim_random_one_in(random, 10)) {
+        ruled_reload_step();
     } else if (percent < 99) {
         pass_time((int64_t)sim_random_below(random, (uint64_t)world_tick_ns()));
     } else {
@@ -46,9 +49,9 @@ static void step(void)
 /* With everything old enough only the subscribers' own records are left. */
 static void grow_old(void)
 {
-    if (world->options.history_age_s > 10)
+    if (ruled_age_max() > 10)
         return;
-    pass_time(((int64_t)world->options.history_age_s + 2) * 1000000000);
+    pass_time(((int64_t)ruled_age_max() + 2) * 1000000000);
     come_to_rest();
     struct stats stats;
     hub_stats(world->hub, &stats);

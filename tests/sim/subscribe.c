@@ -6,6 +6,7 @@
 
 #include "tests/sim/ended.h"
 #include "tests/sim/fail.h"
+#include "tests/sim/ruled.h"
 
 #define CLIENTS_MAX 80
 
@@ -220,6 +221,8 @@ void hand_over_step(void)
     struct text channels[MODEL_CHANNELS_MAX];
     struct subscribe_request request = client_request(client, channels);
     int r = hub_subscribe(world->hub, &request);
+    if (client->channel_count == 1 && ruled_now(client->channels[0])->once)
+        client_is_for_one(client);
     trace("client %u is handed over: %d", client->number, r);
     if (r == HUB_FULL) {
         expect_full();

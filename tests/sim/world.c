@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/sim/fail.h"
+#include "tests/sim/ruled.h"
 
 struct world *world;
 
@@ -108,6 +109,7 @@ void world_init(uint64_t seed)
     world->sim.on_open = on_open;
     world->sim.on_close = on_close;
     choose_options();
+    ruled_choose();
     model_init(&world->model, world->random);
     int r = hub_new(&world->options, &world->hub);
     if (r == 0)
@@ -141,6 +143,7 @@ void world_deinit(void)
         world->workers[i].io->operations->close(world->workers[i].io);
     hub_stop(world->hub);
     hub_free(world->hub);
+    ruled_deinit();
     model_deinit(&world->model);
     for (unsigned i = 0; i < world->client_count; i++)
         client_free(world->clients[i]);

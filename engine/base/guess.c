@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Edit distance, with a bound: see guess.h. */
-#include "cmd/guess.h"
+#include "engine/base/guess.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * The name that somebody most likely meant: of those on offer the one with the fewest letters to
  * change, add or drop, as long as no more than a third are wrong.
  *
- * Pure; called by cmd/parse.c and cmd/environment.c on the main thread.
+ * Pure; any thread.
  */
 #pragma once
 
