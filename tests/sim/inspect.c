@@ -114,7 +114,7 @@ void inspect_worker(struct world_worker *worker)
 
 /* --- counters -------------------------------------------------------------------------------- */
 
-struct census {
+struct sums {
     uint64_t lagging, slow, channels, held, events, bytes;
 };
 
@@ -123,25 +123,25 @@ static uint64_t most(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static struct census count_all(void)
+static struct sums count_all(void)
 {
-    struct census census = {0};
+    struct sums sums = {0};
     for (unsigned w = 0; w < world->worker_count; w++) {
         const struct worker *worker = world->workers[w].worker;
-        struct census own = {0};
+        struct sums own = {0};
         for (uint32_t i = 0; i < worker->records.used; i++) {
             const struct subscriber *subscriber = &worker->subscribers[i];
             if (subscriber->state == SUBSCRIBER_FREE)
                 continue;
-            census.lagging += (subscriber->flags & SUBSCRIBER_LAGGING) != 0;
-            census.slow += (subscriber->flags & SUBSCRIBER_SLOW) != 0;
+            sums.lagging += (subscriber->flags & SUBSCRIBER_LAGGING) != 0;
+            sums.slow += (subscriber->flags & SUBSCRIBER_SLOW) != 0;
         }
         struct channel *records[WORLD_RECORDS_MAX];
         size_t count = world_records(worker, records);
         for (size_t i = 0; i < count; i++) {
             const struct channel *channel = records[i];
             own.channels += !channel->closed;
-            census.held += channel->held;
+            sums.held += channel->held;
             own.events += history_count(&channel->history);
             uint64_t bytes = 0;
             for (uint64_t at = channel->history.begin; at < channel->history.end; at++)
@@ -149,11 +149,11 @@ static struct census count_all(void)
             expect_equal("the sum of a history's frames", bytes, channel->history.bytes);
             own.bytes += bytes;
         }
-        census.channels = most(census.channels, own.channels);
-        census.events = most(census.events, own.events);
-        census.bytes = most(census.bytes, own.bytes);
+        sums.channels = most(sums.channels, own.channels);
+        sums.events = most(sums.events, own.events);
+        sums.bytes = most(sums.bytes, own.bytes);
     }
-    return census;
+    return sums;
 }
 
 void inspect_counters(void)
@@ -167,7 +167,7 @@ void inspect_counters(void)
         events += client_whole_events(client);
         bytes += client->socket->taken;
     }
-    struct census census = count_all();
+    struct sums sums = count_all();
     expect_equal("published", stats.published, hub_next_sequence(world->hub) - 1 - world->commands);
     expect_equal("joined", stats.joined, world->joined);
     expect_equal("refused_full", stats.refused_full, world->refused);
@@ -179,12 +179,12 @@ void inspect_counters(void)
                  open);
     expect_equal("closed_error", stats.closed_error, 0);
     expect_equal("refused_memory", stats.refused_memory, 0);
-    expect_equal("subscribers_lagging", stats.subscribers_lagging, census.lagging);
-    expect_equal("subscribers_slow", stats.subscribers_slow, census.slow);
-    expect_equal("channels", stats.channels, census.channels);
-    expect_equal("channels_held", stats.channels_held, census.held);
-    expect_equal("history_events", stats.history_events, census.events);
-    expect_equal("history_bytes", stats.history_bytes, census.bytes);
+    expect_equal("subscribers_lagging", stats.subscribers_lagging, sums.lagging);
+    expect_equal("subscribers_slow", stats.subscribers_slow, sums.slow);
+    expect_equal("channels", stats.channels, sums.channels);
+    expect_equal("channels_held", stats.channels_held, sums.held);
+    expect_equal("history_events", stats.history_events, sums.events);
+    expect_equal("history_bytes", stats.history_bytes, sums.bytes);
     if (world->deaths)
         return;
     expect_equal("deliveries", stats.deliveries, events);
