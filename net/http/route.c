@@ -456,7 +456,10 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     if (path.len == 0)
         path = TEXT("/");
     if (has_dot_segment(path)) {
-        refuse(route, 400, "the path has a segment of dots: name such a channel by ?channel=");
+        refuse(route, 400,
+               rules->query_channels
+                   ? "the path has a segment of dots: name such a channel by ?channel="
+                   : "the path has a segment of dots, so it names no channel");
         return;
     }
     struct place place = {.is_mapped = false};

@@ -574,6 +574,9 @@ Test(route, channels_by_the_path_alone)
         {METHOD_GET, "/events", NONE_REFUSED},
         {METHOD_POST, "/publish", NONE_REFUSED}, /* the body would name it */
         {METHOD_GET, "/healthz?channel=b", "health"},
+        /* No advice that does not hold. */
+        {METHOD_GET, "/events/..",
+         "refused 400 the path has a segment of dots, so it names no channel"},
     };
     for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
         route_match(&parts_routes, &rules, examples[i].method, text_of(examples[i].target), &route);
