@@ -52,7 +52,7 @@ static struct verdict check_cookie(struct client *client)
 {
     struct provenance from = client_provenance(client);
     if (!service_of(&client->connection)->server->authorizes ||
-        client->parser.request.cookie.len == 0 || client->route->kind != ROUTE_FOUND ||
+        client->parser.request.cookie_lines == 0 || client->route->kind != ROUTE_FOUND ||
         client->route->row->act != ACT_PUBLISH || policy_may_use_cookies(policy_of(client), &from))
         return (struct verdict){.admission = ADMITTED};
     return (struct verdict){.admission = REFUSED,

@@ -12,6 +12,7 @@
 
 #include "engine/base/builder.h"
 #include "net/fetch/fetcher.h"
+#include "net/http/fields.h"
 #include "net/peer.h"
 #include "net/service.h"
 
@@ -52,13 +53,39 @@ static struct text address_of(struct client *client, char room[ADDRESS_TEXT_ROOM
     return text_of(room);
 }
 
+/* Several lines of cookies are one list (RFC 6265, 5.4; RFC 9113, 8.2.3). False: out of memory. */
+static bool join_cookies(struct client *client, struct text *ret_cookies, char **ret_room)
+{
+    const struct http_request *request = &client->parser.request;
+    struct text fields = client_text(client, request->fields), cookie;
+    size_t at = 0;
+    *ret_room = NULL;
+    *ret_cookies = client_text(client, request->cookie);
+    if (request->cookie_lines <= 1)
+        return true;
+    *ret_room = malloc(fields.len);
+    if (!*ret_room)
+        return false;
+    struct builder builder = builder_of(*ret_room, fields.len);
+    while (http_fields_next(fields, "cookie", &at, &cookie)) {
+        if (cookie.len && builder_text(&builder).len)
+            builder_put(&builder, TEXT("; "));
+        builder_put(&builder, cookie);
+    }
+    *ret_cookies = builder_text(&builder);
+    return true;
+}
+
 /* A question with its lines, which are its name in the cache, too; NULL: out of memory. */
 static struct question *question_new(struct client *client)
 {
     const struct http_request *request = &client->parser.request;
-    char address[ADDRESS_TEXT_ROOM];
+    char address[ADDRESS_TEXT_ROOM], *joined;
+    struct text cookies;
+    if (!join_cookies(client, &cookies, &joined))
+        return NULL;
     const struct line lines[LINE_COUNT] = {
-        {"Cookie: ", client_text(client, request->cookie)},
+        {"Cookie: ", cookies},
         {"Authorization: ", client_text(client, request->authorization)},
         {"X-Original-URI: ", client_text(client, request->target)},
         {"X-Original-Method: ", client_text(client, request->method_name)},
@@ -68,8 +95,10 @@ static struct question *question_new(struct client *client)
     for (unsigned i = 0; i < LINE_COUNT; i++)
         len += lines[i].value.len ? strlen(lines[i].name) + lines[i].value.len + 1 : 0;
     struct question *question = calloc(1, sizeof(*question) + len);
-    if (!question)
+    if (!question) {
+        free(joined);
         return NULL;
+    }
     struct builder builder = builder_of(question->lines, len);
     for (unsigned i = 0; i < LINE_COUNT; i++) {
         if (!lines[i].value.len)
@@ -78,6 +107,7 @@ static struct question *question_new(struct client *client)
         builder_put(&builder, lines[i].value);
         builder_put(&builder, (struct text){"", 1});
     }
+    free(joined);
     question->fetch.lines = builder_text(&builder);
     question->hash = hash_text_wide(question->fetch.lines);
     return question;

@@ -7,6 +7,7 @@
 #include "engine/base/clock.h"
 #include "net/access/credential.h"
 #include "net/access/token_fault.h"
+#include "net/http/fields.h"
 #include "net/jwks.h"
 
 #define UNCOVERED "the token does not cover all that is asked for"
@@ -142,6 +143,17 @@ static bool is_for_application(const struct client *client)
     return service_of(&client->connection)->server->authorizes;
 }
 
+/* Some proxies write a list that came in pieces (HTTP/2) as lines. */
+static struct credential in_other_cookies(const struct client *client)
+{
+    struct text fields = client_text(client, client->parser.request.fields), cookie;
+    struct credential credential = {CREDENTIAL_NONE, {"", 0}};
+    size_t at = 0;
+    while (credential.place == CREDENTIAL_NONE && http_fields_next(fields, "cookie", &at, &cookie))
+        credential = credential_find(TEXT(""), (struct text){NULL, 0}, cookie);
+    return credential;
+}
+
 struct verdict token_check(struct client *client)
 {
     const struct access *access = access_of(client);
@@ -153,6 +165,8 @@ struct verdict token_check(struct client *client)
     struct credential credential =
         credential_find(client_text(client, request->authorization), route->token,
                         client_text(client, request->cookie));
+    if (credential.place == CREDENTIAL_NONE && request->cookie_lines > 1)
+        credential = in_other_cookies(client);
     if (credential.place == CREDENTIAL_NONE && is_for_application(client))
         return admitted;
     if (credential.place == CREDENTIAL_NONE && route->row->act == ACT_PUBLISH)

@@ -4,9 +4,9 @@
  *
  * The event that ends a channel is the last one in its history (engine/ledger.h sees to that). From
  * then on the channel's sweep sends nothing, but has its members wait for sends of their own, slice
- * by slice (sweep.c): each gets what it lacks and, if all of its channels have ended, the end of its
- * response. Who joins later gets what it asks for and the end, or, if it has everything, is told so
- * instead of a response (join.c).
+ * by slice (sweep.c): each gets what it lacks and, if all of its channels have ended, the end of
+ * its response. Who joins later gets what it asks for and the end, or, if it has everything, is
+ * told so instead of a response (join.c).
  *
  * States of a channel: open -> ended (`channel->ending`, in the list of channels.ended by their
  * times) -> open, when end_keep has passed and nobody who reads lacks the end: then history goes,

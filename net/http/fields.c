@@ -45,6 +45,16 @@ struct reader {
     struct http_fields *fields;
 };
 
+/* Without white space around. */
+static struct text trimmed(struct text text)
+{
+    while (text.len > 0 && (text.at[0] == ' ' || text.at[0] == '\t'))
+        text = (struct text){text.at + 1, text.len - 1};
+    while (text.len > 0 && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
 /* The value is taken up to the line's CR and not as llhttp reports it, so that it is whole even if
  * llhttp is about to refuse it; then http.c can say what is wrong with it. */
 static int on_field(llhttp_t *llhttp, const char *at, size_t len)
@@ -60,12 +70,9 @@ static int on_field(llhttp_t *llhttp, const char *at, size_t len)
     const char *end = memchr(value, '\r', (size_t)(reader->end - value));
     if (*value++ != ':' || !end)
         return -1;
-    while (value < end && (*value == ' ' || *value == '\t'))
-        value++;
-    while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
+    struct text text = trimmed((struct text){value, (size_t)(end - value)});
     reader->fields->value[field] =
-        (struct http_span){(uint32_t)(value - reader->buffer), (uint32_t)(end - value)};
+        (struct http_span){(uint32_t)(text.at - reader->buffer), (uint32_t)text.len};
     return 0;
 }
 
@@ -74,6 +81,24 @@ static int on_head(llhttp_t *llhttp)
     struct reader *reader = llhttp->data;
     reader->fields->keep_alive = llhttp_should_keep_alive(llhttp);
     return HPE_PAUSED; /* bodies are ours */
+}
+
+bool http_fields_next(struct text fields, const char *name, size_t *at, struct text *ret_value)
+{
+    size_t len = strlen(name);
+    while (*at < fields.len) {
+        const char *line = fields.at + *at;
+        const char *end = memchr(line, '\r', fields.len - *at);
+        if (!end)
+            break;
+        *at = (size_t)(end - fields.at) + 2;
+        if ((size_t)(end - line) <= len || line[len] != ':' ||
+            !http_equals_nocase((struct text){line, len}, name))
+            continue;
+        *ret_value = trimmed((struct text){line + len + 1, (size_t)(end - line) - len - 1});
+        return true;
+    }
+    return false;
 }
 
 bool http_fields_read(const char *buffer, struct http_span span, unsigned minor,

@@ -43,5 +43,9 @@ struct http_fields {
 bool http_fields_read(const char *buffer, struct http_span span, unsigned minor,
                       struct http_fields *ret_fields);
 
+/* The next line of that name behind *at in the field lines of a head that was read: its value,
+ * without white space around. False: there is none. */
+bool http_fields_next(struct text fields, const char *name, size_t *at, struct text *ret_value);
+
 /* What is said when the field comes twice; NULL if it may. Static text. */
 const char *http_field_twice(enum http_field field);

@@ -321,6 +321,7 @@ static enum http_result end_head(struct http_parser *parser, const char *buffer,
     request->accept = fields.value[FIELD_ACCEPT];
     request->authorization = fields.value[FIELD_AUTHORIZATION];
     request->cookie = fields.value[FIELD_COOKIE];
+    request->cookie_lines = fields.count[FIELD_COOKIE];
     request->expect_continue =
         request->minor == 1 &&
         http_equals_nocase(http_text(buffer, fields.value[FIELD_EXPECT]), "100-continue");

@@ -50,8 +50,9 @@ struct http_request {
     struct http_span access_control_request_headers;
     struct http_span accept; /* of a list field that comes twice, the first one */
     struct http_span authorization;
-    struct http_span cookie;
-    struct http_span body; /* complete at PARSE_DONE; grows until then */
+    struct http_span cookie; /* the first line of them: */
+    uint32_t cookie_lines;   /* all of these are one list (http_fields_next) */
+    struct http_span body;   /* complete at PARSE_DONE; grows until then */
 };
 
 static inline struct text http_text(const char *buffer, struct http_span span)

@@ -196,6 +196,13 @@ static void case_cookies(void)
     EXPECT_INT(ask(&server, "POST", "/publish/news/a", COOKIE, token, evil, "x"), 403);
     EXPECT_INT(ask(&server, "POST", "/publish/news/a", COOKIE, token, app, "x"), 403);
     EXPECT_INT(ask(&server, "POST", "/publish/news/a", COOKIE, token, own, "x"), 200);
+    /* Lines of cookies are one list. */
+    char lines[9000];
+    snprintf(lines, sizeof(lines), "Cookie: sid=1\r\nCOOKIE:a=b; fanfare=%s\r\n%s", token, own);
+    EXPECT_INT(ask(&server, "GET", "/events/news/a", NOWHERE, "", lines, NULL), 200);
+    snprintf(lines, sizeof(lines), "Cookie: sid=1\r\nCookie: fanfare=x\r\nCookie: fanfare=%s\r\n",
+             token);
+    EXPECT_INT(ask(&server, "GET", "/events/news/a", NOWHERE, "", lines, NULL), 401);
     /* A token that a page holds itself is its own. */
     EXPECT_INT(ask(&server, "GET", "/events/news/a", HEADER, token, evil, NULL), 200);
     EXPECT_INT(ask(&server, "GET", "/events/news/a", QUERY, token, cross, NULL), 200);
@@ -216,6 +223,7 @@ static void case_cookies(void)
 static void case_cookies_asked(void)
 {
     static const char app[] = "Cookie: sid=1\r\nOrigin: https://app.example\r\n";
+    static const char later[] = "Cookie:\r\nCookie: sid=1\r\nOrigin: https://app.example\r\n";
     static const char bare[] = "Origin: https://app.example\r\n";
     struct application application;
 
@@ -225,8 +233,9 @@ static void case_cookies_asked(void)
                                          "--log", log_path));
     EXPECT_INT(ask(&server, "POST", "/publish/a", NOWHERE, "", app, "x"), 403);
     EXPECT_INT(ask(&server, "POST", "/send", NOWHERE, "", app, "{\"message\":\"m\"}"), 403);
+    EXPECT_INT(ask(&server, "POST", "/publish/a", NOWHERE, "", later, "x"), 403);
     EXPECT_INT(server_stat(&server, "authorize_asked"), 0);
-    EXPECT_INT(server_stat(&server, "requests_refused_cookie"), 2);
+    EXPECT_INT(server_stat(&server, "requests_refused_cookie"), 3);
     EXPECT_INT(ask(&server, "POST", "/publish/a", NOWHERE, "", bare, "x"), 200);
     EXPECT_INT(ask(&server, "POST", "/publish/a", NOWHERE, "", "Cookie: sid=1\r\n", "x"), 200);
     EXPECT_INT(ask(&server, "GET", "/events/a", NOWHERE, "", app, NULL), 200);

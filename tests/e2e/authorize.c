@@ -107,18 +107,22 @@ static void expect_allowed(void)
            "the other one's credential: %s", application.last);
     stream_expect(&stream, "message", "hello", NULL);
     stream_close(&stream);
+    EXPECT_INT(ask("HEAD", "/events/a", "Cookie: a=1\r\nX-A: b\r\ncookie:\r\ncookie: b=2; c=3 \r\n",
+                   "", NULL),
+               200);
+    EXPECT(application_was_told(&application, "Cookie: a=1; b=2; c=3"), "%s", application.last);
     /* What is no stream and no publish is nobody's business, nor is what a browser may ask. */
     EXPECT_INT(get("/", ""), 200);
     EXPECT_INT(get("/healthz", ""), 200);
     EXPECT_INT(ask("OPTIONS", "/publish/a", NULL, "", NULL), 204);
     EXPECT_INT(get("/nothing", ""), 404);
-    EXPECT_INT(server_stat(&server, "authorize_asked"), 2);
-    EXPECT_INT(server_stat(&server, "authorize_allowed"), 2);
+    EXPECT_INT(server_stat(&server, "authorize_asked"), 3);
+    EXPECT_INT(server_stat(&server, "authorize_allowed"), 3);
     EXPECT_INT(atomic_load(&application.connections), 1);
     EXPECT_INT(ask("HEAD", "/events/a", NULL, "", NULL), 200);
     EXPECT_INT(get("/events/s403", ""), 403);
     EXPECT_INT(post("/send", "{\"message\": \"x\"}"), 200);
-    EXPECT_INT(server_stat(&server, "authorize_asked"), 5);
+    EXPECT_INT(server_stat(&server, "authorize_asked"), 6);
     EXPECT_INT(atomic_load(&application.connections), 1);
 }
 

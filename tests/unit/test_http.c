@@ -10,6 +10,7 @@
  * Length: tables of requests, which are best read in one place.
  */
 #include "net/http/answer.h"
+#include "net/http/fields.h"
 #include "net/http/parser.h"
 
 #include <criterion/criterion.h>
@@ -680,4 +681,20 @@ Test(http, error_answers)
                   "HTTP/1.1 400 Bad Request\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
                   "Content-Type: application/json\r\nContent-Length: 26\r\n"
                   "Connection: close\r\n\r\n{\"error\": \"\\\"a\\\\\\n\\u0001\"}");
+}
+
+Test(http, lines_of_one_name)
+{
+    static const char head[] = "Cookie: a=1; b\r\nCookies: no\r\ncookie:\r\nX: Cookie: no\r\n"
+                               "COOKIE:\t c \r\nCookie\r\n\r\n";
+    static const char *const values[] = {"a=1; b", "", "c"};
+    struct text fields = TEXT(head), value;
+    size_t at = 0;
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert(http_fields_next(fields, "cookie", &at, &value));
+        cr_expect(text_equals(value, text_of(values[i])), "%zu: %.*s", i, (int)value.len, value.at);
+    }
+    cr_expect_not(http_fields_next(fields, "cookie", &at, &value));
+    at = 0;
+    cr_expect_not(http_fields_next((struct text){NULL, 0}, "cookie", &at, &value));
 }
