@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Parity: the event-driven demos, a small server with one stream, numbered events, and an end for
- * who has had no event for thirty seconds. Here the time is the server's. docs/parity.md says
- * what of them becomes what here.
+ * who has had no event for thirty seconds: for the server, or by a channel's pattern. docs/parity.md
+ * says what of them becomes what here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -55,10 +55,32 @@ static void case_idle_timeout_of_the_server(void)
     parity_stop();
 }
 
+/* The first rule that matches holds: one kind of channel is quiet for long, another one is not. */
+static void case_idle_timeout_by_pattern(void)
+{
+    struct stream brief, patient, usual;
+
+    parity_start(SERVER_OPTIONS("--channel", "ticks/* idle-timeout=0.2", "--channel",
+                                "news/* idle-timeout=0", "--idle-timeout", "0.3"));
+    parity_open(&brief, "/events/ticks/a", NULL);
+    parity_open(&patient, "/events/news/a", NULL);
+    parity_open(&usual, "/events/else", NULL);
+    stream_expect_end(&brief);
+    stream_expect_end(&usual);
+    EXPECT_INT(parity_number("/stats", "closed_idle"), 2);
+    parity_publish("/publish/news/a", NULL, "still here");
+    parity_expect(&patient, "message", "still here");
+    stream_close(&brief);
+    stream_close(&patient);
+    stream_close(&usual);
+    parity_stop();
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     check_case("numbered_events", case_numbered_events);
     check_case("idle_timeout_of_the_server", case_idle_timeout_of_the_server);
+    check_case("idle_timeout_by_pattern", case_idle_timeout_by_pattern);
     return check_end();
 }
