@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Parity: the event-driven demos, a small server with one stream, numbered events, and an end for
- * who has had no event for thirty seconds: for the server, or by a channel's pattern. docs/parity.md
- * says what of them becomes what here.
+ * who has had no event for thirty seconds: for the server, or by a channel's pattern.
+ * docs/parity.md says what of them becomes what here.
  */
 #include <stdio.h>
 #include <string.h>

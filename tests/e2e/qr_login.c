@@ -64,6 +64,20 @@ static int ask_in_turn(const char *target)
     return status;
 }
 
+static void open_in_turn(struct stream *stream, const char *target)
+{
+    int64_t deadline = check_now_ms() + DEADLINE_MS;
+    stream_open(stream, &parity, target, NULL);
+    stream_await_head(stream);
+    while (stream->status == 429 && check_now_ms() < deadline) {
+        stream_close(stream);
+        poll(NULL, 0, 2);
+        stream_open(stream, &parity, target, NULL);
+        stream_await_head(stream);
+    }
+    EXPECT_INT(stream->status, 200);
+}
+
 static void expect_nothing_again(void)
 {
     static const char *const tries[] = {"last=99", "last-event-id=earliest", "last-event-id=0"};
@@ -101,11 +115,12 @@ static void case_lifetime_caps_and_heartbeats(void)
     EXPECT_INT(parity_number("/stats", "closed_age"), 1);
     stream_close(&page);
     /* Three streams of an address, and the count of all. */
-    open_page(&more[0], "/events/qr/2");
-    open_page(&more[1], "/events/qr/3");
+    open_in_turn(&more[0], "/events/qr/2");
+    open_in_turn(&more[1], "/events/qr/3");
+    long long before = parity_number("/stats", "subscribers_refused_address");
     EXPECT_INT(parity_ask("GET", "/events/qr/4", NULL, ""), 429);
     EXPECT_INT(parity_number("/stats", "subscribers"), 3);
-    EXPECT_INT(parity_number("/stats", "subscribers_refused_address"), 1);
+    EXPECT_INT(parity_number("/stats", "subscribers_refused_address"), before + 1);
     /* Comment lines keep a connection open over proxies, and are no event. */
     while (waiting.comments == 0 && !waiting.closed) {
         struct pollfd ready = {.fd = waiting.fd, .events = POLLIN};
