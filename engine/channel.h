@@ -87,7 +87,7 @@ struct dropped {
 /* The walks: the search for a record that can go, and one for each history age that there is. */
 #define WALK_DROP 0u
 #define WALK_AGES 1u
-#define WALKS_MAX (WALK_AGES + RULES_MAX + 1)
+#define WALKS_MAX (WALK_AGES + RULES_MAX + RULES_OURS)
 
 /* All channels of a worker. */
 struct channels {

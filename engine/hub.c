@@ -115,13 +115,15 @@ int hub_new(const struct hub_options *options, struct hub **ret_hub)
         r = make_ids(hub);
     if (r == 0)
         r = flow_init(&hub->flow, options->workers, &hub->options.key);
-    if (r == 0 && options->subscriber_ids) {
+    if (r == 0)
+        r = ruling_make(options, &hub->options.rules);
+    if (r == 0) /* who comes and goes is called by them */
+        hub->options.hub.subscriber_ids |= (rules_things(hub->options.rules) & RULES_PRESENCE) != 0;
+    if (r == 0 && hub->options.hub.subscriber_ids) {
         hub->flow.closes = closes_new();
         r = hub->flow.closes ? 0 : -ENOMEM;
         atomic_init(&hub->flow.record_bytes, CLOSES_BYTES);
     }
-    if (r == 0)
-        r = ruling_make(options, &hub->options.rules);
     atomic_init(&hub->flow.memory_max, options->memory_max);
     hub->flow.resident = heap_resident();
     hub->workers = aligned_alloc(alignof(struct worker), options->workers * sizeof(struct worker));

@@ -63,6 +63,8 @@
 /* Rules for channels (--channel): a channel that a worker first sees is held against each, some ns
  * for most; and of each a worker keeps some bytes. Picked by hand. More: refused at the start. */
 #define RULES_MAX 256
+/* And those that are there in any case: rules.h. */
+#define RULES_OURS 2
 /* Keys that tokens may be signed with; a token that names none is tried with each. A provider's set
  * has two to six, picked by hand. More: refused at the start. */
 #define KEYS_MAX 32
@@ -352,6 +354,22 @@
 #define JOURNAL_RECORDS_MAX 65536u
 /* Bytes of those that are no stream's; those of streams lie in what a stream holds anyhow. */
 #define JOURNAL_BYTES_MAX (16u << 20)
+
+/* --- presence ------------------------------------------------------------------------------ */
+
+/* Subscribers of a channel up to which each that comes or goes is told by itself: what a person can
+ * follow. More: changes are told together. */
+#define PRESENCE_EACH_MAX 100u
+/* Changes of one channel that wait to be told. More: they are told together. */
+#define PRESENCE_WAITING_MAX 64u
+/* How often those are told at most: ten times a second. */
+#define PRESENCE_EVERY_MS 100
+/* After so long what could not be published is tried again. */
+#define PRESENCE_RETRY_MS 10
+/* Events that a channel of presence keeps, and for how long: whoever asks for the last one gets how
+ * many are there. */
+#define PRESENCE_HISTORY_EVENTS 16u
+#define PRESENCE_HISTORY_AGE_S  (24 * 3600)
 
 static_assert((INBOX_SLOTS & (INBOX_SLOTS - 1)) == 0, "slots are found by mask");
 static_assert((FLOW_CELLS & (FLOW_CELLS - 1)) == 0, "cells are found by mask");

@@ -9,7 +9,7 @@
 
 #include "engine/base/base.h"
 
-/* Who comes to the channel whose name follows, and goes. */
+/* Who comes to the channel whose name follows, and goes: net/presence.h. */
 #define OWN_PRESENCE "@presence/"
 
 static inline bool channel_is_own(struct text name)

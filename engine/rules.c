@@ -7,6 +7,7 @@
 
 #include "engine/base/pattern.h"
 #include "engine/limits.h"
+#include "engine/own_channel.h"
 
 static_assert(RULES_MAX <= PATTERNS_MAX, "each rule has a pattern");
 
@@ -14,7 +15,7 @@ struct rules {
     _Atomic unsigned references; /* relaxed up; acq_rel down, so that the last one sees all */
     unsigned count, things;
     struct patterns *patterns;
-    struct rule items[]; /* the server's own is the last */
+    struct rule items[]; /* behind those that were given the usual one, and that of our channels */
 };
 
 static unsigned things_of(const struct rule *rule, const struct rule *usual)
@@ -25,6 +26,17 @@ static unsigned things_of(const struct rule *rule, const struct rule *usual)
            (rule->once ? RULES_ONCE : 0u) | (rule->presence ? RULES_PRESENCE : 0u);
 }
 
+/* A few events are kept, so that whoever asks for the last one knows how many are there; and long,
+ * where there are any. No rule that was given is for them. */
+static struct rule rule_of_ours(const struct rule *usual, bool used)
+{
+    struct rule ours = *usual;
+    ours.history_events = PRESENCE_HISTORY_EVENTS;
+    if (used && ours.history_age_s < PRESENCE_HISTORY_AGE_S)
+        ours.history_age_s = PRESENCE_HISTORY_AGE_S;
+    return ours;
+}
+
 int rules_new(const char *const *texts, unsigned count, const struct rule *usual,
               struct rules **ret_rules, char *error, size_t error_size)
 {
@@ -33,7 +45,7 @@ int rules_new(const char *const *texts, unsigned count, const struct rule *usual
         snprintf(error, error_size, "channel is given more than %d times", RULES_MAX);
         return -EINVAL;
     }
-    struct rules *rules = malloc(sizeof(*rules) + (count + 1) * sizeof(rules->items[0]));
+    struct rules *rules = malloc(sizeof(*rules) + (count + RULES_OURS) * sizeof(rules->items[0]));
     int r = rules ? 0 : -ENOMEM;
     for (unsigned i = 0; i < count && !r; i++) {
         rules->items[i] = *usual;
@@ -57,6 +69,8 @@ int rules_new(const char *const *texts, unsigned count, const struct rule *usual
     rules->things = 0;
     for (unsigned i = 0; i <= count; i++)
         rules->things |= things_of(&rules->items[i], usual);
+    rules->items[count + 1] = rule_of_ours(usual, rules->things & RULES_PRESENCE);
+    rules->items[count + 1].index = count + 1;
     *ret_rules = rules;
     return 0;
 }
@@ -78,7 +92,8 @@ struct rules *rules_unref(struct rules *rules)
 
 const struct rule *rules_find(const struct rules *rules, struct text name)
 {
-    return &rules->items[patterns_find(rules->patterns, name)];
+    return &rules->items[channel_is_own(name) ? rules->count + 1
+                                              : patterns_find(rules->patterns, name)];
 }
 
 unsigned rules_count(const struct rules *rules)
@@ -88,7 +103,7 @@ unsigned rules_count(const struct rules *rules)
 
 const struct rule *rules_at(const struct rules *rules, unsigned index)
 {
-    CHECK(index <= rules->count);
+    CHECK(index < rules->count + RULES_OURS);
     return &rules->items[index];
 }
 

@@ -28,7 +28,9 @@ const struct rule *rules_find(const struct rules *rules, struct text name);
 
 /* How many were given. */
 unsigned rules_count(const struct rules *rules);
-/* By index; that of rules_count is the server's own. They lie one behind the other. */
+/* By index; they lie one behind the other. Behind those that were given are RULES_OURS more: that
+ * of rules_count is the server's own, the other one that of its own channels (own_channel.h), which
+ * no pattern is for. */
 const struct rule *rules_at(const struct rules *rules, unsigned index);
 /* The pattern of one that was given. Of the list. */
 struct text rules_pattern(const struct rules *rules, unsigned index);

@@ -18,7 +18,9 @@
 
 /* How it ended. */
 struct seat_end {
-    enum close_reason reason; /* CLOSE_REFUSED: it never was a subscriber */
+    /* Of one that never was a subscriber: CLOSE_REFUSED, or CLOSE_ENDED for whom its channels' end
+     * left nothing. */
+    enum close_reason reason;
     uint64_t cursor;          /* sequence of the newest event that it had whole */
 };
 

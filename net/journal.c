@@ -295,7 +295,7 @@ static void read_seat(const struct journal_seat *seat, enum record_kind kind, st
     ret_fact->reason = seat->reason;
     ret_fact->duration_ns = seat->duration_ns;
     ret_fact->cursor = seat->cursor;
-    ret_fact->status = seat->refused_status;
+    ret_fact->status = seat->reason == CLOSE_ENDED ? 204 : seat->refused_status;
     if (!seat->was_taken)
         ret_fact->refusal = text_of(reason_text(seat->reason));
 }

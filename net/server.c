@@ -17,6 +17,7 @@
 #include "net/fetch/fetcher.h"
 #include "net/jwks.h"
 #include "net/listen_spec.h"
+#include "net/presence.h"
 #include "net/server_state.h"
 
 struct server {
@@ -229,6 +230,12 @@ int server_reload(struct server *server, const struct server_options *options, c
         snprintf(error, error_size, "out of memory");
         return r;
     }
+    r = server->state.presence ? presence_start(server->state.presence) : 0;
+    if (r) {
+        server_rules_deinit(&rules);
+        snprintf(error, error_size, "cannot start the thread of presence: %s", strerror(-r));
+        return r;
+    }
     server_state_limit(&server->state, &changed, &rules);
     tune_listeners(server, &changed);
     wake_all(server);
@@ -246,6 +253,8 @@ int server_start(struct server *server)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int r = server->state.fetcher ? fetcher_run(server->state.fetcher) : 0;
+    if (!r && server->state.presence)
+        r = presence_start(server->state.presence);
     for (unsigned i = 0; i < server->state.acceptor_count && !r; i++) {
         struct acceptor *acceptor = server->acceptors[i];
         r = -pthread_create(&acceptor->thread, NULL, acceptor_run, acceptor);
@@ -280,6 +289,8 @@ void server_stop(struct server *server)
     server->running = 0;
     if (server->state.fetcher)
         fetcher_stop(server->state.fetcher);
+    if (server->state.presence)
+        presence_stop(server->state.presence);
 }
 
 /* --- looking ------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "engine/base/clock.h"
 #include "net/connect_rate.h"
 #include "net/journal.h"
+#include "net/presence.h"
 #include "net/tally.h"
 
 int server_state_prepare(struct server_state *state, const struct server_options *options,
@@ -16,6 +17,11 @@ int server_state_prepare(struct server_state *state, const struct server_options
         options->subscribers_per_address || (rules_things(rules->channels) & RULES_SUBSCRIBERS);
     if (counts && !state->tally)
         state->tally = tally_new(state->hub);
+    bool tells = rules_things(rules->channels) & RULES_PRESENCE;
+    if (tells && !state->presence)
+        state->presence = presence_new(state->hub);
+    if (tells && !state->presence)
+        return -ENOMEM;
     if (options->connect_rate && !state->rate) {
         state->rate = connect_rate_new();
         if (state->rate)
@@ -54,6 +60,7 @@ void server_state_deinit(struct server_state *state)
     state->limits.fetched = keys_unref(state->limits.fetched);
     questions_deinit(&state->questions);
     state->tally = tally_unref(state->tally);
+    state->presence = presence_unref(state->presence);
     if (state->rate)
         hub_count_memory(state->hub, -(int64_t)connect_rate_memory());
     state->rate = connect_rate_free(state->rate);
@@ -102,6 +109,7 @@ void server_state_limit(struct server_state *state, const struct server_options 
     limits->site = rules->site;
     limits->admin_tokens = rules->admin_tokens;
     limits->tally = state->tally;
+    limits->presence = state->presence;
     limits->rate = state->rate;
     pthread_mutex_unlock(&state->lock);
     atomic_fetch_add_explicit(&state->reloads, 1, memory_order_release);

@@ -46,6 +46,7 @@ struct server_limits {
     struct keys *fetched;      /* likewise; those of --jwt-jwks URL; NULL: none have come yet */
     struct tally *tally;       /* the server's; NULL: there was no cap yet */
     struct connect_rate *rate; /* likewise */
+    struct presence *presence; /* likewise; NULL: no rule has asked for it yet */
 };
 
 struct server_state {
@@ -72,6 +73,7 @@ struct server_state {
     /* Made when they are first needed, by the thread that owns the server, and kept. */
     struct tally *tally;
     struct connect_rate *rate;
+    struct presence *presence;
 
     struct journal *journal; /* NULL: none is kept */
 

@@ -326,10 +326,12 @@ static void adopt(struct worker *worker, struct handoff *handoff)
         refuse_for_memory(worker, handoff);
         return;
     }
+    static const struct seat_end over = {.reason = CLOSE_ENDED};
     dress(worker, subscriber, handoff);
     int r = greet(worker, subscriber, handoff);
     if (r == JOIN_OVER) {
         subscriber_abandon(worker, subscriber);
+        handoff->seat = seat_leave(handoff->seat, &over);
         tell_over(worker, handoff);
         return;
     }

@@ -35,7 +35,7 @@ void ruling_change(struct worker *worker, struct rules *rules)
     ruling->items = rules_at(rules, 0);
     ruling->number += ruling->number == 0 || !MUTATION(rule_kept);
     ruling->age_count = ruling->age_next = 0;
-    for (unsigned i = 0; i <= rules_count(rules); i++)
+    for (unsigned i = 0; i < rules_count(rules) + RULES_OURS; i++)
         add_age(worker, rules_at(rules, i)->history_age_s);
     channels_walk_anew(&worker->channels, WALK_AGES + ruling->age_count);
 }

@@ -83,7 +83,7 @@ struct ruling {
     const struct rule *items; /* its rules, by index */
     uint32_t number;          /* of the list: the first one is 1 */
     unsigned age_count, age_next;
-    uint32_t ages_s[RULES_MAX + 1];
+    uint32_t ages_s[RULES_MAX + RULES_OURS];
 };
 
 /* subscriber.c: which of the records are in use. */

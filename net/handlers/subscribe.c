@@ -10,6 +10,7 @@
 #include "net/handlers/subscribe_body.h"
 #include "net/http/bytes.h"
 #include "net/note.h"
+#include "net/presence.h"
 #include "net/refusal.h"
 #include "net/token_check.h"
 
@@ -34,12 +35,21 @@ static enum handler_result refuse(struct client *client, int r)
     return refusal_answer(client, &refusal);
 }
 
-/* All that is ours of the stream: what is counted, and what is noted. */
+/* All that is ours of the stream: what is counted, told and noted. */
 static int take_seats(struct client *client, struct subscribe_request *subscribe,
                       struct journal_seat **ret_noted)
 {
     int status = subscribe->puts_off ? 200 : 503;
+    const struct server_limits *limits = &service_of(&client->connection)->limits;
+    struct seat *told = NULL;
     int r = caps_take(client, subscribe->channels, subscribe->channel_count, &subscribe->seat);
+    if (!r && (rules_things(limits->channels) & RULES_PRESENCE))
+        r = presence_seat_new(limits->presence, limits->channels, subscribe->channels,
+                              subscribe->channel_count, &told);
+    if (told) {
+        told->next = subscribe->seat;
+        subscribe->seat = told;
+    }
     if (!r)
         r = note_stream(client, subscribe->channels, subscribe->channel_count, status, ret_noted);
     if (r) {

@@ -120,8 +120,10 @@ Test(journal, facts_come_in_order, .init = set_up, .fini = tear_down)
     while (!read_some(100))
         ;
     cr_expect_str_eq(seen, "join b c 2\nleave a 1 gone 7\nrefused d refused\nrefused /y memory\n");
+    struct journal_seat *over = sit("e", NULL);
+    leave(over, CLOSE_ENDED, 0);
     cr_expect(read_some(100));
-    cr_expect_str_eq(seen, "leave b c 2 idle 9\n");
+    cr_expect_str_eq(seen, "leave b c 2 idle 9\nrefused e ended\n");
     cr_expect_eq(journal_take_lost(journal), 0);
     cr_expect_eq(memory(), 0);
 }

@@ -156,6 +156,27 @@ Test(rules, without_any_the_servers_own_hold)
     rules_unref(rules);
 }
 
+/* What is given for everything is not for what the server tells itself. */
+Test(rules, its_own_channels_have_their_own)
+{
+    const char *texts[] = {"* once presence", "@presence/* history-events=9"};
+    struct rules *rules;
+    char error[512];
+    cr_assert_eq(rules_new(texts, 2, &usual, &rules, error, sizeof(error)), 0, "%s", error);
+    const struct rule *own = rules_find(rules, TEXT("@presence/room"));
+    cr_expect_eq(own->index, 3);
+    cr_expect_eq(own, rules_at(rules, 3));
+    cr_expect(!own->once && !own->presence);
+    cr_expect_eq(own->history_events, PRESENCE_HISTORY_EVENTS);
+    cr_expect_geq(own->history_age_s, PRESENCE_HISTORY_AGE_S);
+    cr_expect_eq(rules_find(rules, TEXT("@presence"))->index, 0);
+    rules_unref(rules);
+    /* Where there is no presence they are as old as all others. */
+    cr_assert_eq(rules_new(NULL, 0, &usual, &rules, error, sizeof(error)), 0, "%s", error);
+    cr_expect_eq(rules_at(rules, 1)->history_age_s, usual.history_age_s);
+    rules_unref(rules);
+}
+
 Test(rules, they_have_a_bound)
 {
     const char *texts[RULES_MAX + 1];
