@@ -11,6 +11,7 @@
 #include "cmd/ctl_client.h"
 #include "cmd/ctl_print.h"
 #include "cmd/log.h"
+#include "cmd/terminal.h"
 
 static const char NAME[] = "ctl";
 
@@ -100,6 +101,30 @@ static bool show_channel(const struct ctl *ctl)
     return ask_object(ctl, "/channels", query);
 }
 
+/* What has no answer but that it was done. */
+static bool tell_done(const struct ctl *ctl, const char *done, const char *what)
+{
+    if (ctl->settings->json)
+        return true;
+    fputs(done, stdout);
+    terminal_write(stdout, text_of(what), false);
+    putchar('\n');
+    return flush();
+}
+
+static bool close_channel(const struct ctl *ctl)
+{
+    const struct ctl_parameter query[] = {{"channel", ctl->words[0]}, {NULL, NULL}};
+    return ctl_client_ask(ctl->client, "DELETE", "/channels", query, NULL) &&
+           tell_done(ctl, "closed ", ctl->words[0]);
+}
+
+static bool kick(const struct ctl *ctl)
+{
+    return ctl_client_ask(ctl->client, "POST", "/kick", NULL, NULL) &&
+           tell_done(ctl, "every stream is ended, and told when to come back", "");
+}
+
 static bool show_stats(const struct ctl *ctl)
 {
     return ask_object(ctl, "/stats", NULL);
@@ -108,8 +133,8 @@ static bool show_stats(const struct ctl *ctl)
 int ctl_run(const struct parse *parse, const struct ctl_settings *settings)
 {
     static bool (*const verbs[CTL_VERBS])(const struct ctl *ctl) = {
-        [CTL_CHANNELS] = list_channels,
-        [CTL_CHANNEL] = show_channel,
+        [CTL_CHANNELS] = list_channels, [CTL_CHANNEL] = show_channel,
+        [CTL_CLOSE] = close_channel,    [CTL_KICK] = kick,
         [CTL_STATS] = show_stats,
     };
     struct ctl ctl = {

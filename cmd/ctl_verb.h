@@ -12,6 +12,8 @@
 enum ctl_verb {
     CTL_CHANNELS,
     CTL_CHANNEL,
+    CTL_CLOSE,
+    CTL_KICK,
     CTL_STATS,
     CTL_VERBS,
 };

@@ -33,11 +33,15 @@ static const struct option_table *const tables[] = {&table};
 
 const struct command command_ctl = {
     .name = "ctl",
-    .synopsis = "[OPTION]... channels | channel NAME | stats",
+    .synopsis = "[OPTION]... WHAT [ARGUMENT]...",
     .summary = "Look at a running server, and steer it",
     .text = "The server must run with --admin.\n\n"
             "  channels                 every channel: its subscribers, what is kept of it\n"
             "  channel NAME             one of them\n"
+            "  close NAME               end it now: who listens to it alone gets the end,\n"
+            "                           its history is dropped, the name is free at once\n"
+            "  kick                     end every stream in order; clients come back, each\n"
+            "                           at a time of its own\n"
             "  stats                    what is counted\n\n"
             "Exit status 1, and a sentence on stderr, where there is no such channel, or\n"
             "the server refuses.\n",

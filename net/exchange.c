@@ -449,9 +449,7 @@ static void on_answer(struct connection *connection, const struct pending_answer
 {
     struct client *client = (struct client *)connection;
     const struct pending_operations *does = client->pending->operations;
-    enum handler_result result = does->answer(client, client->pending, answer);
-    if (result != WAITING)
-        go_on(client, result);
+    go_on(client, does->answer(client, client->pending, answer));
 }
 
 static void on_expired(struct connection *connection)

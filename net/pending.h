@@ -29,7 +29,8 @@ struct pending_operations {
     enum handler_result (*retry)(struct client *client, struct pending *pending);
     /* It has waited long enough, and answers now. */
     enum handler_result (*expire)(struct client *client, struct pending *pending);
-    /* Its answer has come. Only of one whose id was given away. */
+    /* Its answer has come. Only of one whose id was given away. WAITING: for something else, which
+     * is client->pending now. */
     enum handler_result (*answer)(struct client *client, struct pending *pending,
                                   const struct pending_answer *answer);
     /* It is over, whatever came of it. */

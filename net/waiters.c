@@ -74,8 +74,8 @@ void waiters_add(struct waiters *waiters, struct waiter *waiter, struct connecti
                  struct frame *const *frames, unsigned count)
 {
     waiter->connection = connection;
-    waiter->channel_hash = frames[0]->channel_hash;
-    waiter->mixed = is_mixed(frames, count);
+    waiter->channel_hash = count ? frames[0]->channel_hash : 0;
+    waiter->mixed = count == 0 || is_mixed(frames, count);
     waiter->refused_in = 0;
     list_add(&waiters->order, &waiter->order);
     if (!waiter->mixed)

@@ -29,7 +29,7 @@ struct waiter {
     struct link cell;
     uint64_t channel_hash;
     uint64_t refused_in; /* the pass in which it was refused last */
-    bool mixed;          /* frames of several channels */
+    bool mixed;          /* frames of several channels, or of none */
     struct connection *connection;
 };
 
@@ -51,6 +51,7 @@ void waiters_deinit(struct waiters *waiters);
 /* These frames are of one channel, and somebody waits for it: queue, do not try. */
 bool waiters_hold(const struct waiters *waiters, struct frame *const *frames, unsigned count);
 
+/* Of none (`count` 0): for room of whatever kind. */
 void waiters_add(struct waiters *waiters, struct waiter *waiter, struct connection *connection,
                  struct frame *const *frames, unsigned count);
 void waiters_remove(struct waiters *waiters, struct waiter *waiter);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "net/answer.h"
+#include "net/handlers/admin_command.h"
 #include "net/handlers/admin_json.h"
 #include "net/question.h"
 
@@ -67,14 +68,25 @@ static enum handler_result list_channels(struct client *client)
                         tell_channels);
 }
 
+static enum handler_result close_channel(struct client *client, struct control *control)
+{
+    if (control->result == CONTROL_NONE)
+        return answer_error(client, 404, NO_CHANNEL);
+    return admin_command_close(client, control->request.channel);
+}
+
 static enum handler_result on_channels(struct client *client)
 {
     const struct route *route = client->route;
+    bool closes = client->parser.request.method == METHOD_DELETE;
+    if (route->channel_count == 0 && closes)
+        return answer_error(client, 400, "name the channel: DELETE /channels/NAME");
     if (route->channel_count == 0)
         return list_channels(client);
     return question_ask(
         client, &(struct control_request){.kind = CONTROL_CHANNEL, .channel = route->channels[0]},
-        tell_channel);
+        closes ? close_channel : tell_channel);
 }
 
 const struct handler admin_channels = {.on_request = on_channels};
+const struct handler admin_kick = {.on_request = admin_command_kick};

@@ -10,4 +10,4 @@
 
 #include "net/handler.h"
 
-extern const struct handler admin_channels;
+extern const struct handler admin_channels, admin_kick;

@@ -70,11 +70,12 @@ static const struct route_row rows[] = {
     {.path = "/channels",
      .name = ROUTE_NAME_ADMIN,
      .has_rest = true,
-     .methods = &route_reads,
+     .methods = &route_removes,
      .parameters = 1u << PARAMETER_CHANNEL | 1u << PARAMETER_AFTER | 1u << PARAMETER_LIMIT,
      .only = "channel, after, limit",
      .channels_max = 1,
      .handler = &admin_channels},
+    {.path = "/kick", .name = ROUTE_NAME_ADMIN, .methods = &route_writes, .handler = &admin_kick},
 };
 
 /* What the operator's paths are: as /events/CHANNEL by GET, and as /publish/CHANNEL. */

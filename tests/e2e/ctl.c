@@ -109,6 +109,30 @@ static void expect_channels(void)
     expect_fault(&outcome, 1, "there is no such channel");
 }
 
+static void expect_steered(void)
+{
+    struct stream streams[2];
+    struct outcome outcome;
+    char id[160];
+    for (unsigned i = 0; i < 2; i++) {
+        stream_open(&streams[i], &server, i ? "/events/s/2" : "/events/s/1", NULL);
+        stream_await_id(&streams[i]);
+    }
+    CTL(&outcome, "close", "nobody");
+    expect_fault(&outcome, 1, "there is no such channel");
+    CTL(&outcome, "close", "s/1");
+    expect_done(&outcome, "closed s/1\n");
+    stream_expect_end(&streams[0]);
+    publish_to("s/1", "x", id);
+    CTL(&outcome, "--json", "kick");
+    expect_done(&outcome, "");
+    stream_expect_end(&streams[1]);
+    CTL(&outcome, "kick");
+    expect_done(&outcome, "every stream is ended, and told when to come back\n");
+    for (unsigned i = 0; i < 2; i++)
+        stream_close(&streams[i]);
+}
+
 /* More than a page, which is printed before the next one is asked for. */
 static void expect_pages(void)
 {
@@ -166,6 +190,7 @@ static void case_looking(void)
     server_start(&server, SERVER_OPTIONS("--workers", "2", "--admin", place));
     expect_channels();
     expect_stats();
+    expect_steered();
     expect_pages();
     server_stop(&server);
 }

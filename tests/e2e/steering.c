@@ -172,6 +172,81 @@ static void case_channels(void)
     server_stop(&server);
 }
 
+/* What was published before a close is delivered, who listens to the channel alone is ended, who
+ * has others keeps those, and the name is free at once. */
+static void case_close(void)
+{
+    struct stream alone, both, later;
+    struct answer answer;
+    char id[136];
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--admin", place));
+    stream_open(&alone, &server, "/events/a", NULL);
+    stream_await_id(&alone);
+    stream_open(&both, &server, "/events?channel=a&channel=b", NULL);
+    stream_await_id(&both);
+    publish_to("a", "before");
+    EXPECT_INT(ask("DELETE", "/channels/a", "", &answer), 204);
+    EXPECT_INT(answer.body_len, 0);
+    answer_free(&answer);
+    publish_to("a", "after");
+    publish_to("b", "other");
+    stream_expect(&alone, "message", "before", id);
+    stream_expect_end(&alone);
+    stream_expect(&both, "message", "before", id);
+    stream_expect(&both, "message", "other", id);
+    /* Of the fresh one's history nothing is from before. */
+    stream_open(&later, &server, "/events/a?last-event-id=earliest&wait=no", NULL);
+    stream_expect(&later, "message", "after", id);
+    stream_expect_end(&later);
+    stream_close(&later);
+    expect_said("DELETE", "/channels", 400, "DELETE /channels/NAME");
+    expect_said("DELETE", "/channels/nobody", 404, "there is no such channel");
+    /* One that has ended is free again, too. */
+    struct client client;
+    client_open(&client, &server);
+    EXPECT_INT(ask_with(&client, "POST", "/publish/c?end=1", "x", NULL), 200);
+    EXPECT_INT(ask_with(&client, "POST", "/publish/c", "x", NULL), 409);
+    EXPECT_INT(ask("DELETE", "/channels?channel=c", "", NULL), 204);
+    EXPECT_INT(ask_with(&client, "POST", "/publish/c", "x", NULL), 200);
+    client_close(&client);
+    stream_close(&alone);
+    stream_close(&both);
+    server_stop(&server);
+}
+
+/* Everybody is ended in order, with a slot of his own, and may come back at once. */
+static void case_kick(void)
+{
+    enum { CROWD = 20 };
+    static struct stream streams[CROWD];
+    struct stream later;
+    char id[136];
+    long least = 0, most = 0;
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--admin", place));
+    for (unsigned i = 0; i < CROWD; i++) {
+        stream_open(&streams[i], &server, i % 2 ? "/events/a" : "/events?channel=a&channel=b",
+                    NULL);
+        stream_await_id(&streams[i]);
+    }
+    publish_to("a", "before");
+    expect_said("GET", "/kick", 405, "only for POST");
+    EXPECT_INT(ask("POST", "/kick", "whatever", NULL), 204);
+    stream_open(&later, &server, "/events/a", NULL);
+    stream_await_id(&later);
+    for (unsigned i = 0; i < CROWD; i++) {
+        stream_expect(&streams[i], "message", "before", id);
+        stream_expect_end(&streams[i]);
+        least = i == 0 || streams[i].retry < least ? streams[i].retry : least;
+        most = streams[i].retry > most ? streams[i].retry : most;
+        stream_close(&streams[i]);
+    }
+    EXPECT(least > 0 && least < most, "slots from %ld to %ld", least, most);
+    publish_to("a", "after");
+    stream_expect(&later, "message", "after", id);
+    stream_close(&later);
+    server_stop(&server);
+}
+
 enum { CHANNELS = 1000 };
 
 static void publish_many(void)
@@ -289,6 +364,8 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     snprintf(place, sizeof(place), "unix:/tmp/fanfare-e2e-steering-%d", (int)getpid());
     check_case("channels", case_channels);
+    check_case("close", case_close);
+    check_case("kick", case_kick);
     check_case("many", case_many);
     return check_end();
 }
