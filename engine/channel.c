@@ -93,9 +93,15 @@ struct channel *channels_make(struct channels *channels, uint64_t hash, struct t
 {
     struct channel *channel = list_grow(channels) ? calloc(1, sizeof(*channel) + name.len) : NULL;
     size_t before = map_memory(&channels->map);
+    if (channel && channels->roll && roll_sign_in(channels->roll, hash) < 0) {
+        free(channel);
+        return NULL;
+    }
     uint64_t *value = channel ? map_insert(&channels->map, hash) : NULL;
     channels->memory += map_memory(&channels->map) - before;
     if (!value) {
+        if (channel && channels->roll)
+            roll_sign_out(channels->roll, hash);
         free(channel);
         return NULL;
     }
@@ -161,6 +167,8 @@ void endings_remove(struct endings *endings, struct ending *ending)
 
 static void unmap(struct channels *channels, const struct channel *channel)
 {
+    if (channels->roll)
+        roll_sign_out(channels->roll, channel->hash);
     uint64_t *value = map_find(&channels->map, channel->hash);
     CHECK(value);
     struct channel *first = (struct channel *)(uintptr_t)*value;

@@ -26,6 +26,7 @@
 #include "engine/base/hash.h"
 #include "engine/history.h"
 #include "engine/base/map.h"
+#include "engine/roll.h"
 
 struct channel;
 
@@ -92,6 +93,7 @@ struct dropped {
 /* All channels of a worker. */
 struct channels {
     const struct hash_key *key;
+    struct roll *roll;     /* of all workers' channels; NULL: there is one worker */
     struct map map;        /* hash -> struct channel * */
     struct channel **list; /* all of them; a record that goes is replaced by the last one */
     uint32_t list_size;

@@ -15,6 +15,7 @@ int flow_init(struct flow *flow, unsigned workers, const struct hash_key *key)
     int r = pthread_mutex_init(&flow->lock, NULL);
     CHECK(r == 0);
     ledger_init(&flow->ledger, workers, key, &flow->record_bytes);
+    roll_init(&flow->roll, &flow->record_bytes);
     return 0;
 }
 
@@ -23,6 +24,7 @@ void flow_deinit(struct flow *flow)
     if (!flow->cells)
         return;
     CHECK(!flow->waiters);
+    roll_deinit(&flow->roll);
     ledger_deinit(&flow->ledger);
     pthread_mutex_destroy(&flow->lock);
     free(flow->cells);

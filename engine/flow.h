@@ -25,6 +25,7 @@
 #include "engine/inquiry.h"
 #include "engine/ledger.h"
 #include "engine/limits.h"
+#include "engine/roll.h"
 #include "engine/waiter.h"
 
 struct closes; /* closes.h */
@@ -40,6 +41,7 @@ struct flow {
     uint64_t resident; /* bytes of the process when the hub was made; constant */
     struct inquiries inquiries;
     struct ledger ledger;
+    struct roll roll;
     struct closes *closes;  /* NULL: streams have no ids. Constant */
     _Atomic unsigned armed; /* waiters armed: the hint that saves a lock per sweep */
     pthread_mutex_t lock;   /* of the list of waiters */

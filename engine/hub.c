@@ -280,6 +280,8 @@ static void sum_counters(const struct hub *hub, struct stats *stats)
 #define X(name) stats->name = most.name;
     STATS_OF_EACH(X)
 #undef X
+    if (hub->worker_count > 1)
+        stats->channels = roll_names(&hub->flow.roll);
 }
 
 void hub_stop(struct hub *hub)
@@ -739,5 +741,6 @@ void hub_stats(struct hub *hub, struct stats *ret_stats)
         atomic_load_explicit(&hub->flow.connection_bytes, memory_order_relaxed);
     ret_stats->memory_records = atomic_load_explicit(&hub->flow.record_bytes, memory_order_relaxed);
     ret_stats->memory_bytes = flow_memory(&hub->flow) + ret_stats->memory_connections;
+    ret_stats->memory_max = atomic_load_explicit(&hub->flow.memory_max, memory_order_relaxed);
     ret_stats->in_flight_bytes = atomic_load_explicit(&hub->flow.total, memory_order_relaxed);
 }

@@ -9,7 +9,8 @@
 
 #include <stdint.h>
 
-/* Each worker has these for all channels, so that they are not summed: the most that one has. */
+/* Each worker has these for all channels, so that they are not summed: the most that one has.
+ * `channels` is exact with several workers, too (roll.h). */
 #define STATS_OF_EACH(X)                                                                           \
     X(channels)                                                                                    \
     X(channels_dropped)                                                                            \
@@ -27,6 +28,7 @@
     X(memory_bytes, gauge, "Bytes of events, records and connections, for memory-max")             \
     X(memory_records, gauge, "Of them, of channels and subscribers, without their events")         \
     X(memory_connections, gauge, "Of them, of connections that are not subscribers")               \
+    X(memory_max, gauge, "Bytes that memory_bytes may reach; 0: no bound")                         \
     X(heap_trims, counter, "Times free memory was given back to the system, at memory-max")        \
     X(intake_stalled, counter, "Turns in which a worker had no memory to keep the next event")     \
     X(evicted_memory, counter, "Events evicted because of memory-max")                             \
@@ -66,7 +68,7 @@
     X(heartbeats, counter, "Heartbeats written")                                                   \
     X(sweeps, counter, "Sweeps finished")                                                          \
     X(wakes, counter, "Times a parked worker was woken")                                           \
-    X(channels, gauge, "Channels with history, or subscribed to on the worker that has the most")  \
+    X(channels, gauge, "Channels with history, subscribers or an end that is remembered")          \
     X(channels_dropped, counter, "Channels that went with the last of their history")              \
     X(channels_ended, gauge, "Channels that have ended, within end-keep")                          \
     X(channels_closed, counter, "Channels closed by the operator")                                 \

@@ -63,6 +63,7 @@ int worker_init(struct worker *worker, unsigned index, const struct worker_optio
                               .tick_due_ns = NO_TIME};
     sem_init(&worker->drain_told, 0, 0);
     channels_init(&worker->channels, &options->key);
+    worker->channels.roll = flow->workers > 1 ? &flow->roll : NULL;
     worker->subscribers = reserve(options->sockets, sizeof(*worker->subscribers));
     worker->catch_up.ring = reserve(options->sockets, sizeof(*worker->catch_up.ring));
     worker->lag.list = reserve(options->sockets, sizeof(*worker->lag.list));
