@@ -70,6 +70,9 @@ enum { JUMP_MS = 2000 }; /* less is a clock being set right, or a sample that ca
     X(net.forwarded_broken,                                                                        \
       "requests of trusted proxies do not say whose they are and count as the proxies' own; have " \
       "them write X-Forwarded-For or Forwarded, and remove the other one")                         \
+    X(net.access_log_lost, "joins, leaves, refusals and requests are not in the access log; is "   \
+                           "its disk full, or slow? "                                              \
+                           "--access-log-sample N makes it shorter")                               \
     X(net.feeds_refused_peer, "publishers were refused on the feed by --feed-uid or --feed-gid")
 
 static const char *const LINES[] = {

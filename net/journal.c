@@ -28,7 +28,8 @@ struct journal {
     struct mailbox mailbox;
     _Atomic unsigned references; /* relaxed up; acq_rel down, so that the last one sees all */
     /* Relaxed: they bound, the mailbox orders. */
-    _Atomic uint64_t records, bytes, lost;
+    _Atomic uint64_t records, bytes, lost; /* `lost` in all */
+    uint64_t lost_taken;                   /* the reader's */
     _Atomic bool has_ended;
     int wake_fd;
     struct message *taken; /* the reader's: out of the mailbox, and not read yet */
@@ -346,5 +347,12 @@ bool journal_read(struct journal *journal, bool (*take)(void *context, const str
 
 uint64_t journal_take_lost(struct journal *journal)
 {
-    return atomic_exchange_explicit(&journal->lost, 0, memory_order_relaxed);
+    uint64_t lost = journal_lost(journal), more = lost - journal->lost_taken;
+    journal->lost_taken = lost;
+    return more;
+}
+
+uint64_t journal_lost(const struct journal *journal)
+{
+    return atomic_load_explicit(&journal->lost, memory_order_relaxed);
 }

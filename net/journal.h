@@ -81,3 +81,5 @@ bool journal_read(struct journal *journal, bool (*take)(void *context, const str
                   void *context);
 /* How many did not fit since this was asked last. */
 uint64_t journal_take_lost(struct journal *journal);
+/* And in all. Any thread. */
+uint64_t journal_lost(const struct journal *journal);

@@ -102,6 +102,10 @@
       "Requests refused: the application's answer is neither yes nor no, or too long")             \
     X(requests_refused_authorize_full, counter,                                                    \
       "Requests refused: as many wait for the application as may")                                 \
+    X(access_log_lost, counter,                                                                    \
+      "Joins, leaves, refusals and requests that did not fit on their way to the access log")      \
+    X(presence_told, counter, "Events published on channels of presence")                          \
+    X(presence_busy, counter, "Times such an event found no room, to be told later")               \
     X(publishes_waiting, gauge, "Publishers that wait for room, feeds included")                   \
     X(publishes_waited, counter, "Times a publisher had to wait for room")                         \
     X(publishes_refused_busy, counter, "HTTP publishes refused: no room within the publish wait")  \

@@ -49,6 +49,7 @@ struct part {
 
 struct presence {
     struct hub *hub;
+    struct net_stats *stats; /* the thread's */
     struct hash_key key;
     _Atomic unsigned references; /* relaxed up; acq_rel down, so that the last one sees all */
     _Atomic bool stopped;
@@ -70,13 +71,14 @@ struct presence_seat {
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-struct presence *presence_new(struct hub *hub)
+struct presence *presence_new(struct hub *hub, struct net_stats *stats)
 {
     struct presence *presence = aligned_alloc(alignof(struct presence), sizeof(*presence));
     if (!presence)
         return NULL;
     memset(presence, 0, sizeof(*presence));
     presence->hub = hub;
+    presence->stats = stats;
     presence->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (presence->wake_fd < 0) {
         free(presence);
@@ -279,9 +281,8 @@ int presence_seat_new(struct presence *presence, const struct rules *rules,
     struct presence_seat *seat = malloc(sizeof(*seat) + told * sizeof(struct entry *));
     if (!seat)
         return -ENOMEM;
-    *seat = (struct presence_seat){.seat = {.taken = taken, .leave = leave},
-                                   .presence = presence,
-                                   .room = told};
+    *seat = (struct presence_seat){
+        .seat = {.taken = taken, .leave = leave}, .presence = presence, .room = told};
     atomic_fetch_add_explicit(&presence->references, 1, memory_order_relaxed);
     hub_count_memory(presence->hub, (int64_t)seat_bytes(told));
     int r = 0;
@@ -364,6 +365,8 @@ static enum told tell(struct presence *presence, struct entry *entry, int64_t *r
         else
             presence_put_off(&entry->count, &news);
         hub_count_memory(presence->hub, (int64_t)presence_memory(&entry->count) - (int64_t)before);
+        if (r != -ESHUTDOWN)
+            net_count(r == 0 ? &presence->stats->presence_told : &presence->stats->presence_busy);
         told = r == 0 ? TOLD_SOME : r == -ESHUTDOWN ? TOLD_OVER : TOLD_BUSY;
     }
     if (told == TOLD_ALL) {

@@ -23,11 +23,12 @@
 #include "engine/hub.h"
 #include "engine/rules.h"
 #include "engine/seat.h"
+#include "net/net_stats.h"
 
 struct presence;
 
-/* NULL: out of memory or descriptors. */
-MUST_USE struct presence *presence_new(struct hub *hub);
+/* Its thread counts in `stats`, which outlives it. NULL: out of memory or descriptors. */
+MUST_USE struct presence *presence_new(struct hub *hub, struct net_stats *stats);
 /* Starts its thread, if it does not run. 0, or a negative errno. */
 MUST_USE int presence_start(struct presence *presence);
 /* From here on nobody is told anything. */
@@ -38,8 +39,7 @@ struct presence *presence_unref(struct presence *presence);
 /* A seat that counts in those of the channels whose rule says so; NULL: none does. 0,
  * HUB_NO_MEMORY, or -ENOMEM. */
 MUST_USE int presence_seat_new(struct presence *presence, const struct rules *rules,
-                               const struct text *channels, unsigned count,
-                               struct seat **ret_seat);
+                               const struct text *channels, unsigned count, struct seat **ret_seat);
 
 /* How many channels are known, for tests: exact when nothing else happens. */
 uint64_t presence_channels(struct presence *presence);

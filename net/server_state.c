@@ -19,7 +19,7 @@ int server_state_prepare(struct server_state *state, const struct server_options
         state->tally = tally_new(state->hub);
     bool tells = rules_things(rules->channels) & RULES_PRESENCE;
     if (tells && !state->presence)
-        state->presence = presence_new(state->hub);
+        state->presence = presence_new(state->hub, &state->presence_stats);
     if (tells && !state->presence)
         return -ENOMEM;
     if (options->connect_rate && !state->rate) {
@@ -169,12 +169,15 @@ void server_state_await(struct server_state *state, const unsigned *count, unsig
 void server_state_totals(const struct server_state *state, struct net_totals *ret_totals)
 {
     *ret_totals = (struct net_totals){0};
-    for (unsigned i = 0; i <= state->acceptor_count; i++) {
-        const struct net_stats *stats =
-            i < state->acceptor_count ? state->stats[i] : &state->fetcher_stats;
+    for (unsigned i = 0; i < state->acceptor_count + 2; i++) {
+        const struct net_stats *stats = i < state->acceptor_count    ? state->stats[i]
+                                        : i == state->acceptor_count ? &state->fetcher_stats
+                                                                     : &state->presence_stats;
 #define ADD(name, kind, help)                                                                      \
     ret_totals->name += atomic_load_explicit(&stats->name, memory_order_relaxed);
         NET_STATS_TABLE(ADD)
 #undef ADD
     }
+    if (state->journal)
+        ret_totals->access_log_lost = journal_lost(state->journal);
 }

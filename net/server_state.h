@@ -58,10 +58,11 @@ struct server_state {
     unsigned acceptor_count;
     const struct net_stats *stats[ACCEPTORS_MAX]; /* one set an acceptor */
 
-    struct fetcher *fetcher;        /* asks other servers; NULL: nobody is asked */
-    struct net_stats fetcher_stats; /* that its thread counts */
-    struct jwks *jwks;              /* fetches keys; NULL: there is no URL of any */
-    bool authorizes;                /* the application is asked, at: */
+    struct fetcher *fetcher;         /* asks other servers; NULL: nobody is asked */
+    struct net_stats fetcher_stats;  /* that its thread counts */
+    struct net_stats presence_stats; /* likewise, that of presence */
+    struct jwks *jwks;               /* fetches keys; NULL: there is no URL of any */
+    bool authorizes;                 /* the application is asked, at: */
     struct fetch_place authorize_place;
 
     struct questions questions;   /* to the workers, of all acceptors */

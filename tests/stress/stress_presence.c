@@ -21,6 +21,7 @@ enum { CHURNERS = 3, HELD = 70, ROUNDS = 8000 };
 static struct hub *hub;
 static struct presence *presence;
 static struct rules *rules;
+static struct net_stats counters;
 static unsigned long long told[2]; /* the last number of room and hall */
 
 struct churner {
@@ -125,7 +126,7 @@ static void case_presence(void)
     const struct rule usual = {.presence = false};
     char error[256];
     REQUIRE(rules_new(said, 1, &usual, &rules, error, sizeof(error)) == 0, "%s", error);
-    presence = presence_new(hub);
+    presence = presence_new(hub, &counters);
     REQUIRE(presence && presence_start(presence) == 0, "no presence");
     subscribe(&stream);
     for (unsigned round = 0; round < 3; round++) {
@@ -157,6 +158,7 @@ static void case_presence(void)
     presence_unref(presence);
     hub_stats(hub, &stats);
     EXPECT_INT(stats.memory_connections, 0);
+    EXPECT_INT(counters.presence_told, stats.published);
     printf("   %llu events\n", (unsigned long long)stats.published);
     stream_close(&stream);
     rules = rules_unref(rules);
