@@ -90,7 +90,9 @@ int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
         settings->hub.memory_max = machine_memory_share(&machine);
     settings->hub.descriptors_kept = settings->server.connections_max + CONNECTIONS_RESERVED;
     hosts_choose(settings, parse);
-    settings->server.peer_timeout_ms = settings->hub.write_timeout_ms;
+    /* Who may stay although it takes nothing is not to be cut by the kernel for it. */
+    bool stays = settings->hub.stuck == STUCK_SKIP;
+    settings->server.peer_timeout_ms = stays ? 0 : settings->hub.write_timeout_ms;
     settings->server.retry_ms = settings->hub.retry_ms;
     settings->server.keeps_journal = settings->access_log != NULL;
     settings->hub.subscriber_ids |= settings->server.keeps_journal || settings->admin;

@@ -203,9 +203,19 @@ static const struct option rows[] = {
      .or_zero = true,
      .usual = "300",
      .help = "Close a client that is behind and took nothing for so long, or whose machine "
-             "answers nothing; 0: never, or after ten minutes",
+             "answers nothing; 0: never, or after ten minutes. Kept to the second, whatever "
+             "--slow-after is",
      .from = FROM_ANY,
      SERVE(hub.write_timeout_ms)},
+    {.name = "stuck",
+     .type = VALUE_CHOICE,
+     .shown = "POLICY",
+     .choices = "disconnect skip",
+     .usual = "disconnect",
+     .help = "What happens to a client that took nothing for --write-timeout: it is closed, or "
+             "stays, and when it takes bytes again skips what it lacks and is told",
+     .from = FROM_ANY,
+     SERVE(hub.stuck)},
     {.name = "send-buffer",
      .type = VALUE_SIZE,
      .shown = "SIZE",

@@ -2,8 +2,10 @@
 /* What became of an event: see course.h. */
 #include "engine/course.h"
 
-void course_skip(struct course *course, uint64_t from, uint64_t through)
+void course_skip(struct course *course, uint64_t from, uint64_t through, bool kept_back)
 {
+    course->unsure |= course->kept_back;
+    course->kept_back = kept_back;
     course->skipped_from = from;
     course->skipped_through = through;
     if (course->skips < UINT32_MAX)
@@ -33,6 +35,14 @@ static enum course_fate fate_of_gone(const struct course *course, const struct c
     return once ? COURSE_SENT : COURSE_UNKNOWN;
 }
 
+/* Of one that is not behind the cursor, and still there. */
+static enum course_fate fate_of_retained(const struct course *course, uint64_t sequence)
+{
+    if (course->kept_back && sequence > course->skipped_from && sequence <= course->skipped_through)
+        return COURSE_SKIPPED;
+    return course->unsure && sequence <= course->skipped_from ? COURSE_UNKNOWN : COURSE_SENT;
+}
+
 enum course_fate course_fate_of(const struct course *course, uint64_t cursor,
                                 const struct course_event *event)
 {
@@ -40,5 +50,6 @@ enum course_fate course_fate_of(const struct course *course, uint64_t cursor,
         return COURSE_BEFORE;
     if (event->sequence > cursor)
         return COURSE_LACKS;
-    return event->retained ? COURSE_SENT : fate_of_gone(course, event);
+    return event->retained ? fate_of_retained(course, event->sequence)
+                           : fate_of_gone(course, event);
 }

@@ -22,6 +22,8 @@ struct course {
     uint64_t skipped_from;    /* the latest loss: after this, */
     uint64_t skipped_through; /* up to this */
     uint32_t skips;           /* losses since it joined */
+    bool kept_back;           /* with the latest, what was retained was not given either */
+    bool unsure;              /* so it was with an earlier one */
 };
 
 /* What became of an event of one of the stream's channels. */
@@ -34,8 +36,8 @@ enum course_fate {
     COURSE_UNKNOWN,
 };
 
-/* A loss was told: of what comes after `from`, up to `through`. */
-void course_skip(struct course *course, uint64_t from, uint64_t through);
+/* A loss was told: of what comes after `from`, up to `through`; `kept_back`: retained or not. */
+void course_skip(struct course *course, uint64_t from, uint64_t through, bool kept_back);
 
 /* The event itself. */
 struct course_event {

@@ -75,6 +75,7 @@ void hub_options_default(struct hub_options *options)
         .slow_rate = 1u << 20,
         .hold_max_ms = 10000,
         .slow = SLOW_DISCONNECT,
+        .stuck = STUCK_DISCONNECT,
         .drain_timeout_ms = 8000,
         .memory_max = machine_memory_share(&machine),
     };

@@ -48,6 +48,9 @@
     X(send_to_blocked)     /* a sweep does not pass over blocked subscribers */                    \
     X(send_without_waitall) /* io_uring takes a short send for a whole one */                      \
     X(sieve_forgets)        /* who looks without the lock is not told of ends */                   \
+    X(stuck_late)           /* who takes nothing is looked at when its window ends */              \
+    X(stuck_untold)         /* and what it lacks is passed over in silence */                      \
+    X(stuck_untried)        /* or is stuck although its socket takes bytes */                      \
     X(two_sends_in_flush)   /* a channel's next sweep begins before its last one is settled */     \
     X(waiters_asleep)       /* publishers are not woken when there is room again */                \
     X(walked_again)         /* a record that is met twice is listed twice */                       \

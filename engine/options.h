@@ -13,6 +13,7 @@
 /* IO_URING is the best variant that the kernel allows, IO_URING_COMPAT the one for before 6.13. */
 enum io_choice { IO_AUTO, IO_URING, IO_URING_COMPAT, IO_EPOLL };
 enum slow_policy { SLOW_DISCONNECT, SLOW_SKIP };
+enum stuck_policy { STUCK_DISCONNECT, STUCK_SKIP };
 
 struct hub_options {
     unsigned workers; /* 1 to WORKERS_MAX */
@@ -31,7 +32,8 @@ struct hub_options {
     uint32_t end_keep_s;       /* for how long an ended channel stays so */
     uint32_t heartbeat_s;      /* 0: none */
     uint32_t retry_ms;         /* what `retry:` tells a client */
-    uint32_t write_timeout_ms; /* a subscriber that took nothing for so long is closed; 0: never */
+    uint32_t write_timeout_ms; /* a subscriber that took nothing for so long is stuck; 0: never */
+    enum stuck_policy stuck;
     uint32_t slow_after_ms;
     uint64_t slow_rate;   /* bytes per second */
     uint32_t hold_max_ms; /* how long a crowd of laggards may hold a channel; see lag.c */

@@ -40,7 +40,8 @@
     X(resumed, counter, "Subscribers accepted with a resume point")                                \
     X(gaps_told, counter, "Gap notices written")                                                   \
     X(became_slow, counter, "Times a subscriber became slow")                                      \
-    X(skipped, counter, "Times a slow subscriber was skipped ahead")                               \
+    X(skipped, counter, "Times a slow or stuck subscriber was skipped ahead")                      \
+    X(became_stuck, counter, "Subscribers that took nothing for write-timeout and stayed")         \
     X(closed_gone, counter, "Subscribers that hung up")                                            \
     X(closed_slow, counter, "Slow subscribers closed because history passed them")                 \
     X(closed_limit, counter, "Responses ended by limit=N or wait")                                 \

@@ -98,12 +98,13 @@ static void gap_told(struct worker *worker, const struct batch_send *send,
 {
     struct identity *identity = identity_of(worker, send->subscriber);
     uint32_t index = send->first;
+    bool stuck = subscriber->flags & SUBSCRIBER_STUCK;
     gap_was_told(subscriber);
     if (!identity)
         return;
     while (send->parts[index].frame != send->kept_gap)
         index++;
-    course_skip(&identity->course, cursor_before(send, index), send->kept_gap->sequence);
+    course_skip(&identity->course, cursor_before(send, index), send->kept_gap->sequence, stuck);
 }
 
 /* Puts the subscriber back to where a short send left it. */

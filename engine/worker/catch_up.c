@@ -162,6 +162,34 @@ static void add_end(struct worker *worker, struct gathered *gathered)
         gathered_add(gathered, worker->forms[gathered->form].end);
 }
 
+/* The notice of what it cannot have any more, and of what it is not to have because it was stuck.
+ * False if memory ran out. */
+static bool gathered_add_gap(struct worker *worker, struct subscriber *subscriber,
+                             struct gathered *gathered)
+{
+    bool stuck = subscriber->flags & SUBSCRIBER_STUCK;
+    if (!(stuck ? gap_is_any(subscriber, gathered->cursor)
+                : gap_is_due(subscriber, gathered->cursor)))
+        return true;
+    if (stuck && MUTATION(stuck_untold)) {
+        subscriber_clear(subscriber, SUBSCRIBER_STUCK);
+        gathered->cursor = worker->position - 1;
+        return true;
+    }
+    char from[ID_LEN];
+    id_format_place(from, worker->options->ids, gathered->cursor);
+    struct gap gap = {.reason = stuck ? "stuck" : "slow",
+                      .from = {from, sizeof(from)},
+                      .sequence = gathered->cursor,
+                      .all = stuck};
+    gathered->gap = gap_frame(worker, subscriber, &gap);
+    if (!gathered->gap)
+        return false;
+    gathered_add(gathered, gathered->gap);
+    COUNT(worker, skipped, 1);
+    return true;
+}
+
 /* Gathers in the order a client must get it. The parts' references stay where they are: in history,
  * in subscriber->begun, in gathered->gap. False if memory ran out. */
 static bool gather(struct worker *worker, struct subscriber *subscriber, struct gathered *gathered)
@@ -174,17 +202,8 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
     }
     /* Who may not have any more of it gets the end behind the frame that it has begun. */
     bool expired = subscriber->ending == CLOSE_EXPIRED && !MUTATION(expired_served);
-    if (!expired && gap_is_due(subscriber, gathered->cursor)) {
-        char from[ID_LEN];
-        id_format_place(from, worker->options->ids, gathered->cursor);
-        struct gap gap = {
-            .reason = "slow", .from = {from, sizeof(from)}, .sequence = gathered->cursor};
-        gathered->gap = gap_frame(worker, subscriber, &gap);
-        if (!gathered->gap)
-            return false;
-        gathered_add(gathered, gathered->gap);
-        COUNT(worker, skipped, 1);
-    }
+    if (!expired && !gathered_add_gap(worker, subscriber, gathered))
+        return false;
     bool everything = expired ||
                       (MUTATION(end_overtakes) && subscriber_channels_ended(subscriber)) ||
                       gathered_add_retained(gathered, subscriber);

@@ -138,6 +138,15 @@ static uint64_t slowest_of_all(const struct worker *worker, const struct channel
     return cursor;
 }
 
+/* Up to where it has everything, or is being told what it has not. */
+static uint64_t position_of(const struct subscriber *subscriber)
+{
+    const struct frame *begun = subscriber->begun;
+    return begun && begun->kind == FRAME_GAP && begun->sequence > subscriber->cursor
+               ? begun->sequence
+               : subscriber->cursor;
+}
+
 /* History has passed some slow members: the policy `disconnect` closes them. With `skip` they stay,
  * and are told when their socket takes bytes again. */
 static void apply_slow_policy(struct worker *worker, struct channel *channel)
@@ -146,8 +155,9 @@ static void apply_slow_policy(struct worker *worker, struct channel *channel)
         return;
     for (uint32_t i = channel->member_count; i-- > 0;) {
         struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
-        if (subscriber_lacks(subscriber) && (subscriber->flags & SUBSCRIBER_SLOW) &&
-            subscriber->ending != CLOSE_EXPIRED && gap_is_due(subscriber, subscriber->cursor))
+        if (subscriber_lacks(subscriber) &&
+            (subscriber->flags & (SUBSCRIBER_SLOW | SUBSCRIBER_STUCK)) == SUBSCRIBER_SLOW &&
+            subscriber->ending != CLOSE_EXPIRED && gap_is_due(subscriber, position_of(subscriber)))
             subscriber_close(worker, subscriber, CLOSE_SLOW);
     }
 }

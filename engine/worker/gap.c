@@ -42,8 +42,26 @@ bool gap_is_due(struct subscriber *subscriber, uint64_t sequence)
     return false;
 }
 
+/* Events of it that are retained behind the position. */
+static uint64_t retained_after(const struct channel *channel, uint64_t sequence)
+{
+    return channel->history.end - history_after(&channel->history, sequence);
+}
+
+bool gap_is_any(struct subscriber *subscriber, uint64_t sequence)
+{
+    struct membership single;
+    uint32_t count;
+    struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
+    for (uint32_t i = 0; i < count; i++)
+        if (has_lost(&memberships[i], sequence) || retained_after(memberships[i].channel, sequence))
+            return true;
+    return false;
+}
+
 void gap_was_told(struct subscriber *subscriber)
 {
+    subscriber_clear(subscriber, SUBSCRIBER_STUCK);
     if (!(subscriber->flags & SUBSCRIBER_MANY))
         return; /* the cursor says it */
     for (uint32_t i = 0; i < subscriber->set->count; i++)
@@ -65,28 +83,42 @@ static uint64_t position_after(const struct worker *worker, const struct members
     return position;
 }
 
+static struct form_loss loss_of(const struct membership *membership, const struct gap *gap)
+{
+    const struct channel *channel = membership->channel;
+    const struct history *history = &channel->history;
+    struct form_loss loss = {.channel = {channel->name, channel->name_len},
+                             .through = history->evicted_through,
+                             .missed = -1};
+    if (!gap->everywhere)
+        loss.missed = history_missed(history, told_through(membership, gap->sequence));
+    uint64_t retained = gap->all ? retained_after(channel, gap->sequence) : 0;
+    if (retained)
+        loss.through = history_at(history, history->end - 1)->sequence;
+    if (loss.missed >= 0)
+        loss.missed += (int64_t)retained;
+    return loss;
+}
+
 struct frame *gap_frame(struct worker *worker, struct subscriber *subscriber, const struct gap *gap)
 {
     struct membership single;
     uint32_t count;
     struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
     struct form_loss losses[SUBSCRIBER_CHANNELS_MAX];
-    struct form_gap notice = {.reason = gap->reason,
-                              .from = gap->from,
-                              .ids = worker->options->ids,
-                              .position = position_after(worker, memberships, count, gap->sequence),
-                              .losses = losses};
+    struct form_gap notice = {
+        .reason = gap->reason,
+        .from = gap->from,
+        .ids = worker->options->ids,
+        .position = gap->all ? worker->position - 1
+                             : position_after(worker, memberships, count, gap->sequence),
+        .losses = losses};
     for (uint32_t i = 0; i < count; i++) {
         const struct membership *membership = &memberships[i];
         const struct channel *channel = membership->channel;
-        if (!gap->everywhere && !has_lost(membership, gap->sequence))
-            continue;
-        losses[notice.count++] = (struct form_loss){
-            .channel = {channel->name, channel->name_len},
-            .through = channel->history.evicted_through,
-            .missed = gap->everywhere ? -1
-                                      : history_missed(&channel->history,
-                                                       told_through(membership, gap->sequence))};
+        if (gap->everywhere || has_lost(membership, gap->sequence) ||
+            (gap->all && retained_after(channel, gap->sequence)))
+            losses[notice.count++] = loss_of(membership, gap);
     }
     struct frame *frame =
         release_private(worker, form_notice(subscriber_form(subscriber), &notice));

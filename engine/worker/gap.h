@@ -20,10 +20,13 @@ struct gap {
     bool everywhere;
     struct text from;  /* the resume point as the client gave it; NULL: not to be repeated */
     uint64_t sequence; /* the position it stands for */
+    bool all;          /* what is retained is passed over, too */
 };
 
 /* Whether events after `sequence` (and after what was told already) are gone. */
 bool gap_is_due(struct subscriber *subscriber, uint64_t sequence);
+/* Whether any events after it are gone, or retained. */
+bool gap_is_any(struct subscriber *subscriber, uint64_t sequence);
 /* A private frame with one gap event per channel that lost something, the last with the id of the
  * position that follows, which is the frame's sequence. NULL: no memory. */
 MUST_USE struct frame *gap_frame(struct worker *worker, struct subscriber *subscriber,

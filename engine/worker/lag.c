@@ -6,6 +6,12 @@
  * required rate asks, the subscriber is slow: it holds nobody any more, and when history passes it
  * the policy applies. Having everything ends lagging and slowness.
  *
+ * Who took nothing at all for write_timeout is stuck, whatever its window: where windows are longer
+ * than a second whoever is silent is tried once in a second, for the same reason, and in any case
+ * once more in the end. Then it is closed, or (policy `skip`) it is slow from now on and to be
+ * told, as soon as its socket takes bytes again, that it will not have what it lacks then. It
+ * begins anew behind that.
+ *
  * The required rate is slow_rate as long as few, or at most half of the worker's readers lag. When
  * most of them do, it may be not the clients that are slow but this server, its link or its
  * machine, and nobody is dropped for that: required is then a quarter of what the laggards take on
@@ -38,6 +44,10 @@
 /* So many milliseconds that nobody is held up give one back: who is dropped, returns and holds the
  * channel again does so for a small part of the time. Picked by hand. */
 #define HELD_PART 4
+/* How soon somebody is looked at again who is nearly stuck: well within the second that
+ * write_timeout is kept to, which is also how often who is silent is tried. */
+#define LOOK_AGAIN_NS 1000000
+#define BEAT_MS       1000u
 
 static int64_t window_ns(const struct worker *worker)
 {
@@ -171,6 +181,18 @@ static void list_clean(struct worker *worker)
     worker->lag.listed = kept;
 }
 
+/* It holds nobody from here on: its held channels look again. */
+static void call_slow(struct worker *worker, struct subscriber *subscriber)
+{
+    if (subscriber->flags & SUBSCRIBER_SLOW)
+        return;
+    subscriber->flags |= SUBSCRIBER_SLOW;
+    worker->lag.slow++;
+    COUNT(worker, became_slow, 1);
+    COUNT(worker, subscribers_slow, 1);
+    subscriber_set_state(worker, subscriber, SUBSCRIBER_BLOCKED);
+}
+
 static void judge(struct worker *worker, struct subscriber *subscriber)
 {
     if (subscriber->state != SUBSCRIBER_BLOCKED)
@@ -180,14 +202,8 @@ static void judge(struct worker *worker, struct subscriber *subscriber)
         !(subscriber->flags & SUBSCRIBER_SLOW) && !took_enough(worker, subscriber, demand.rate);
     if (lacks && worker_ms(worker) - subscriber->window_ms < demand.window_ms)
         return; /* it has longer than one */
-    if (lacks) {
-        subscriber->flags |= SUBSCRIBER_SLOW;
-        worker->lag.slow++;
-        COUNT(worker, became_slow, 1);
-        COUNT(worker, subscribers_slow, 1);
-        /* It holds nobody from here on: its held channels look again. */
-        subscriber_set_state(worker, subscriber, SUBSCRIBER_BLOCKED);
-    }
+    if (lacks)
+        call_slow(worker, subscriber);
     subscriber->window_ms = worker_ms(worker);
     subscriber->window_bytes = 0;
 }
@@ -196,7 +212,33 @@ static bool is_stuck(const struct worker *worker, const struct subscriber *subsc
 {
     uint32_t timeout_ms = worker->limits.write_timeout_ms;
     return timeout_ms && subscriber->state == SUBSCRIBER_BLOCKED &&
+           !(subscriber->flags & SUBSCRIBER_STUCK) &&
            worker_ms(worker) - subscriber->written_ms >= timeout_ms;
+}
+
+/* True if it stays. */
+static bool spare_stuck(struct worker *worker, struct subscriber *subscriber)
+{
+    if (worker->limits.stuck == STUCK_DISCONNECT) {
+        subscriber_close(worker, subscriber, CLOSE_STUCK);
+        return false;
+    }
+    call_slow(worker, subscriber);
+    subscriber->flags |= SUBSCRIBER_STUCK;
+    COUNT(worker, became_stuck, 1);
+    return true;
+}
+
+/* What it lacks is worth a try: its window is over, or it would be stuck. */
+static bool is_to_be_tried(const struct worker *worker, const struct subscriber *subscriber)
+{
+    if (!(subscriber->flags & SUBSCRIBER_LAGGING) || subscriber->state != SUBSCRIBER_BLOCKED)
+        return false;
+    bool silent = worker->lag.beats && !(subscriber->flags & SUBSCRIBER_STUCK) &&
+                  worker_ms(worker) - subscriber->written_ms >= BEAT_MS / 2;
+    return ((silent || is_stuck(worker, subscriber)) && !MUTATION(stuck_untried)) ||
+           (window_over(worker, subscriber) &&
+            !took_enough(worker, subscriber, worker->limits.slow_rate));
 }
 
 /* When to look at it again: at the end of its window, or soon if that is over and it goes on; but
@@ -209,9 +251,15 @@ static int64_t next_look(const struct worker *worker, const struct subscriber *s
     int64_t left_ns = window_ns(worker) - age_ns;
     if (left_ns <= 0)
         left_ns = window_ns(worker) / 8 + 1000000;
-    int64_t stuck_ns = ((int64_t)timeout_ms - (int64_t)silent_ms) * 1000000;
-    if (timeout_ms && stuck_ns > 0 && stuck_ns < left_ns)
-        left_ns = stuck_ns;
+    if (timeout_ms && !MUTATION(stuck_late)) {
+        int64_t stuck_ns = ((int64_t)timeout_ms - (int64_t)silent_ms) * 1000000;
+        if (stuck_ns < LOOK_AGAIN_NS) /* it was said to take bytes, and may not */
+            stuck_ns = LOOK_AGAIN_NS;
+        if (stuck_ns > BEAT_MS * INT64_C(1000000) || (subscriber->flags & SUBSCRIBER_STUCK))
+            stuck_ns = BEAT_MS * INT64_C(1000000);
+        if (stuck_ns < left_ns)
+            left_ns = stuck_ns;
+    }
     return worker->now_ns + left_ns;
 }
 
@@ -222,9 +270,7 @@ static uint32_t look_at(struct worker *worker, uint32_t first, uint32_t last)
     for (uint32_t i = first; i < last; i++) {
         catch_up_make_room(worker);
         struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
-        if ((subscriber->flags & SUBSCRIBER_LAGGING) && subscriber->state == SUBSCRIBER_BLOCKED &&
-            window_over(worker, subscriber) &&
-            !took_enough(worker, subscriber, worker->limits.slow_rate))
+        if (is_to_be_tried(worker, subscriber))
             bytes += catch_up_send(worker, subscriber);
         if (bytes >= CATCH_UP_TURN_BYTES)
             last = i + 1;
@@ -234,10 +280,8 @@ static uint32_t look_at(struct worker *worker, uint32_t first, uint32_t last)
         struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
         if (!(subscriber->flags & SUBSCRIBER_LAGGING))
             continue;
-        if (is_stuck(worker, subscriber)) {
-            subscriber_close(worker, subscriber, CLOSE_STUCK);
+        if (is_stuck(worker, subscriber) && !spare_stuck(worker, subscriber))
             continue;
-        }
         if (window_over(worker, subscriber))
             judge(worker, subscriber);
         int64_t due = next_look(worker, subscriber);
@@ -247,6 +291,16 @@ static uint32_t look_at(struct worker *worker, uint32_t first, uint32_t last)
     return last;
 }
 
+/* Windows that are no longer than a beat bring their own tries. */
+static void begin_beat(struct worker *worker)
+{
+    struct lag *lag = &worker->lag;
+    lag->beats = worker->limits.write_timeout_ms && worker->limits.slow_after_ms > BEAT_MS &&
+                 worker->now_ns >= lag->beat_due_ns;
+    if (lag->beats)
+        lag->beat_due_ns = worker->now_ns + BEAT_MS * INT64_C(1000000);
+}
+
 bool lag_check(struct worker *worker)
 {
     if (worker->now_ns < worker->lag.due_ns)
@@ -254,6 +308,7 @@ bool lag_check(struct worker *worker)
     if (worker->lag.next == 0) {
         list_clean(worker);
         look_around(worker);
+        begin_beat(worker);
         worker->lag.round_due_ns = INT64_MAX;
     }
     uint32_t last = worker->lag.next + LAG_BATCH;

@@ -171,7 +171,9 @@ struct lag {
     int64_t due_ns;  /* earliest end of a window; INT64_MAX: none */
     uint32_t next;   /* in `list`: where the round under way goes on */
     int64_t round_due_ns;
-    uint32_t round_ms; /* when it began, and the one before it */
+    int64_t beat_due_ns; /* when everybody who is silent is tried next */
+    bool beats;          /* in that round, they are */
+    uint32_t round_ms;   /* when it began, and the one before it */
     uint32_t before_ms;
     bool crowded; /* in that round: most readers lag, and this is asked of them */
     struct demand crowd;

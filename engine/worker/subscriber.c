@@ -223,6 +223,8 @@ void subscriber_block(struct worker *worker, struct subscriber *subscriber, bool
         uint32_t stuck_ms = worker->limits.write_timeout_ms;
         if (stuck_ms && stuck_ms < look_ms)
             look_ms = stuck_ms;
+        if (stuck_ms && look_ms > 1000)
+            look_ms = 1000; /* lag.c's beat */
         int64_t due = worker->now_ns + (int64_t)look_ms * 1000000;
         if (due < worker->lag.due_ns)
             worker->lag.due_ns = due;
@@ -248,7 +250,7 @@ void subscriber_caught_up(struct worker *worker, struct subscriber *subscriber)
         worker->lag.slow--;
         COUNT(worker, subscribers_slow, -1);
     }
-    subscriber_clear(subscriber, SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW);
+    subscriber_clear(subscriber, SUBSCRIBER_LAGGING | SUBSCRIBER_SLOW | SUBSCRIBER_STUCK);
 }
 
 /* --- its end --------------------------------------------------------------------------------- */

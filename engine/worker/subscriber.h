@@ -14,7 +14,8 @@
  * `cursor` is the newest sequence it had whole. At most one frame is begun: `begun` holds a
  * reference, `begun_offset` says how much of it is written. It lags from its first short send until
  * it has everything (flag LAGGING), and is slow when it took less than the slow rate over a window
- * (flag SLOW): see lag.c. Owner: the worker.
+ * (flag SLOW), stuck when it took nothing for much longer and is to stay all the same (flag STUCK,
+ * until it is told what it will not have, or has everything): see lag.c. Owner: the worker.
  *
  * This file has the records and their changes of state, with the counts that belong to them. It
  * sends nothing and decides nothing: who is slow, what goes out, and when, is said by others.
@@ -46,6 +47,7 @@ enum subscriber_flag {
     SUBSCRIBER_BARE = 256,     /* gets no block without data */
     SUBSCRIBER_TIMED = 512,    /* visit.c knows when it has to end */
     SUBSCRIBER_POLLS = 1024,   /* ends with the first that it gets: see subscriber_waits */
+    SUBSCRIBER_STUCK = 4096,   /* took nothing for write_timeout: what it lacks is skipped */
     SUBSCRIBER_SPARED = 2048,  /* it came behind the kick that is under way */
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ends by time: a subscriber that takes nothing is closed after --write-timeout; a stream without
- * an event ends after --idle-timeout, and any stream at 80 to 100 percent of --lifetime, in order:
- * everything is delivered, a `retry:` of its own, a last chunk. Who comes back loses nothing.
- * Each is counted under its own name.
+ * Ends by time: a subscriber that takes nothing is closed after --write-timeout, or stays and skips
+ * what it lacks (--stuck skip); a stream without an event ends after --idle-timeout, and any stream
+ * at 80 to 100 percent of --lifetime, in order: everything is delivered, a `retry:` of its own, a
+ * last chunk. Who comes back loses nothing. Each is counted under its own name.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -60,6 +60,50 @@ static void case_write(void)
     stream_expect(&reader, "message", "goes on", NULL);
     stream_close(&stopped);
     stream_close(&reader);
+    client_close(&client);
+    server_stop(&server);
+}
+
+/* --- stuck=skip ------------------------------------------------------------------------------ */
+
+/* It stays, and when it reads again it has a gapless prefix, is told how many it will not have, and
+ * has all that comes after that. */
+static void case_stuck(void)
+{
+    static char text[LARGE_BYTES + 1];
+    struct stream stopped;
+    struct stream_event event;
+    struct client client;
+    unsigned number = 0;
+
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--slow-after", "60", "--history-bytes",
+                                         "64M", "--write-timeout", "0.2", "--stuck", "skip"));
+    stream_open_small(&stopped, &server, "/events/w", 65536);
+    client_open(&client, &server);
+    memset(text, '.', LARGE_BYTES);
+    for (unsigned i = 0; i < LARGE_EVENTS; i++) {
+        char digits[16];
+        memcpy(text, digits, (size_t)snprintf(digits, sizeof(digits), "%u ", i));
+        publish(&client, "w", text, NULL);
+    }
+    server_await(&server, "became_stuck", true, 1);
+    publish(&client, "w", "late", NULL);
+    for (; stream_next(&stopped, &event) && strcmp(event.type, "message") == 0; number++) {
+        EXPECT((unsigned)atoi(event.data) == number, "%.10s instead of %u", event.data, number);
+        event_free(&event);
+    }
+    const char *missed = strstr(event.data, "\"missed\": ");
+    EXPECT_TEXT(event.type, "fanfare-gap");
+    EXPECT(strstr(event.data, "\"reason\": \"stuck\""), "%s", event.data);
+    EXPECT(missed && number + (unsigned)atoi(missed + 10) == LARGE_EVENTS + 1, "%u events, then %s",
+           number, event.data);
+    event_free(&event);
+    publish(&client, "w", "goes on", NULL);
+    stream_expect(&stopped, "message", "goes on", NULL);
+    EXPECT_INT(server_stat(&server, "closed_stuck"), 0);
+    EXPECT_INT(server_stat(&server, "skipped"), 1);
+    EXPECT_INT(server_stat(&server, "subscribers_lagging"), 0);
+    stream_close(&stopped);
     client_close(&client);
     server_stop(&server);
 }
@@ -253,6 +297,7 @@ int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     check_case("write", case_write);
+    check_case("stuck", case_stuck);
     check_case("idle", case_idle);
     check_case("lifetime", case_lifetime);
     return check_end();

@@ -235,11 +235,14 @@ static void on_slow_gap(struct client *client, const struct gap_text *gap,
     while (i < client->channel_count &&
            !text_equals(gap->channel, client->model->channels[client->channels[i]].name))
         i++;
-    if (i == client->channel_count || strcmp(gap->reason, "slow") != 0)
+    bool stuck = strcmp(gap->reason, "stuck") == 0;
+    if (i == client->channel_count || (!stuck && strcmp(gap->reason, "slow") != 0))
         fail("client %u: a gap \"%s\" of channel \"%.*s\" in the stream", client->number,
              gap->reason, (int)gap->channel.len, gap->channel.at);
     unsigned channel = client->channels[i];
-    if (client->strict || client->options->slow != SLOW_SKIP)
+    bool may = stuck ? client->options->stuck == STUCK_SKIP && client->options->write_timeout_ms
+                     : client->options->slow == SLOW_SKIP;
+    if (client->strict || !may)
         fail("client %u is skipped ahead although it %s", client->number,
              client->strict ? "reads" : "should be closed");
     if (!gap->has_from || id_read(ids, gap->from, &from) != ID_OURS ||
@@ -249,7 +252,8 @@ static void on_slow_gap(struct client *client, const struct gap_text *gap,
     if (from < client->cursor && !client->gap_open)
         fail("client %u: a gap is told from %" PRIu64 ", but it was at %" PRIu64 " already",
              client->number, from, client->cursor);
-    if (to <= client->through[channel] || to > client->evicted[channel])
+    if (to <= client->through[channel] ||
+        to > (stuck ? client->worker->position - 1 : client->evicted[channel]))
         fail("client %u: a gap of channel %u is told to %" PRIu64 "; served through %" PRIu64
              ", evicted through %" PRIu64,
              client->number, channel, to, client->through[channel], client->evicted[channel]);
@@ -262,6 +266,7 @@ static void on_slow_gap(struct client *client, const struct gap_text *gap,
     client->gap_open = !block->has_id;
     if (!block->has_id)
         return;
+    ended_pass(client);
     uint64_t next = client_next(client);
     if (position < client->cursor || (next && position >= next))
         fail("client %u: a gap's id is %" PRIu64 ", but it was at %" PRIu64 " and %" PRIu64

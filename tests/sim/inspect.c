@@ -186,7 +186,8 @@ void inspect_counters(void)
     expect_equal("joined less all closed",
                  stats.joined - stats.closed_gone - stats.closed_slow - stats.closed_limit -
                      stats.closed_error - stats.closed_drain - stats.closed_cut -
-                     stats.closed_token_expired - stats.closed_ended - stats.closed_channel,
+                     stats.closed_token_expired - stats.closed_ended - stats.closed_channel -
+                     stats.closed_stuck,
                  open);
     expect_equal("closed_error", stats.closed_error, 0);
     expect_equal("refused_memory", stats.refused_memory, 0);
@@ -217,6 +218,23 @@ void inspect_silence(void)
             if (subscriber->state == SUBSCRIBER_CURRENT &&
                 silence_ms > world->options.heartbeat_s * 1000 + slack_ms)
                 fail("worker %u has written nothing to subscriber %u for %" PRId64 " ms", w, i,
+                     silence_ms);
+        }
+    }
+}
+
+void inspect_stuck(void)
+{
+    int64_t slack_ms = 1000 + 2 * (world_tick_ns() / 1000000) + 100;
+    for (unsigned w = 0; w < world->worker_count; w++) {
+        const struct worker *worker = world->workers[w].worker;
+        for (uint32_t i = 0; i < worker->records.used && !worker->stopped; i++) {
+            const struct subscriber *subscriber = &worker->subscribers[i];
+            int64_t silence_ms = (uint32_t)(world->sim.now_ns / 1000000) - subscriber->written_ms;
+            if (subscriber->state == SUBSCRIBER_BLOCKED && world->options.write_timeout_ms &&
+                !(subscriber->flags & SUBSCRIBER_STUCK) &&
+                silence_ms > world->options.write_timeout_ms + slack_ms)
+                fail("worker %u: subscriber %u has taken nothing for %" PRId64 " ms", w, i,
                      silence_ms);
         }
     }

@@ -285,6 +285,13 @@ void on_open(void *context, struct sim_socket *socket)
           client->header, client->gap_count);
 }
 
+/* Its socket has room for nothing, or may say so without need. */
+static bool is_full(struct sim_socket *socket)
+{
+    sim_socket_settle(&world->sim, socket);
+    return socket->used >= socket->capacity || socket->mischief;
+}
+
 /* A worker closes a connection: there must be a reason. */
 void on_close(void *context, struct sim_socket *socket)
 {
@@ -301,6 +308,12 @@ void on_close(void *context, struct sim_socket *socket)
         return;
     if (!client->strict && ended_long_ago(client))
         return;
+    if (worker->worker->subscribers[socket->owner].ending == CLOSE_STUCK) {
+        if (client->strict || !is_full(socket) || !world->options.write_timeout_ms ||
+            world->options.stuck != STUCK_DISCONNECT)
+            fail("client %u is closed as stuck although its socket takes bytes", client->number);
+        return;
+    }
     /* An event that was read without its chunk's end is not served yet. */
     bool begun = client_whole_events(client) != client->events, passed = false;
     for (unsigned i = 0; i < client->channel_count; i++)

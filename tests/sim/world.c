@@ -82,10 +82,12 @@ static void choose_options(void)
     options->end_keep_s = (uint32_t)ONE_OF(1, 1, 10, 3600);
     options->heartbeat_s = (uint32_t)ONE_OF(0, 1, 15);
     options->retry_ms = (uint32_t)ONE_OF(0, 2000, 86400000 - 2000);
-    options->slow_after_ms = (uint32_t)ONE_OF(20, 200, 1000);
+    options->slow_after_ms = (uint32_t)ONE_OF(20, 200, 1000, 5000);
     options->slow_rate = ONE_OF(1000, 20000, 300000);
     options->hold_max_ms = (uint32_t)ONE_OF(50, 1000, 10000);
     options->slow = sim_random_one_in(world->random, 2) ? SLOW_SKIP : SLOW_DISCONNECT;
+    options->write_timeout_ms = (uint32_t)ONE_OF(0, 300, 1500, 300000);
+    options->stuck = sim_random_one_in(world->random, 2) ? STUCK_SKIP : STUCK_DISCONNECT;
     options->opaque_ids = sim_random_one_in(world->random, 2);
     options->drain_timeout_ms = (uint32_t)ONE_OF(2000, 10000);
     world->batch_max = (unsigned)ONE_OF(1, 4, 4, 40);
@@ -215,7 +217,8 @@ void turn_worker(struct world_worker *worker)
 
 int64_t world_tick_ns(void)
 {
-    return (int64_t)world->options.slow_after_ms * 1000000 / 8;
+    uint32_t window_ms = world->options.slow_after_ms;
+    return (int64_t)(window_ms < 1000 ? window_ms : 1000) * 1000000 / 8;
 }
 
 void pass_time(int64_t duration_ns)
@@ -229,6 +232,7 @@ void pass_time(int64_t duration_ns)
             for (int turns = 0; turns < 8 && worker_is_due(&world->workers[i]); turns++)
                 turn_worker(&world->workers[i]);
         inspect_silence();
+        inspect_stuck();
         inspect_polls();
     }
 }

@@ -9,8 +9,9 @@
  * shows as a worker that sleeps while a client lacks something.
  *
  * Time is virtual and passes in small pieces; after each of them every worker that is due gets a
- * turn. So no worker stands still for longer than an eighth of a slow window while time passes, and
- * a strict client (client.h) can never be called slow because the server was.
+ * turn. So no worker stands still for longer than an eighth of a slow window (of a second, where
+ * that is less) while time passes, and a strict client (client.h) can never be called slow because
+ * the server was.
  *
  * Files: world.c (life, turns, time), publish.c, subscribe.c, inspect.c (what must hold after each
  * turn and at rest), ending.c (coming to rest, drain).
@@ -120,6 +121,8 @@ void inspect_counters(void);
 void inspect_forgotten(void);
 /* After time has passed: heartbeats have come. */
 void inspect_silence(void);
+/* Nobody took nothing for longer than write_timeout: who is stuck is closed, or is so called. */
+void inspect_stuck(void);
 void inspect_polls(void);
 /* Nothing is under way: everybody has everything, nothing is in flight. */
 void inspect_rest(void);

@@ -31,7 +31,7 @@ Test(course, what_was_told_to_be_gone_was_not_sent)
     cr_expect_eq(fate(&course, 21, false, true, 25), COURSE_GONE);
     cr_expect_eq(fate(&course, 26, false, true, 25), COURSE_SENT);
     cr_expect_eq(fate(&course, 26, false, true, 0), COURSE_UNKNOWN);
-    course_skip(&course, 40, 50);
+    course_skip(&course, 40, 50, false);
     cr_expect_eq(fate(&course, 40, false, false, 0), COURSE_SENT);
     cr_expect_eq(fate(&course, 41, false, false, 0), COURSE_SKIPPED);
     cr_expect_eq(fate(&course, 50, false, false, 0), COURSE_SKIPPED);
@@ -39,10 +39,25 @@ Test(course, what_was_told_to_be_gone_was_not_sent)
     cr_expect_eq(fate(&course, 40, false, true, 60), COURSE_UNKNOWN);
     cr_expect_eq(fate(&course, 60, false, true, 60), COURSE_SKIPPED);
     cr_expect_eq(fate(&course, 61, false, true, 60), COURSE_SENT);
-    course_skip(&course, 70, 80);
+    course_skip(&course, 70, 80, false);
     cr_expect_eq(fate(&course, 45, false, false, 0), COURSE_UNKNOWN, "before the latest loss");
     cr_expect_eq(fate(&course, 75, false, false, 0), COURSE_SKIPPED);
     cr_expect_eq(fate(&course, 81, false, false, 0), COURSE_SENT);
+}
+
+Test(course, what_is_retained_may_have_been_kept_back)
+{
+    struct course course = {.began = 10};
+    course_skip(&course, 40, 50, true);
+    cr_expect_eq(fate(&course, 40, true, false, 0), COURSE_SENT);
+    cr_expect_eq(fate(&course, 41, true, false, 0), COURSE_SKIPPED);
+    cr_expect_eq(fate(&course, 50, true, true, 0), COURSE_SKIPPED);
+    cr_expect_eq(fate(&course, 50, false, false, 0), COURSE_SKIPPED, "and let go since");
+    cr_expect_eq(fate(&course, 51, true, false, 0), COURSE_SENT);
+    course_skip(&course, 70, 80, false);
+    cr_expect_eq(fate(&course, 45, true, false, 0), COURSE_UNKNOWN, "with an earlier loss");
+    cr_expect_eq(fate(&course, 75, true, false, 0), COURSE_SENT, "by the latest nothing was");
+    cr_expect_eq(fate(&course, 81, true, false, 0), COURSE_SENT);
 }
 
 Test(course, so_many_closes_are_remembered)

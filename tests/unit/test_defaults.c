@@ -39,6 +39,7 @@ Test(defaults, hub, .init = read_both)
     EXPECT_SAME(hub, opaque_ids);
     EXPECT_SAME(hub, memory_max);
     EXPECT_SAME(hub, slow);
+    EXPECT_SAME(hub, stuck);
     EXPECT_SAME(hub, slow_after_ms);
     EXPECT_SAME(hub, hold_max_ms);
     EXPECT_SAME(hub, slow_rate);
