@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The recipes of docs/recipes.md, as they stand there, with the packages that they are for: React,
- * Vue, htmx and fetch-event-source in Chromium, a SharedWorker under two tabs, jobs, flags and
- * notifications with the browser's own EventSource, and rebuilt the rules by which httpx-sse and
+ * Vue, htmx and fetch-event-source in Chromium, a SharedWorker under two tabs, jobs, flags,
+ * presence and notifications with the browser's own EventSource, and rebuilt the rules by which httpx-sse and
  * Datastar 1.0 (no package of its is on npm) make of lines what they hand out.
  *
  * A small site serves the pages, the packages and the recipes, and passes everything else on to the
@@ -64,6 +64,7 @@ const pages = {
   '/recipe/job.js': recipe('job'),
   '/recipe/flags.js': recipe('flags'),
   '/recipe/notify.js': recipe('notify'),
+  '/recipe/presence.js': recipe('presence'),
   '/react': head + `<div id="app"></div><script src="/npm/react.umd.js"></script>
     <script src="/npm/react-dom.umd.js"></script><script type="module">
     import { createElement, useState } from 'react';
@@ -107,6 +108,10 @@ const pages = {
     import { watchFlags } from '/recipe/flags.js';
     window.seen = [];
     window.leave = watchFlags((flags) => seen.push(flags));</script>`,
+  '/room': head + `<script type="module">
+    import { watchRoom } from '/recipe/presence.js';
+    window.seen = [];
+    window.leave = watchRoom('7', (count) => seen.push(count));</script>`,
   '/notify': head + `<ul></ul><script type="module">
     import { notifications } from '/recipe/notify.js';
     window.leave = notifications('42', ({ text }) => {
@@ -118,7 +123,8 @@ const profile = mkdtempSync(join(tmpdir(), 'fanfare-recipes-'));
 const key = join(profile, 'key.txt');
 writeFileSync(key, 'k'.repeat(64) + '\n');
 symlinkSync(process.env.E2E_PROGRAM, join(profile, 'fanfare'));
-const server = await startServer('--retry', '20', '--heartbeat', '1');
+const server = await startServer('--retry', '20', '--heartbeat', '1', '--channel',
+  'room/* presence');
 const users = await startServer('--retry', '20', '--jwt-key-file', key);
 const { userToken } = await import('data:text/javascript,'
   + encodeURIComponent(recipe('notify-make')));
@@ -316,6 +322,33 @@ async function flags() {
   await page.close();
 }
 
+async function presence() {
+  const streams = [];
+  const join = async () => {
+    const stream = new AbortController();
+    await fetch(server.url + '/events/room/7', { signal: stream.signal });
+    streams.push(stream);
+  };
+  const { page, problems } = await open('/room');
+  const seen = async (page, numbers) => until('the numbers ' + numbers, async () =>
+    JSON.stringify(await page.evaluate(() => window.seen)) === JSON.stringify(numbers));
+  await until('a watcher', async () => await subscribers() === 1);
+  await join();
+  await join();
+  await seen(page, [1, 2]);
+  const late = await open('/room');
+  await seen(late.page, [2]);
+  streams.pop().abort();
+  await seen(page, [1, 2, 1]);
+  await seen(late.page, [2, 1]);
+  expectEqual('script errors', [...problems, ...late.problems], []);
+  streams.pop().abort();
+  await late.page.close();
+  await page.evaluate(() => leave());
+  await until('no subscriber', async () => await subscribers() === 0);
+  await page.close();
+}
+
 // The page has no cookie at first, and then one that ends soon, twice.
 async function notify() {
   shell('notify-publish', users);
@@ -378,7 +411,7 @@ async function datastar() {
 }
 
 const failed = await runCases({ react, vue, shared, htmx, fetchEventSource, blankLines, job, flags,
-  notify, datastar });
+  presence, notify, datastar });
 await browser.close();
 rmSync(profile, { recursive: true, force: true });
 site.closeAllConnections();
