@@ -70,7 +70,8 @@ static bool ask_pages(const struct ctl *ctl, const char *path, const char *membe
     return good;
 }
 
-static bool ask_object(const struct ctl *ctl, const char *path, const struct ctl_parameter *query)
+static bool ask_object(const struct ctl *ctl, const char *path, const struct ctl_parameter *query,
+                       void (*print)(const json_t *object))
 {
     if (!ctl_client_ask(ctl->client, "GET", path, query, NULL))
         return false;
@@ -80,7 +81,7 @@ static bool ask_object(const struct ctl *ctl, const char *path, const struct ctl
     if (ctl->settings->json)
         print_answer(ctl);
     else
-        ctl_print_object(object);
+        print(object);
     json_decref(object);
     return flush();
 }
@@ -98,7 +99,25 @@ static bool list_channels(const struct ctl *ctl)
 static bool show_channel(const struct ctl *ctl)
 {
     const struct ctl_parameter query[] = {{"channel", ctl->words[0]}, {NULL, NULL}};
-    return ask_object(ctl, "/channels", query);
+    return ask_object(ctl, "/channels", query, ctl_print_object);
+}
+
+/* Of one channel, or of all. */
+static bool list_subscribers(const struct ctl *ctl)
+{
+    struct ctl_parameter query[] = {{"limit", PAGE}, {NULL, NULL}, {NULL, NULL}, {NULL, NULL}};
+    unsigned at = 1;
+    if (ctl->words[0])
+        query[at++] = (struct ctl_parameter){"channel", ctl->words[0]};
+    return ask_pages(ctl, "/subscribers", "subscribers", query, &query[at],
+                     ctl_print_subscribers_head, ctl_print_subscribers);
+}
+
+static bool explain(const struct ctl *ctl)
+{
+    const struct ctl_parameter query[] = {
+        {"subscriber", ctl->words[0]}, {"event", ctl->words[1]}, {NULL, NULL}};
+    return ask_object(ctl, "/explain", query, ctl_print_explanation);
 }
 
 /* What has no answer but that it was done. */
@@ -127,14 +146,18 @@ static bool kick(const struct ctl *ctl)
 
 static bool show_stats(const struct ctl *ctl)
 {
-    return ask_object(ctl, "/stats", NULL);
+    return ask_object(ctl, "/stats", NULL, ctl_print_object);
 }
 
 int ctl_run(const struct parse *parse, const struct ctl_settings *settings)
 {
     static bool (*const verbs[CTL_VERBS])(const struct ctl *ctl) = {
-        [CTL_CHANNELS] = list_channels, [CTL_CHANNEL] = show_channel,
-        [CTL_CLOSE] = close_channel,    [CTL_KICK] = kick,
+        [CTL_CHANNELS] = list_channels,
+        [CTL_CHANNEL] = show_channel,
+        [CTL_SUBSCRIBERS] = list_subscribers,
+        [CTL_CLOSE] = close_channel,
+        [CTL_KICK] = kick,
+        [CTL_EXPLAIN] = explain,
         [CTL_STATS] = show_stats,
     };
     struct ctl ctl = {

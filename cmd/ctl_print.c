@@ -73,6 +73,57 @@ void ctl_print_channels(const json_t *list)
     }
 }
 
+void ctl_print_subscribers_head(void)
+{
+    printf("%-16s  %-15s %8s %9s  %-5s %s\n", "SUBSCRIBER", "ADDRESS", "SECONDS", "BEHIND", "STATE",
+           "CHANNELS");
+}
+
+/* The names that were told, and how many more there are. */
+static void put_names(const json_t *subscriber)
+{
+    size_t index;
+    json_t *each, *names = json_object_get(subscriber, "channels");
+    json_int_t count = json_integer_value(json_object_get(subscriber, "channel_count"));
+    json_array_foreach(names, index, each)
+    {
+        if (index > 0)
+            putchar(' ');
+        put_text(each);
+    }
+    if (count > (json_int_t)json_array_size(names))
+        printf(" and %" JSON_INTEGER_FORMAT " more", count - (json_int_t)json_array_size(names));
+}
+
+void ctl_print_subscribers(const json_t *list)
+{
+    size_t index;
+    json_t *each;
+    json_array_foreach(list, index, each)
+    {
+        char id[CELL_BYTES], address[CELL_BYTES], age[CELL_BYTES], behind[CELL_BYTES];
+        printf("%-16s  %-15s %8s %9s  %-5s ", id_say(json_object_get(each, "id"), id),
+               id_say(json_object_get(each, "address"), address),
+               number_say(json_object_get(each, "age_s"), age),
+               number_say(json_object_get(each, "behind"), behind),
+               json_is_true(json_object_get(each, "slow")) ? "slow" : "ok");
+        put_names(each);
+        putchar('\n');
+    }
+}
+
+void ctl_print_explanation(const json_t *object)
+{
+    const json_t *delivered = json_object_get(object, "delivered");
+    printf("%s: ", json_is_true(delivered)    ? "delivered"
+                   : json_is_false(delivered) ? "not delivered"
+                                              : "not known");
+    put_text(json_object_get(object, "reason"));
+    putchar('\n');
+    put_text(json_object_get(object, "text"));
+    putchar('\n');
+}
+
 /* --- objects -------------------------------------------------------------------------------- */
 
 /* The longest name, for the column behind it. */

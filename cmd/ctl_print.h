@@ -12,5 +12,9 @@
 
 void ctl_print_channels_head(void);
 void ctl_print_channels(const json_t *list);
+void ctl_print_subscribers_head(void);
+void ctl_print_subscribers(const json_t *list);
+/* What became of an event, in words. */
+void ctl_print_explanation(const json_t *object);
 /* An object, a line for each of its members; those of objects in it behind their name. */
 void ctl_print_object(const json_t *object);

@@ -6,8 +6,12 @@ static const struct {
     const char *name, *behind; /* as they are shown */
     unsigned least, most;      /* words behind it */
 } verbs[CTL_VERBS] = {
-    [CTL_CHANNELS] = {"channels", "", 0, 0}, [CTL_CHANNEL] = {"channel", " NAME", 1, 1},
-    [CTL_CLOSE] = {"close", " NAME", 1, 1},  [CTL_KICK] = {"kick", "", 0, 0},
+    [CTL_CHANNELS] = {"channels", "", 0, 0},
+    [CTL_CHANNEL] = {"channel", " NAME", 1, 1},
+    [CTL_SUBSCRIBERS] = {"subscribers", " [NAME]", 0, 1},
+    [CTL_CLOSE] = {"close", " NAME", 1, 1},
+    [CTL_KICK] = {"kick", "", 0, 0},
+    [CTL_EXPLAIN] = {"explain", " SUBSCRIBER EVENT", 2, 2},
     [CTL_STATS] = {"stats", "", 0, 0},
 };
 

@@ -12,8 +12,10 @@
 enum ctl_verb {
     CTL_CHANNELS,
     CTL_CHANNEL,
+    CTL_SUBSCRIBERS,
     CTL_CLOSE,
     CTL_KICK,
+    CTL_EXPLAIN,
     CTL_STATS,
     CTL_VERBS,
 };

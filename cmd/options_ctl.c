@@ -38,10 +38,13 @@ const struct command command_ctl = {
     .text = "The server must run with --admin.\n\n"
             "  channels                 every channel: its subscribers, what is kept of it\n"
             "  channel NAME             one of them\n"
+            "  subscribers [NAME]       who listens, to one channel or any, and how far\n"
+            "                           behind he is\n"
             "  close NAME               end it now: who listens to it alone gets the end,\n"
             "                           its history is dropped, the name is free at once\n"
             "  kick                     end every stream in order; clients come back, each\n"
             "                           at a time of its own\n"
+            "  explain SUBSCRIBER EVENT what became of an event for a subscriber, by ids\n"
             "  stats                    what is counted\n\n"
             "Exit status 1, and a sentence on stderr, where there is no such channel, or\n"
             "the server refuses.\n",

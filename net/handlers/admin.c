@@ -4,12 +4,14 @@
 
 #include <errno.h>
 
+#include "engine/subscriber_id.h"
 #include "net/answer.h"
 #include "net/handlers/admin_command.h"
 #include "net/handlers/admin_json.h"
 #include "net/question.h"
 
-#define NO_CHANNEL "there is no such channel"
+#define NO_CHANNEL    "there is no such channel"
+#define NO_SUBSCRIBER "there is no such subscriber"
 
 /* Text from malloc; NULL: there was no memory for it. */
 static enum handler_result answer_json(struct client *client, char *text)
@@ -88,5 +90,74 @@ static enum handler_result on_channels(struct client *client)
         closes ? close_channel : tell_channel);
 }
 
+/* --- subscribers --------------------------------------------------------------------------- */
+
+static enum handler_result tell_subscribers(struct client *client, struct control *control)
+{
+    return answer_json(client, admin_json_subscribers(control));
+}
+
+static enum handler_result tell_subscriber(struct client *client, struct control *control)
+{
+    if (control->result == CONTROL_NONE)
+        return answer_error(client, 404, NO_SUBSCRIBER);
+    return answer_json(client, admin_json_subscriber(control));
+}
+
+static enum handler_result list_subscribers(struct client *client)
+{
+    const struct route *route = client->route;
+    uint64_t after = 0;
+    if (!has_limit(route))
+        return refuse_limit(client);
+    if (route->after.at && !subscriber_id_parse(route->after, &after))
+        return answer_error(client, 400, "after is not a subscriber's id");
+    return question_ask(
+        client,
+        &(struct control_request){.kind = CONTROL_SUBSCRIBERS,
+                                  .channel = route->channel_count ? route->channels[0] : TEXT(""),
+                                  .subscriber = after,
+                                  .limit = route->limit},
+        tell_subscribers);
+}
+
+static enum handler_result on_subscribers(struct client *client)
+{
+    const struct route *route = client->route;
+    uint64_t id;
+    if (!route->subscriber.at)
+        return list_subscribers(client);
+    if (!subscriber_id_parse(route->subscriber, &id))
+        return answer_error(client, 404, NO_SUBSCRIBER);
+    return question_ask(client,
+                        &(struct control_request){.kind = CONTROL_SUBSCRIBER, .subscriber = id},
+                        tell_subscriber);
+}
+
+static enum handler_result tell_explanation(struct client *client, struct control *control)
+{
+    if (control->result == CONTROL_NONE)
+        return answer_error(client, 404, "there is no such subscriber, nor is one remembered");
+    return answer_json(client, admin_json_explanation(ids_of(client), &control->explanation));
+}
+
+static enum handler_result on_explain(struct client *client)
+{
+    const struct route *route = client->route;
+    uint64_t id;
+    if (!route->subscriber.at || !route->event.at)
+        return answer_error(client, 400, "name both: /explain?subscriber=ID&event=ID");
+    if (route->event.len == 0 || route->event.len > EVENT_ID_BYTES_MAX)
+        return answer_error(client, 400, "event is not the id of an event");
+    if (!subscriber_id_parse(route->subscriber, &id))
+        return answer_error(client, 404, "there is no such subscriber, nor is one remembered");
+    return question_ask(
+        client,
+        &(struct control_request){.kind = CONTROL_EXPLAIN, .subscriber = id, .event = route->event},
+        tell_explanation);
+}
+
+const struct handler admin_subscribers = {.on_request = on_subscribers};
+const struct handler admin_explain = {.on_request = on_explain};
 const struct handler admin_channels = {.on_request = on_channels};
 const struct handler admin_kick = {.on_request = admin_command_kick};

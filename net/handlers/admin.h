@@ -10,4 +10,4 @@
 
 #include "net/handler.h"
 
-extern const struct handler admin_channels, admin_kick;
+extern const struct handler admin_channels, admin_subscribers, admin_explain, admin_kick;

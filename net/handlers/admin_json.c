@@ -4,6 +4,9 @@
 
 #include <jansson.h>
 
+#include "engine/subscriber_id.h"
+#include "net/access/address.h"
+
 /* NULL is passed on. */
 static char *dump(json_t *json)
 {
@@ -52,4 +55,73 @@ char *admin_json_channel(const struct ids *ids, struct control *control)
 {
     struct control_channel channel;
     return control_next_channel(control, &channel) ? dump(channel_of(ids, &channel)) : NULL;
+}
+
+/* --- subscribers --------------------------------------------------------------------------- */
+
+/* Who it is, as net has given it to the engine. */
+static json_t *address_of(const struct control_subscriber *subscriber)
+{
+    struct address address = {.family = ADDRESS_NONE};
+    char text[ADDRESS_TEXT_ROOM];
+    static_assert(sizeof(address) <= PEER_BYTES_MAX, "it is kept whole");
+    if (subscriber->peer_len == sizeof(address))
+        memcpy(&address, subscriber->peer, sizeof(address));
+    address_write(&address, text);
+    return json_string(text);
+}
+
+static json_t *names_of(const struct control_subscriber *subscriber)
+{
+    json_t *names = json_array();
+    for (uint32_t i = 0; i < subscriber->name_count && names; i++) {
+        struct text name = subscriber->names[i];
+        if (json_array_append_new(names, json_stringn(name.at, name.len)))
+            names = (json_decref(names), NULL);
+    }
+    return names;
+}
+
+static json_t *subscriber_of(const struct control_subscriber *subscriber)
+{
+    char id[SUBSCRIBER_ID_LEN];
+    subscriber_id_format(id, subscriber->id);
+    json_t *object = json_pack(
+        "{s:s%,s:o,s:I,s:o,s:I,s:b,s:I}", "id", id, sizeof(id), "channels", names_of(subscriber),
+        "channel_count", (json_int_t)subscriber->channel_count, "address", address_of(subscriber),
+        "behind", (json_int_t)subscriber->behind, "slow", (int)subscriber->is_slow, "age_s",
+        (json_int_t)(subscriber->joined_ms / 1000));
+    return object;
+}
+
+char *admin_json_subscribers(struct control *control)
+{
+    struct control_subscriber subscriber = {.id = 0};
+    char next[SUBSCRIBER_ID_LEN];
+    json_t *list = json_array();
+    while (list && control_next_subscriber(control, &subscriber))
+        if (json_array_append_new(list, subscriber_of(&subscriber)))
+            list = (json_decref(list), NULL);
+    subscriber_id_format(next, subscriber.id);
+    return page("subscribers", list, control->more, (struct text){next, sizeof(next)});
+}
+
+char *admin_json_subscriber(struct control *control)
+{
+    struct control_subscriber subscriber;
+    return control_next_subscriber(control, &subscriber) ? dump(subscriber_of(&subscriber)) : NULL;
+}
+
+char *admin_json_explanation(const struct ids *ids, const struct explanation *explanation)
+{
+    char last[ID_LEN], text[EXPLANATION_TEXT_ROOM];
+    if (explanation->cursor)
+        id_format(last, ids, explanation->cursor);
+    size_t len = explanation_write(
+        explanation, (struct text){last, explanation->cursor ? sizeof(last) : 0}, text);
+    json_t *delivered = explanation->delivered == DELIVERED_UNKNOWN
+                            ? json_null()
+                            : json_boolean(explanation->delivered == DELIVERED_YES);
+    return dump(json_pack("{s:o,s:s,s:s%}", "delivered", delivered, "reason",
+                          explain_reason_text(explanation->reason), "text", text, len));
 }

@@ -14,3 +14,8 @@
 char *admin_json_channels(const struct ids *ids, struct control *control);
 /* The one that was asked for. */
 char *admin_json_channel(const struct ids *ids, struct control *control);
+/* {"subscribers": [...]}, likewise, and one. */
+char *admin_json_subscribers(struct control *control);
+char *admin_json_subscriber(struct control *control);
+/* {"delivered": ..., "reason": ..., "text": ...} */
+char *admin_json_explanation(const struct ids *ids, const struct explanation *explanation);

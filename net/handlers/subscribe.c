@@ -10,6 +10,7 @@
 #include "net/handlers/subscribe_body.h"
 #include "net/http/bytes.h"
 #include "net/note.h"
+#include "net/peer.h"
 #include "net/presence.h"
 #include "net/refusal.h"
 #include "net/token_check.h"
@@ -89,6 +90,10 @@ static enum handler_result subscribe(struct client *client, const struct text *c
     if (!caps_stand_alone(service, channels, channel_count, &which))
         return refuse_together(client, channels[which]);
     char room[GRANTED_LINES_ROOM];
+    struct address peer = {.family = ADDRESS_NONE};
+    bool looked_at = service->limits.options.admin != NULL;
+    if (looked_at)
+        peer = peer_of_request(client);
     /* The header is the newer of the two: a browser keeps the URL and sends what it saw last. */
     struct text given = client_text(client, request->last_event_id);
     struct text resume = given.len > 0 ? given : route->resume;
@@ -108,7 +113,8 @@ static enum handler_result subscribe(struct client *client, const struct text *c
         .plain = request->minor == 0,
         .bare = route_is_bare(route, service->limits.options.preface),
         .puts_off = refusal_puts_off(client),
-        .tells_id = service->limits.options.admin != NULL,
+        .tells_id = looked_at,
+        .peer = {(const char *)&peer, looked_at ? sizeof(peer) : 0},
         .ends_ns = token_ends_ns(client),
         .charset = service->limits.options.charset,
         .head = answer_granted_lines(client, channels, channel_count, room, sizeof(room)),

@@ -48,6 +48,8 @@ static void expect_fault(const struct outcome *outcome, int status, const char *
     EXPECT_TEXT(outcome->out, "");
 }
 
+#define SUBSCRIBERS "SUBSCRIBER        ADDRESS          SECONDS    BEHIND  STATE CHANNELS\n"
+
 /* --- channels -------------------------------------------------------------------------------- */
 
 #define HEAD "SUBSCRIBERS    EVENTS   SIZE  LAST ID                        STATE  CHANNEL\n"
@@ -107,6 +109,39 @@ static void expect_channels(void)
     expect_fault(&outcome, 1, "there is no such channel");
     CTL(&outcome, "--json", "channel", "nobody");
     expect_fault(&outcome, 1, "there is no such channel");
+}
+
+static void expect_subscribers(void)
+{
+    struct stream stream;
+    struct outcome outcome;
+    char id[160], wanted[512];
+    CTL(&outcome, "subscribers", "nobody");
+    expect_done(&outcome, SUBSCRIBERS);
+    stream_open(&stream, &server, "/events?channel=a&channel=b&channel=c%20c", NULL);
+    stream_await_id(&stream);
+    const char *name = stream_field(&stream, "fanfare-subscriber");
+    REQUIRE(name, "%s", stream.head);
+    char called[64];
+    snprintf(called, sizeof(called), "%s", name);
+    publish_to("a", "x", id);
+    stream_expect(&stream, "message", "x", (char[136]){0});
+    CTL(&outcome, "subscribers", "c c");
+    EXPECT(outcome.status == 0 && strstr(outcome.out, SUBSCRIBERS) == outcome.out &&
+               strstr(outcome.out, called) && strstr(outcome.out, "127.0.0.1 ") &&
+               strstr(outcome.out, "  ok    a b c c\n"),
+           "%s", outcome.out);
+    CTL(&outcome, "--json", "subscribers");
+    EXPECT(strstr(outcome.out, "{\"subscribers\": [{\"id\": \"") == outcome.out, "%s", outcome.out);
+    CTL(&outcome, "explain", called, id);
+    snprintf(wanted, sizeof(wanted),
+             "delivered: sent\nThe event was written to the subscriber's socket. What it has had "
+             "goes up to %s.\n",
+             id);
+    expect_done(&outcome, wanted);
+    CTL(&outcome, "explain", "x", id);
+    expect_fault(&outcome, 1, "there is no such subscriber, nor is one remembered");
+    stream_close(&stream);
 }
 
 static void expect_steered(void)
@@ -190,6 +225,7 @@ static void case_looking(void)
     server_start(&server, SERVER_OPTIONS("--workers", "2", "--admin", place));
     expect_channels();
     expect_stats();
+    expect_subscribers();
     expect_steered();
     expect_pages();
     server_stop(&server);
