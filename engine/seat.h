@@ -21,7 +21,7 @@ struct seat_end {
     /* Of one that never was a subscriber: CLOSE_REFUSED, or CLOSE_ENDED for whom its channels' end
      * left nothing. */
     enum close_reason reason;
-    uint64_t cursor;          /* sequence of the newest event that it had whole */
+    uint64_t cursor; /* sequence of the newest event that it had whole */
 };
 
 struct seat {

@@ -156,7 +156,8 @@ static int make_site(const struct server_options *options, struct site **ret_sit
                                 .lines = {.always = options->header,
                                           .always_count = options->header_count,
                                           .of_streams = options->stream_header,
-                                          .of_streams_count = options->stream_header_count}};
+                                          .of_streams_count = options->stream_header_count,
+                                          .has_origins = options->allow_origin_count > 0}};
     return site_new(&said, ret_site, error, error_size);
 }
 

@@ -21,6 +21,7 @@ struct stream_line {
 };
 
 struct head_lines {
+    bool has_origins;
     size_t always_len;
     unsigned count;
     struct stream_line items[HEAD_LINES_MAX];
@@ -54,14 +55,25 @@ static const char *name_fault(struct text name)
     return NULL;
 }
 
+static bool is_said_anyway(struct text name, struct text value)
+{
+    return http_equals_nocase(name, "x-accel-buffering") && http_equals_nocase(value, "no");
+}
+
 /* Appends a line. NULL, or what is wrong. */
 static const char *add_line(struct head_lines *lines, struct text line, struct text *ret_line)
 {
     struct text name, value;
     const char *fault = head_line_read(line, &name, &value);
-    if (!fault)
+    if (!fault && is_said_anyway(name, value)) {
+        *ret_line = TEXT("");
+        return NULL;
+    }
+    bool is_own =
+        !fault && !lines->has_origins && http_equals_nocase(name, "access-control-allow-origin");
+    if (!fault && !is_own)
         fault = name_fault(name);
-    if (!fault)
+    if (!fault && !is_own)
         fault = head_line_check(line, &name, &value);
     if (fault)
         return fault;
@@ -109,6 +121,7 @@ int head_lines_new(const struct head_lines_options *options, struct head_lines *
     if (!lines)
         return -ENOMEM;
     lines->count = 0;
+    lines->has_origins = options->has_origins;
     lines->builder = builder_of(lines->bytes, sizeof(lines->bytes));
     int r = 0;
     for (unsigned i = 0; i < options->always_count && !r; i++)

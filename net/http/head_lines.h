@@ -7,9 +7,15 @@
  * may not be one is said by head_line.h; the lines of both kinds together are bounded, so that they
  * always fit where an answer is put together.
  *
+ * What streams say anyway (`X-Accel-Buffering: no`) may be said here too, and adds nothing, since
+ * whoever comes from another server brings it along. Access-Control-Allow-Origin is the operator's
+ * own where the server allows no origins.
+ *
  * Compiled once and immutable. Any thread.
  */
 #pragma once
+
+#include <stdbool.h>
 
 #include "engine/base/base.h"
 
@@ -21,6 +27,7 @@ struct head_lines_options {
     unsigned always_count;
     const char *const *of_streams;
     unsigned of_streams_count;
+    bool has_origins; /* the server says itself which origins may read (allow-origin) */
 };
 
 /* 0, -ENOMEM, or -EINVAL with one sentence in `error`. */

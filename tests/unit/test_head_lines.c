@@ -13,7 +13,8 @@ static int make(const char *always, const char *of_streams, struct head_lines **
     struct head_lines_options options = {.always = &always,
                                          .always_count = always != NULL,
                                          .of_streams = &of_streams,
-                                         .of_streams_count = of_streams != NULL};
+                                         .of_streams_count = of_streams != NULL,
+                                         .has_origins = true};
     return head_lines_new(&options, ret_lines, error, sizeof(error));
 }
 
@@ -58,12 +59,28 @@ Test(head_lines, what_may_not_be_one)
     }
 }
 
+/* What other servers' users bring along: what is said anyway, and origins where we allow none. */
+Test(head_lines, from_another_server)
+{
+    static const char *const always[] = {"X-Accel-Buffering: No", "Access-Control-Allow-Origin: *"};
+    static const char *const of_streams[] = {"* x-accel-buffering: no"};
+    struct head_lines_options options = {always, 2, of_streams, 1, false};
+    struct head_lines *lines;
+    char out[HEAD_LINES_BYTES_MAX];
+    cr_assert_eq(head_lines_new(&options, &lines, error, sizeof(error)), 0, "%s", error);
+    cr_expect(text_equals(head_lines_always(lines), TEXT("Access-Control-Allow-Origin: *\r\n")));
+    cr_expect_eq(head_lines_of_stream(lines, &TEXT("a"), 1, out), 0);
+    head_lines_free(lines);
+    cr_expect_eq(make("X-Accel-Buffering: yes", NULL, &lines), -EINVAL);
+    cr_expect_not_null(strstr(error, "is one that the server says"), "%s", error);
+}
+
 Test(head_lines, of_all_answers_and_of_streams)
 {
     static const char *const always[] = {"X-A:1", "x-b:  two words \t", "Set-Cookie: a=b", "E:"};
     static const char *const of_streams[] = {"a* X-C: 3", "*b X-C: 3", "* X-D: 4", "a*   X-C: 5",
                                              "c/*/d X-E: 6"};
-    struct head_lines_options options = {always, 4, of_streams, 5};
+    struct head_lines_options options = {always, 4, of_streams, 5, false};
     struct head_lines *lines;
     char out[HEAD_LINES_BYTES_MAX];
     cr_assert_eq(head_lines_new(&options, &lines, error, sizeof(error)), 0, "%s", error);

@@ -54,8 +54,7 @@ Test(watch, what_is_refused_by_address, .init = begin)
     now.net.connections_refused_untrusted = 1;
     now.net.forwarded_broken = 7;
     cr_expect_eq(look(), 4, "%s", lines);
-    cr_expect(strstr(lines, "3 streams were refused by --subscribers-per-address, "), "%s",
-              lines);
+    cr_expect(strstr(lines, "3 streams were refused by --subscribers-per-address, "), "%s", lines);
     cr_expect(strstr(lines, "4 connections were refused by --connect-rate; "), "%s", lines);
     cr_expect(strstr(lines, "6 connections were refused for want of a PROXY header"), "%s", lines);
     cr_expect(strstr(lines, "7 requests of trusted proxies do not say "), "%s", lines);
