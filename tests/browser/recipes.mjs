@@ -2,8 +2,8 @@
 /*
  * The recipes of docs/recipes.md, as they stand there, with the packages that they are for: React,
  * Vue, htmx and fetch-event-source in Chromium, a SharedWorker under two tabs, jobs, flags,
- * presence and notifications with the browser's own EventSource, and rebuilt the rules by which httpx-sse and
- * Datastar 1.0 (no package of its is on npm) make of lines what they hand out.
+ * presence and notifications with the browser's own EventSource, and rebuilt the rules by which
+ * httpx-sse and Datastar 1.0 (no package of its is on npm) make of lines what they hand out.
  *
  * A small site serves the pages, the packages and the recipes, and passes everything else on to the
  * server, so that page and stream have one origin, as behind a proxy.
