@@ -6,6 +6,7 @@
  * what of it becomes what here.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/e2e/application.h"
@@ -86,11 +87,72 @@ static void case_idle_timeout(void)
     parity_stop();
 }
 
+#define LARGE_EVENTS 40u /* of 64 KiB: more than a socket that nobody reads takes here */
+
+/* One consumer stops reading, the other one has everything. */
+static void start_with_one_stopped(const char *stuck, struct stream *stopped, struct stream *reader)
+{
+    static char text[65537];
+    struct stream_event event;
+
+    parity_start(SERVER_OPTIONS("--default-channel", "all", "--write-timeout", "0.3", "--stuck",
+                                stuck, "--slow-after", "0.1", "--send-buffer", "16K"));
+    stream_open_small(stopped, &parity, "/events", 4096);
+    parity_open(reader, "/events", NULL);
+    memset(text, 'x', sizeof(text) - 1);
+    for (unsigned i = 0; i < LARGE_EVENTS; i++) {
+        parity_publish("/publish/all", NULL, text);
+        REQUIRE(stream_next(reader, &event), "who reads was closed");
+        event_free(&event);
+    }
+}
+
+/* Timeout with CloseOnTimeout. */
+static void case_write_timeout_closes(void)
+{
+    struct stream stopped, reader;
+
+    start_with_one_stopped("disconnect", &stopped, &reader);
+    parity_await("/stats", "closed_stuck", 1);
+    EXPECT_INT(parity_number("/stats", "subscribers"), 1);
+    stream_close(&stopped);
+    stream_close(&reader);
+    parity_stop();
+}
+
+/* And without: it stays, and what it lacks is told when it reads again, as it is not there. */
+static void case_write_timeout_skips(void)
+{
+    struct stream stopped, reader;
+    struct stream_event event;
+    unsigned had = 0, missed = 0;
+
+    start_with_one_stopped("skip", &stopped, &reader);
+    parity_await("/stats", "became_stuck", 1);
+    EXPECT_INT(parity_number("/stats", "subscribers"), 2);
+    while (missed == 0 && stream_next(&stopped, &event)) {
+        const char *told = strstr(event.data, "\"missed\": ");
+        if (strcmp(event.type, "fanfare-gap") == 0 && told)
+            missed = (unsigned)atoi(told + strlen("\"missed\": "));
+        else
+            had++;
+        event_free(&event);
+    }
+    EXPECT(had + missed == LARGE_EVENTS && missed > 0, "it had %u and was told of %u", had, missed);
+    parity_publish("/publish/all", NULL, "goes on");
+    parity_expect(&stopped, "message", "goes on");
+    stream_close(&stopped);
+    stream_close(&reader);
+    parity_stop();
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     check_case("messages", case_messages);
     check_case("head_lines", case_head_lines);
     check_case("idle_timeout", case_idle_timeout);
+    check_case("write_timeout_closes", case_write_timeout_closes);
+    check_case("write_timeout_skips", case_write_timeout_skips);
     return check_end();
 }
