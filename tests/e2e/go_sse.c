@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Parity: alexandrevicenzi/go-sse, a server of channels that are named by their path. Its paths,
- * head lines and CORS, messages to one channel and to all, its lists and counts, and a log of who
- * comes and goes. docs/parity.md says what of it becomes what here.
+ * head lines and CORS, its lists and counts, the end of a channel and of everybody's stream, and a
+ * log of who comes and goes. docs/parity.md says what of it becomes what here.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -85,6 +85,88 @@ static void case_lists_and_counts(void)
     parity_stop();
 }
 
+/* CloseChannel: its clients have their end, and those of other channels go on. */
+static void case_close_channel(void)
+{
+    struct stream alone, both, anew;
+
+    parity_start(SERVER_OPTIONS(NULL));
+    parity_open(&alone, "/events/channel-1", NULL);
+    parity_open(&both, "/events?channel=channel-1&channel=channel-2", NULL);
+    parity_publish("/publish/channel-1", NULL, "before");
+    EXPECT_INT(parity_admin("DELETE", "/channels/nobody", ""), 404);
+    EXPECT_INT(parity_admin("DELETE", "/channels/channel-1", ""), 204);
+    parity_expect(&alone, "message", "before");
+    stream_expect_end(&alone);
+    parity_expect(&both, "message", "before");
+    parity_publish("/publish/channel-2", NULL, "other");
+    parity_expect(&both, "message", "other");
+    /* The name is free: what was before is gone. */
+    stream_open(&anew, &parity, "/events/channel-1?last=9", NULL);
+    stream_await_id(&anew);
+    parity_publish("/publish/channel-1", NULL, "after");
+    parity_expect(&anew, "message", "after");
+    stream_close(&alone);
+    stream_close(&both);
+    stream_close(&anew);
+    parity_stop();
+}
+
+/* Restart: everybody is let go, told when to come back, and taken again. */
+static void case_restart(void)
+{
+    struct stream clients[3], back;
+    char fields[200];
+
+    parity_start(SERVER_OPTIONS(NULL));
+    for (unsigned i = 0; i < 3; i++)
+        parity_open(&clients[i], i ? "/events/channel-1" : "/events/channel-2", NULL);
+    EXPECT_INT(parity_admin("POST", "/kick", ""), 204);
+    for (unsigned i = 0; i < 3; i++) {
+        stream_expect_end(&clients[i]);
+        EXPECT(clients[i].retry > 0, "retry %ld", clients[i].retry);
+    }
+    parity_publish("/publish/channel-1", NULL, "meanwhile");
+    snprintf(fields, sizeof(fields), "Last-Event-ID: %s\r\n", clients[1].last_id);
+    stream_open(&back, &parity, "/events/channel-1", fields);
+    parity_expect(&back, "message", "meanwhile");
+    parity_await("/stats", "subscribers", 1);
+    for (unsigned i = 0; i < 3; i++)
+        stream_close(&clients[i]);
+    stream_close(&back);
+    parity_stop();
+}
+
+/* The same in a terminal. */
+static void case_ctl(void)
+{
+    static const struct {
+        const char *arguments[3], *said;
+        int status;
+    } rows[] = {
+        {{"channels", NULL}, "channel-1", 0},
+        {{"channel", "channel-1", NULL}, "channel-1", 0},
+        {{"channel", "nobody", NULL}, "", 1},
+        {{"close", "channel-1", NULL}, "", 0},
+        {{"kick", NULL}, "", 0},
+    };
+    struct stream client;
+
+    parity_start(SERVER_OPTIONS(NULL));
+    parity_open(&client, "/events/channel-1", NULL);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *const arguments[] = {
+            "ctl", "--admin", parity_place, rows[i].arguments[0], rows[i].arguments[1], NULL};
+        struct outcome outcome;
+        program_run(arguments, NULL, &outcome);
+        EXPECT(outcome.status == rows[i].status && strstr(outcome.out, rows[i].said),
+               "ctl %s: %d %s %s", rows[i].arguments[0], outcome.status, outcome.out, outcome.err);
+    }
+    stream_expect_end(&client);
+    stream_close(&client);
+    parity_stop();
+}
+
 /* Logger: who joins and leaves which channel. */
 static void case_log(void)
 {
@@ -121,6 +203,9 @@ int main(int argc, char **argv)
     check_case("paths", case_paths);
     check_case("head_lines", case_head_lines);
     check_case("lists_and_counts", case_lists_and_counts);
+    check_case("close_channel", case_close_channel);
+    check_case("restart", case_restart);
+    check_case("ctl", case_ctl);
     check_case("log", case_log);
     return check_end();
 }

@@ -14,14 +14,13 @@
 #define OPTIONS_MOST 64
 
 struct server parity;
-char parity_said[65536], parity_head[4096];
-static char place[160];
+char parity_said[65536], parity_head[4096], parity_place[160];
 
 void parity_start(const char *const *options)
 {
-    const char *all[OPTIONS_MOST] = {"--workers", "2", "--admin", place};
+    const char *all[OPTIONS_MOST] = {"--workers", "2", "--admin", parity_place};
     unsigned count = 4;
-    snprintf(place, sizeof(place), "unix:/tmp/fanfare-e2e-parity-%d", (int)getpid());
+    snprintf(parity_place, sizeof(parity_place), "unix:/tmp/fanfare-e2e-parity-%d", (int)getpid());
     for (; *options && count < OPTIONS_MOST - 1; options++)
         all[count++] = *options;
     server_start(&parity, all);
@@ -54,7 +53,7 @@ int parity_ask(const char *method, const char *target, const char *fields, const
 
 int parity_admin(const char *method, const char *target, const char *body)
 {
-    return ask((struct client){.fd = connect_unix(place + 5)}, method, target, NULL, body);
+    return ask((struct client){.fd = connect_unix(parity_place + 5)}, method, target, NULL, body);
 }
 
 void parity_publish(const char *target, const char *fields, const char *body)

@@ -13,6 +13,7 @@
 #define JSON_FIELDS "Content-Type: application/json\r\n"
 
 extern struct server parity;
+extern char parity_place[160]; /* of --admin */
 
 /* The server, with --admin on a socket file and one worker more than it needs. */
 void parity_start(const char *const *options);
