@@ -148,7 +148,7 @@ static void case_origins(void)
     EXPECT_TEXT(stream_field(&stream, "access-control-allow-origin"), "https://a.example");
     EXPECT_TEXT(stream_field(&stream, "access-control-allow-credentials"), "true");
     EXPECT_TEXT(stream_field(&stream, "access-control-expose-headers"),
-                "Fanfare-Resume, Fanfare-Refused");
+                "Fanfare-Resume, Fanfare-Refused, Fanfare-Subscriber");
     stream_close(&stream);
     server_stop(&server);
 

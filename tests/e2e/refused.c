@@ -95,7 +95,7 @@ static void case_full(void)
     REQUIRE(client_answer(&client, false, &answer), "closed without an answer");
     EXPECT_TEXT(answer_field(&answer, "access-control-allow-origin"), "http://app.example");
     EXPECT_TEXT(answer_field(&answer, "access-control-expose-headers"),
-                "Fanfare-Resume, Fanfare-Refused");
+                "Fanfare-Resume, Fanfare-Refused, Fanfare-Subscriber");
     answer_free(&answer);
     client_close(&client);
     /* HTTP/1.0 without a block that is no event: one line. */
