@@ -252,10 +252,8 @@ void channels_untouch(struct channels *channels, struct channel *channel)
     channel->in_order = false;
 }
 
-void channels_touch(struct channels *channels, struct channel *channel)
+void channels_renew(struct channels *channels, struct channel *channel)
 {
-    if (channels->newest == channel && !channel->passed)
-        return;
     channels_untouch(channels, channel);
     channel->older = channels->newest;
     if (channels->newest)

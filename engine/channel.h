@@ -130,8 +130,14 @@ void endings_add(struct endings *endings, struct ending *ending);
 void endings_remove(struct endings *endings, struct ending *ending);
 /* Of a channel without members and frames. */
 void channels_drop(struct channels *channels, struct channel *channel);
-/* Marks the channel as the one published to last. */
-void channels_touch(struct channels *channels, struct channel *channel);
+/* Makes it the newest, and not passed. */
+void channels_renew(struct channels *channels, struct channel *channel);
+/* Marks the channel as the one published to last: once an event. */
+static inline void channels_touch(struct channels *channels, struct channel *channel)
+{
+    if (channels->newest != channel || channel->passed)
+        channels_renew(channels, channel);
+}
 /* Takes a channel whose history is empty out of that order. */
 void channels_untouch(struct channels *channels, struct channel *channel);
 

@@ -366,7 +366,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
  */
 static void ask_for_one(const struct worker *worker, struct handoff *handoff)
 {
-    if (handoff->channel_count > 1 || !(rules_things(worker->ruling.rules) & RULES_ONCE) ||
+    if (handoff->channel_count > 1 || !(worker->ruling.things & RULES_ONCE) ||
         !rules_find(worker->ruling.rules, handoff->channels[0])->once)
         return;
     handoff->once = true;

@@ -33,6 +33,7 @@ void ruling_change(struct worker *worker, struct rules *rules)
     rules_unref(ruling->rules);
     ruling->rules = rules;
     ruling->items = rules_at(rules, 0);
+    ruling->things = rules_things(rules);
     ruling->number += ruling->number == 0 || !MUTATION(rule_kept);
     ruling->age_count = ruling->age_next = 0;
     for (unsigned i = 0; i < rules_count(rules) + RULES_OURS; i++)
@@ -74,7 +75,7 @@ static struct ruling_times times_of_many(struct worker *worker, const struct cha
 struct ruling_times ruling_times(struct worker *worker, struct subscriber *subscriber)
 {
     const struct ruling *ruling = &worker->ruling;
-    if (!(rules_things(ruling->rules) & RULES_TIMES))
+    if (!(ruling->things & RULES_TIMES))
         return times_of(&ruling->items[rules_count(ruling->rules)]);
     if (!(subscriber->flags & SUBSCRIBER_MANY))
         return times_of(ruling_of(worker, subscriber->channel));

@@ -81,6 +81,7 @@ struct intake {
 struct ruling {
     struct rules *rules;
     const struct rule *items; /* its rules, by index */
+    unsigned things;          /* rules_things of it */
     uint32_t number;          /* of the list: the first one is 1 */
     unsigned age_count, age_next;
     uint32_t ages_s[RULES_MAX + RULES_OURS];
