@@ -25,7 +25,7 @@ static bool part_init(struct control *control, struct control_part *part, uint32
         part->channels = malloc(limit * sizeof(*part->channels));
         return part->order && part->channels;
     }
-    if (kind == CONTROL_EXPLAIN)
+    if (kind == CONTROL_EXPLAIN || control_is_wish(control))
         return part->order;
     /* One entry at least finds room for its names. */
     part->names_size =
@@ -56,13 +56,16 @@ struct control *control_new(const struct control_request *request, unsigned work
     bool whole = true;
     for (unsigned i = 0; i < workers; i++)
         whole &= part_init(control, &control->parts[i], control->request.limit);
-    return whole ? control : control_free(control);
+    if (whole)
+        return control;
+    control->request.frame = NULL; /* it stays the caller's */
+    return control_free(control);
 }
 
 bool control_is_for_one(const struct control *control, unsigned *ret_worker)
 {
     enum control_kind kind = control->request.kind;
-    if (kind != CONTROL_SUBSCRIBER && kind != CONTROL_EXPLAIN)
+    if (kind != CONTROL_SUBSCRIBER && kind != CONTROL_EXPLAIN && !control_is_wish(control))
         return false;
     unsigned worker = subscriber_id_worker(control->request.subscriber);
     *ret_worker = worker < control->part_count ? worker : 0; /* which has no such one either */
@@ -77,6 +80,8 @@ struct control *control_free(struct control *control)
         free(control->parts[i].subscribers);
         free(control->parts[i].names);
     }
+    if (control)
+        frame_unref(control->request.frame);
     free(control);
     return NULL;
 }
@@ -177,11 +182,11 @@ struct control_subscriber *control_add_subscriber(struct control_part *part,
     return subscriber;
 }
 
-void control_finish(struct control_part *part, int failed)
+void control_finish(struct control_part *part, int result)
 {
     struct control *control = part->control;
-    if (failed)
-        atomic_store_explicit(&control->failed, failed, memory_order_relaxed);
+    if (result)
+        atomic_store_explicit(&control->failed, result, memory_order_relaxed);
     /* Whoever is the last sees what the others have written. */
     if (atomic_fetch_sub_explicit(&control->pending, 1, memory_order_acq_rel) > 1)
         return;
@@ -189,9 +194,9 @@ void control_finish(struct control_part *part, int failed)
     uint32_t found = 0;
     for (unsigned i = 0; i < control->part_count; i++)
         found += control->parts[i].count;
-    bool is_list =
-        control->request.kind == CONTROL_CHANNELS || control->request.kind == CONTROL_SUBSCRIBERS;
-    if (control->result == 0 && !is_list && !found)
+    enum control_kind kind = control->request.kind;
+    bool is_list = kind == CONTROL_CHANNELS || kind == CONTROL_SUBSCRIBERS;
+    if (control->result == 0 && !is_list && !control_is_wish(control) && !found)
         control->result = CONTROL_NONE;
     atomic_fetch_sub_explicit(control->counted, 1, memory_order_relaxed);
     control->request.done(control);

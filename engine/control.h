@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A control: one question about what the workers hold, on its way through them and back.
+ * A control: one question about what the workers hold, or a wish for one of their subscribers, on
+ * its way through them and back.
  *
  * Nobody looks into a worker's memory. Whoever asks makes a control (control_new) and gives it to
  * hub_control, which sends one message to each worker that has to answer. Each of them writes into
@@ -36,6 +37,8 @@ enum control_kind {
     CONTROL_SUBSCRIBERS, /* a page of the subscribers, in order of their ids */
     CONTROL_SUBSCRIBER,  /* one subscriber */
     CONTROL_EXPLAIN,     /* what became of an event for one subscriber */
+    CONTROL_END,         /* a subscriber is ended in order */
+    CONTROL_SEND,        /* it gets an event that is for it alone */
 };
 
 struct control;
@@ -46,6 +49,7 @@ struct control_request {
     struct text after;   /* CHANNELS: those behind this name; empty: from the first one on */
     uint64_t subscriber; /* its id; SUBSCRIBERS: those behind it; 0: from the first one on */
     struct text event;   /* EXPLAIN: the event's id, as a client knows it */
+    struct frame *frame; /* SEND: of hub_private_frame; the control's, if it was made */
     uint32_t limit;      /* of lists: 1 to CONTROL_LIMIT_MAX; 0: CONTROL_LIMIT_DEFAULT */
     /* Any worker's thread, once; also of who drains. Short: it hands the control on. */
     void (*done)(struct control *control);
@@ -101,14 +105,16 @@ struct control_part {
 enum control_result {
     CONTROL_FOUND = 0,
     CONTROL_NONE = 1, /* there is no such channel, or subscriber; nor is one remembered */
+    CONTROL_FULL = 2, /* as many events as may wait for that subscriber's socket */
 };
 
 struct control {
     struct control_request request; /* its texts are the control's own */
     struct message message;         /* the asker's, to hand it on with once it is done */
-    /* enum control_result, or -ESHUTDOWN: the workers end. Once it is done. */
+    /* enum control_result, -ESHUTDOWN: the workers end, or -ENOMEM. Once it is done. */
     int result;
     uint64_t hash;             /* of the channel */
+    uint64_t before;           /* hub_next_sequence when it was asked: see worker/steer.h */
     _Atomic unsigned pending;  /* parts that are not done */
     _Atomic int failed;        /* what a part's worker said, 0: nothing */
     _Atomic unsigned *counted; /* the hub's count of those under way */
@@ -126,6 +132,11 @@ MUST_USE struct control *control_new(const struct control_request *request, unsi
 /* Takes NULL; returns NULL. */
 struct control *control_free(struct control *control);
 
+/* It changes something for a subscriber, and asks nothing. */
+static inline bool control_is_wish(const struct control *control)
+{
+    return control->request.kind == CONTROL_END || control->request.kind == CONTROL_SEND;
+}
 /* The one worker that a question about a subscriber is for; false: it is for all of them. */
 bool control_is_for_one(const struct control *control, unsigned *ret_worker);
 /* The next channel of the answer, merged from all workers, in order of names. False: that was all
@@ -148,5 +159,6 @@ struct control_channel *control_add_channel(struct control_part *part, struct te
  * full, and part->more. The caller fills the rest. */
 struct control_subscriber *control_add_subscriber(struct control_part *part,
                                                   const struct text *names, uint32_t name_count);
-/* The part is answered; `failed` is 0 or -ESHUTDOWN. It is no longer the worker's. */
-void control_finish(struct control_part *part, int failed);
+/* The part is answered; `result` is 0 or what became of the control instead. It is no longer the
+ * worker's. */
+void control_finish(struct control_part *part, int result);

@@ -21,10 +21,11 @@ enum form {
 };
 #define FORM_COUNT 2
 
-/* A frame's bytes in this form; a private frame was built in the form of its one subscriber. */
+/* A frame's bytes in this form. One that is no event was built in that of its one subscriber, and
+ * has nothing around it. */
 static inline struct text form_view(enum form form, const struct frame *frame)
 {
-    return frame_view(frame, form == FORM_PLAIN && frame->kind == FRAME_EVENT);
+    return frame_view(frame, form == FORM_PLAIN);
 }
 
 /* What a response begins with: its head, `retry:`, a resume point, and what is told at once. */

@@ -404,6 +404,26 @@ int frame_new(const struct event *event, uint64_t channel_hash, struct frame **r
     return build(event, channel_hash, 0, ret_frame);
 }
 
+void frame_make_private(struct frame *frame)
+{
+    CHECK(frame->sequence == 0);
+    frame->kind = FRAME_PRIVATE;
+    frame->channel_len = 0;
+    frame->channel_hash = 0;
+    if (!(frame->flags & FRAME_WITHOUT_DATA)) { /* else there is no id in the text */
+        char *text = frame->bytes + frame->head_len;
+        size_t text_len = frame->id_at - strlen("id: ") - frame->head_len + 1;
+        size_t head_len = hex_digits_of(text_len) + 2; /* no more than it was */
+        memmove(frame->bytes + head_len, text, text_len - 1);
+        chunk_line_format(frame->bytes, text_len);
+        put(frame->bytes + head_len + text_len - 1, "\n\r\n", 3);
+        frame->head_len = (uint8_t)head_len;
+        frame->len = (uint32_t)(head_len + text_len + 2);
+    }
+    frame->id_at = frame->id_len = 0;
+    frame->id_given = false;
+}
+
 struct frame *frame_new_command(enum frame_flag command, struct text channel, uint64_t channel_hash)
 {
     struct frame *frame = malloc(sizeof(*frame) + channel.len);

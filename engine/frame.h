@@ -8,8 +8,9 @@
  * without data is a line `retry:` or, of an end, a comment, and nothing else.
  *
  * States: built (one owner, sequence 0) -> stamped (in frame_stamp, by the publisher that claimed
- * the sequence) -> shared and immutable, until the last reference goes. A frame of another kind
- * than FRAME_EVENT is private: it was built by a worker, counts as no event and has one view only.
+ * the sequence) -> shared and immutable, until the last reference goes. An event for one subscriber
+ * alone (FRAME_PRIVATE) has no number. A frame of another kind than those was built by a worker,
+ * counts as no event and has one view only.
  *
  * This is the one place where text from publishers becomes bytes for subscribers: everything that
  * could inject a field into somebody else's stream is refused here. Any thread; no I/O.
@@ -64,10 +65,11 @@ enum frame_fault {
 };
 
 enum frame_kind {
-    FRAME_EVENT,
-    FRAME_NOTE, /* a response head or a heartbeat: moves no cursor */
-    FRAME_GAP,  /* a gap notice: moves the cursor to its sequence */
-    FRAME_LAST, /* ends the response */
+    FRAME_EVENT,   /* 0, as in every frame that is built of an event */
+    FRAME_PRIVATE, /* an event that is no channel's: moves no cursor. No others are events. */
+    FRAME_NOTE,    /* a response head or a heartbeat: moves no cursor */
+    FRAME_GAP,     /* a gap notice: moves the cursor to its sequence */
+    FRAME_LAST,    /* ends the response */
 };
 
 enum frame_flag {
@@ -122,6 +124,9 @@ MUST_USE int frame_new(const struct event *event, uint64_t channel_hash, struct 
 MUST_USE struct frame *frame_new_command(enum frame_flag command, struct text channel,
                                          uint64_t channel_hash);
 
+/* Makes a built event one for a single subscriber: without id, number and channel. */
+void frame_make_private(struct frame *frame);
+
 /* A private frame of exactly these bytes, one reference; NULL if out of memory. */
 MUST_USE struct frame *frame_new_private(enum frame_kind kind, const char *bytes, size_t len);
 
@@ -135,6 +140,11 @@ void frame_stamp(struct frame *frame, const struct ids *ids, uint64_t sequence);
 static inline uint32_t frame_memory(const struct frame *frame)
 {
     return (uint32_t)sizeof(*frame) + frame->len + frame->channel_len + 16;
+}
+
+static inline bool frame_is_event(const struct frame *frame)
+{
+    return frame->kind <= FRAME_PRIVATE;
 }
 
 struct frame *frame_ref(struct frame *frame);

@@ -329,6 +329,19 @@ int hub_frame(struct hub *hub, const struct event *event, struct frame **ret_fra
     return frame_new(event, hash, ret_frame);
 }
 
+int hub_private_frame(const struct event *event, struct frame **ret_frame)
+{
+    struct event alone = {.channel = TEXT("-"), /* which is in no byte of it */
+                          .type = event->type,
+                          .data = event->data,
+                          .retry_ms = event->retry_ms,
+                          .without_data = event->without_data};
+    int r = frame_new(&alone, 0, ret_frame);
+    if (r == 0)
+        frame_make_private(*ret_frame);
+    return r;
+}
+
 static bool inboxes_have_room(const struct hub *hub, uint64_t first, unsigned count)
 {
     for (unsigned i = 0; i < hub->worker_count; i++)
@@ -703,6 +716,7 @@ int hub_control(struct hub *hub, struct control *control)
     if (control->request.channel.len)
         control->hash = hash_text(&hub->options.key, control->request.channel);
     control->counted = &hub->controls;
+    control->before = hub_next_sequence(hub);
     unsigned first = 0;
     unsigned end = control_is_for_one(control, &first) ? first + 1 : hub->worker_count;
     atomic_init(&control->pending, end - first);

@@ -71,6 +71,10 @@ enum {
     HUB_KNOWN = 6,
 };
 
+/* Likewise of one for a single subscriber (CONTROL_SEND of control.h): it has no id, whatever `id`
+ * is, nor `channel`, `key` or `ends`. */
+MUST_USE int hub_private_frame(const struct event *event, struct frame **ret_frame);
+
 /*
  * Publishes 1 to PUBLISH_EVENTS_MAX frames whole or not at all, in this order, one after the other
  * in the sequence; on 0 their references belong to the hub and *ret_first is the first one's

@@ -184,6 +184,11 @@
 #define INQUIRY_MS 1000u
 /* Records visited for heartbeats and timeouts in one turn; each may cost a send. */
 #define VISIT_BATCH 512u
+/* Events for one subscriber alone that wait for its socket, and their bytes, but for a first one of
+ * any size: some seconds of a chat's, and no more memory than a send buffer. More: refused to who
+ * sends them, and counted (`private_refused`). */
+#define PRIVATE_EVENTS_MAX 64u
+#define PRIVATE_BYTES_MAX  (256u << 10)
 /* Records looked at for a kick in one turn: some tenths of a millisecond. */
 #define KICK_BATCH 4096u
 /* Events taken from the inbox before sweeps are served again. */
@@ -377,4 +382,5 @@ static_assert((DROPPED_REMEMBERED & (DROPPED_REMEMBERED - 1)) == 0, "found by ma
 static_assert(FLOW_CHANNEL_BYTES / FLOW_FRAME_BYTES_MIN >= 8192, "a channel's share of the inbox");
 static_assert(PUBLISH_EVENTS_MAX <= INBOX_SLOTS / 4, "a whole request must fit");
 static_assert(DATA_BYTES_MAX * 7ull + 65536 < UINT32_MAX, "frame sizes are 32-bit");
+static_assert(PRIVATE_EVENTS_MAX < CATCH_UP_FRAMES / 2, "a send has room for them and for others");
 static_assert(CATCH_UP_BYTES <= SCRATCH_BYTES && RUN_FRAMES <= SCRATCH_FRAMES, "one send fits");

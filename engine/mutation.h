@@ -42,6 +42,8 @@
     X(poll_forgets)        /* a long poll does not see what is retained for it */                  \
     X(poll_goes_on)        /* nor end with the first events that come */                           \
     X(once_keeps)          /* a channel of one event has it for who comes later */                 \
+    X(private_overtakes)   /* an event for one comes before what was published before it */        \
+    X(private_twice)       /* it is sent again after a short send, or with the next one */         \
     X(record_missed)       /* a list of channels passes over some */                               \
     X(rule_kept)           /* channels that exist keep the rules of before a reload */             \
     X(seat_kept)           /* who has ended keeps its seat */                                      \

@@ -39,6 +39,7 @@
     X(joined, counter, "Subscribers accepted")                                                     \
     X(resumed, counter, "Subscribers accepted with a resume point")                                \
     X(gaps_told, counter, "Gap notices written")                                                   \
+    X(private_refused, counter, "Events for one subscriber refused: too many wait for it already") \
     X(became_slow, counter, "Times a subscriber became slow")                                      \
     X(skipped, counter, "Times a slow or stuck subscriber was skipped ahead")                      \
     X(became_stuck, counter, "Subscribers that took nothing for write-timeout and stayed")         \

@@ -11,6 +11,7 @@
 #include "engine/worker/arena.h"
 #include "engine/worker/gap.h"
 #include "engine/worker/identity.h"
+#include "engine/worker/private.h"
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
 
@@ -66,7 +67,7 @@ static uint32_t send_uncount(struct worker *worker, const struct batch_send *sen
     uint32_t index = send->first;
     uint32_t events = 0;
     for (; index < send->count && send->parts[index].end <= reached; index++)
-        events += send->parts[index].frame->kind == FRAME_EVENT;
+        events += frame_is_event(send->parts[index].frame);
     CHECK(index < send->count);
     worker->batch.events -= send->events - events;
     worker->batch.bytes -= send->len - taken_of(send);
@@ -107,6 +108,20 @@ static void gap_told(struct worker *worker, const struct batch_send *send,
     course_skip(&identity->course, cursor_before(send, index), send->kept_gap->sequence, stuck);
 }
 
+/* Of the events for it alone those before part `end` are sent, or begun. */
+__attribute__((noinline)) static void settle_private(struct worker *worker,
+                                                     struct subscriber *subscriber,
+                                                     const struct batch_send *send, uint32_t end)
+{
+    uint32_t count = 0;
+    for (uint32_t i = send->first + (send->kept != NULL); i < end; i++)
+        count += send->parts[i].frame->kind == FRAME_PRIVATE;
+    if (count > 0 && MUTATION(private_twice))
+        count--;
+    if (private_sent(worker, subscriber_index(worker, subscriber), count))
+        subscriber_clear(subscriber, SUBSCRIBER_PRIVATE);
+}
+
 /* Puts the subscriber back to where a short send left it. */
 static void send_roll_back(struct worker *worker, struct batch_send *send,
                            struct subscriber *subscriber)
@@ -131,6 +146,8 @@ static void send_roll_back(struct worker *worker, struct batch_send *send,
     for (uint32_t i = send->first; send->kept_gap && i < begun_through; i++)
         if (send->parts[i].frame == send->kept_gap && send->kept_gap->kind == FRAME_GAP)
             gap_told(worker, send, subscriber);
+    if (__builtin_expect(subscriber->flags & SUBSCRIBER_PRIVATE, 0))
+        settle_private(worker, subscriber, send, begun_through);
 }
 
 static bool has_everything(const struct subscriber *subscriber)
@@ -157,6 +174,19 @@ static void count_taken(struct subscriber *subscriber, uint32_t bytes)
 {
     uint32_t room = UINT32_MAX - subscriber->window_bytes;
     subscriber->window_bytes += bytes < room ? bytes : room;
+}
+
+/* It has all of a send of its own: perhaps that was everything. */
+static inline void settle_caught_up(struct worker *worker, struct subscriber *subscriber)
+{
+    if (!(subscriber->flags & SUBSCRIBER_PRIVATE) && has_everything(subscriber) &&
+        !subscriber_is_ending(worker, subscriber) && !subscriber_is_served(subscriber)) {
+        subscriber_caught_up(worker, subscriber);
+        subscriber_set_state(worker, subscriber, SUBSCRIBER_CURRENT);
+        return;
+    }
+    subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
+    subscriber_queue(worker, subscriber);
 }
 
 static void send_settle(struct worker *worker, struct batch_send *send)
@@ -191,13 +221,10 @@ static void send_settle(struct worker *worker, struct batch_send *send)
         gap_told(worker, send, subscriber);
     if (send->ends) {
         subscriber_close(worker, subscriber, subscriber_end_reason(worker, subscriber));
-    } else if (send->catches_up && has_everything(subscriber) &&
-               !subscriber_is_ending(worker, subscriber) && !subscriber_is_served(subscriber)) {
-        subscriber_caught_up(worker, subscriber);
-        subscriber_set_state(worker, subscriber, SUBSCRIBER_CURRENT);
     } else if (send->catches_up) {
-        subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
-        subscriber_queue(worker, subscriber);
+        if (__builtin_expect(subscriber->flags & SUBSCRIBER_PRIVATE, 0))
+            settle_private(worker, subscriber, send, send->count);
+        settle_caught_up(worker, subscriber);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "engine/worker/arena.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/gap.h"
+#include "engine/worker/private.h"
 #include "engine/worker/release.h"
 #include "engine/worker/subscriber.h"
 
@@ -43,8 +44,7 @@ static void gathered_add(struct gathered *gathered, struct frame *frame)
     gathered->parts[gathered->count++] = (struct run_part){.frame = frame, .end = gathered->len};
     if (frame->kind == FRAME_EVENT || frame->kind == FRAME_GAP)
         gathered->cursor = frame->sequence;
-    if (frame->kind == FRAME_EVENT)
-        gathered->events++;
+    gathered->events += frame_is_event(frame);
     if (frame->kind == FRAME_LAST)
         gathered->ends = true;
 }
@@ -141,6 +141,43 @@ static bool gathered_add_retained(struct gathered *gathered, struct subscriber *
     return false;
 }
 
+/* Gathers what is retained, and then anew with the events for it alone among that, each at its
+ * place. True: all of them, and everything that is retained. */
+__attribute__((noinline)) static bool gathered_add_private(struct worker *worker,
+                                                           struct subscriber *subscriber,
+                                                           struct gathered *gathered)
+{
+    struct frame *frames[CATCH_UP_FRAMES];
+    const struct gathered before = *gathered;
+    bool everything = gathered_add_retained(gathered, subscriber);
+    uint32_t count = gathered->count - before.count, i = 0;
+    for (; i < count; i++)
+        frames[i] = gathered->parts[before.count + i].frame;
+    const struct private_event *next = private_first(worker, subscriber_index(worker, subscriber));
+    *gathered = before;
+    i = 0;
+    while (gathered_has_room(gathered, subscriber)) {
+        if (next && (i < count ? frames[i]->sequence >= next->before : everything)) {
+            gathered_add(gathered, next->frame);
+            next = next->next;
+        } else if (i < count) {
+            gathered_add(gathered, frames[i++]);
+        } else {
+            return everything;
+        }
+    }
+    return false;
+}
+
+/* All that it is to have and lacks. True: there is nothing more now. */
+static bool gathered_add_events(struct worker *worker, struct subscriber *subscriber,
+                                struct gathered *gathered)
+{
+    if (__builtin_expect(subscriber->flags & SUBSCRIBER_PRIVATE, 0))
+        return gathered_add_private(worker, subscriber, gathered);
+    return gathered_add_retained(gathered, subscriber);
+}
+
 /* The private frame that ends a drained response: a `retry:` slot of the client's own, so that they
  * do not all come back in the same millisecond, and the last chunk. */
 static struct frame *goodbye_frame(struct worker *worker, const struct subscriber *subscriber,
@@ -206,7 +243,7 @@ static bool gather(struct worker *worker, struct subscriber *subscriber, struct 
         return false;
     bool everything = expired ||
                       (MUTATION(end_overtakes) && subscriber_channels_ended(subscriber)) ||
-                      gathered_add_retained(gathered, subscriber);
+                      gathered_add_events(worker, subscriber, gathered);
     if (subscriber_waits(subscriber) && (gathered->events || gathered->gap) &&
         !MUTATION(poll_goes_on)) {
         subscriber->flags |= SUBSCRIBER_LIMITED;
@@ -252,7 +289,7 @@ static void gathered_cut(struct worker *worker, struct gathered *gathered)
     while (gathered->count > 1 && gathered->len > room) {
         struct frame *frame = gathered->parts[--gathered->count].frame;
         gathered->len = gathered->parts[gathered->count - 1].end;
-        gathered->events -= frame->kind == FRAME_EVENT;
+        gathered->events -= frame_is_event(frame);
         gathered->ends = false;
         if (frame == gathered->gap)
             release_frame(worker, TAKE(gathered->gap));
@@ -279,7 +316,7 @@ static void gathered_queue(struct worker *worker, struct subscriber *subscriber,
         const struct frame *frame = gathered->parts[i].frame;
         if (frame->kind == FRAME_EVENT || frame->kind == FRAME_GAP)
             subscriber->cursor = frame->sequence;
-        if (frame->kind == FRAME_EVENT && (subscriber->flags & SUBSCRIBER_LIMITED))
+        if (frame_is_event(frame) && (subscriber->flags & SUBSCRIBER_LIMITED))
             subscriber->events_left--;
     }
 }

@@ -9,6 +9,7 @@
 #include "engine/worker/identity.h"
 #include "engine/worker/slice.h"
 #include "engine/worker/standing.h"
+#include "engine/worker/steer.h"
 #include "engine/worker/subscriber.h"
 
 /* --- channels -------------------------------------------------------------------------------- */
@@ -172,7 +173,8 @@ static bool find_subscriber(struct worker *worker, struct control_part *part)
 /* --- parts ----------------------------------------------------------------------------------- */
 
 /* True if the part is answered. */
-static bool answer_some(struct worker *worker, struct control_part *part, struct slice *slice)
+static bool answer_some(struct worker *worker, struct control_part *part, struct slice *slice,
+                        int *ret_result)
 {
     switch (part->control->request.kind) {
     case CONTROL_CHANNELS:
@@ -185,6 +187,9 @@ static bool answer_some(struct worker *worker, struct control_part *part, struct
         return find_subscriber(worker, part);
     case CONTROL_EXPLAIN:
         return explain_some(worker, part, slice);
+    case CONTROL_END:
+    case CONTROL_SEND:
+        return steer_some(worker, part, ret_result);
     }
     return true;
 }
@@ -215,12 +220,15 @@ bool inspect_slice(struct worker *worker)
     DCHECK(worker->batch.count == 0);
     struct slice slice = {worker->inspect.looks,
                           worker->io->operations->now_ns(worker->io) + SLICE_NS};
-    while (worker->inspect.first && answer_some(worker, worker->inspect.first, &slice)) {
-        control_finish(take_first(worker), 0);
+    int result = 0;
+    while (worker->inspect.first && answer_some(worker, worker->inspect.first, &slice, &result)) {
+        control_finish(take_first(worker), result);
+        result = 0;
         if (slice_is_spent(worker, &slice))
             break;
     }
-    return worker->inspect.first;
+    /* What waits for events goes on with them. */
+    return worker->inspect.first && !steer_waits(worker, worker->inspect.first);
 }
 
 void inspect_count(struct worker *worker, struct census_part *part)

@@ -113,6 +113,11 @@ struct inspect {
     uint32_t looks; /* in a slice: INSPECT_LOOKS, but for tests */
 };
 
+/* private.c: what waits for one subscriber alone, by index; not touched where nothing does. */
+struct privates {
+    struct private_queue **of; /* options->sockets */
+};
+
 /* dirty.h: the channels that are to be swept, in the order in which they became so. */
 struct dirty {
     struct channel *first, *last;
@@ -266,6 +271,7 @@ struct worker {
     struct seats seats;
     struct identities identities;
     struct inspect inspect;
+    struct privates privates;
     struct dirty dirty;
     struct sweep sweep;
     struct batch batch;

@@ -8,6 +8,7 @@
 #include "engine/mutation.h"
 #include "engine/worker/dirty.h"
 #include "engine/worker/identity.h"
+#include "engine/worker/private.h"
 #include "engine/worker/release.h"
 
 #define NO_RECORD UINT32_MAX
@@ -386,6 +387,8 @@ void subscriber_bury(struct worker *worker)
         worker->io->operations->remove(worker->io, subscriber->handle);
         leave_seat(worker, subscriber);
         note_close(worker, subscriber);
+        if (subscriber->flags & SUBSCRIBER_PRIVATE)
+            private_drop(worker, subscriber_index(worker, subscriber));
         subscriber_abandon(worker, subscriber);
         worker->records.live--;
         worker->memory.subscriber_bytes -= SUBSCRIBER_MEMORY;

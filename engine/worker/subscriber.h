@@ -48,6 +48,7 @@ enum subscriber_flag {
     SUBSCRIBER_TIMED = 512,    /* visit.c knows when it has to end */
     SUBSCRIBER_POLLS = 1024,   /* ends with the first that it gets: see subscriber_waits */
     SUBSCRIBER_STUCK = 4096,   /* took nothing for write_timeout: what it lacks is skipped */
+    SUBSCRIBER_PRIVATE = 8192, /* events for it alone wait, see private.h: it is not current */
     SUBSCRIBER_SPARED = 2048,  /* it came behind the kick that is under way */
 };
 

@@ -12,6 +12,7 @@
 #include "engine/worker/catch_up.h"
 #include "engine/worker/identity.h"
 #include "engine/worker/intake.h"
+#include "engine/worker/private.h"
 #include "engine/worker/ruling.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/sweep.h"
@@ -70,9 +71,10 @@ int worker_init(struct worker *worker, unsigned index, const struct worker_optio
     worker->seats.of = reserve(options->sockets, sizeof(struct seat *));
     worker->drain.order = calloc(1, sizeof(*worker->drain.order));
     if (inbox_init(&worker->inbox, INBOX_SLOTS) < 0 || batch_init(worker) < 0 ||
-        sweep_init(worker) < 0 || catch_up_init(worker) < 0 || visits_init(worker) < 0 ||
-        identities_init(worker) < 0 || make_fixed_frames(worker) < 0 || !worker->subscribers ||
-        !worker->catch_up.ring || !worker->lag.list || !worker->seats.of || !worker->drain.order) {
+        sweep_init(worker) < 0 || catch_up_init(worker) < 0 || private_init(worker) < 0 ||
+        visits_init(worker) < 0 || identities_init(worker) < 0 || make_fixed_frames(worker) < 0 ||
+        !worker->subscribers || !worker->catch_up.ring || !worker->lag.list || !worker->seats.of ||
+        !worker->drain.order) {
         worker_deinit(worker);
         return -ENOMEM;
     }
@@ -104,6 +106,7 @@ void worker_deinit(struct worker *worker)
     batch_deinit(worker);
     sweep_deinit(worker);
     catch_up_deinit(worker);
+    private_deinit(worker);
     visits_deinit(worker);
     identities_deinit(worker);
     for (enum form form = 0; form < FORM_COUNT; form++) {

@@ -5,16 +5,20 @@
 #include <inttypes.h>
 
 #include "engine/base/list.h"
+#include "engine/worker/identity.h"
+#include "tests/sim/command.h"
 #include "tests/sim/ended.h"
 #include "tests/sim/expect.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/gap_text.h"
+#include "tests/sim/steer.h"
 
 struct client *client_free(struct client *client)
 {
     if (!client)
         return NULL;
     reader_deinit(&client->reader);
+    steer_free(client);
     free(client->resume.at);
     free(client->commits);
     free(client);
@@ -200,23 +204,13 @@ static void on_greeting_gap(struct client *client, const struct gap_text *gap,
 
 /* --- the stream ------------------------------------------------------------------------------ */
 
-uint64_t client_close(const struct client *client, unsigned channel)
-{
-    return model_close_from(client->model, channel, client->joined_at);
-}
-
-uint64_t client_kick(const struct client *client)
-{
-    return model_close_from(client->model, MODEL_NO_CHANNEL, client->before);
-}
-
 uint64_t client_next(const struct client *client)
 {
     uint64_t next = 0;
     for (unsigned i = 0; i < client->channel_count; i++) {
         unsigned channel = client->channels[i];
         uint64_t first = model_first_after(client->model, channel, client->through[channel]);
-        uint64_t close = client_close(client, channel);
+        uint64_t close = command_close(client, channel);
         if (close && first > close)
             continue;
         if (first && (next == 0 || first < next))
@@ -302,6 +296,8 @@ static void on_event(struct client *client, const struct block *block)
     if (client->ends_ns && event->born_ns > client->ends_ns + EXPIRY_NS)
         fail("client %u: event %" PRIu64 " is %" PRId64 " ms younger than its token's end",
              client->number, next, (event->born_ns - client->ends_ns) / 1000000);
+    if (!client->skipped)
+        steer_passed(client, next);
     client->through[event->channel] = next;
     client->cursor = next;
     client->events++;
@@ -323,8 +319,10 @@ static void on_goodbye(struct client *client, const struct block *block)
     bool expired = client_has_expired(client, 0);
     ended_pass(client);
     bool over = ended_for(client);
-    uint64_t kick = client_kick(client);
-    if ((!*client->draining && !left && !expired && !over && !kick) || client->goodbye)
+    uint64_t cut = command_kick(client); /* behind what was published before this */
+    if (client->ended_at && (!cut || client->ended_at < cut))
+        cut = client->ended_at;
+    if ((!*client->draining && !left && !expired && !over && !cut) || client->goodbye)
         fail("client %u: a goodbye that nobody asked for", client->number);
     if (block->retry_ms < client->options->retry_ms)
         fail("client %u: its goodbye asks it back after %" PRId64 " ms", client->number,
@@ -332,7 +330,7 @@ static void on_goodbye(struct client *client, const struct block *block)
     /* Who sends no more gets what its worker has by then, which here nobody knows; whose token has
      * ended gets no more at all. */
     uint64_t next = left || expired ? 0 : ended_lacks(client);
-    if (next && !(kick && next > kick))
+    if (next && !(cut && next >= cut))
         fail("client %u: a goodbye before event %" PRIu64, client->number, next);
     if (client->told_end && !over)
         fail("client %u: it is told the end of what goes on", client->number);
@@ -381,6 +379,8 @@ static void on_block(void *context, const struct block *block)
     } else if (client->gaps_seen < client->gap_count) {
         fail("client %u: gap %u of %u is not told", client->number, client->gaps_seen + 1,
              client->gap_count);
+    } else if (block->has_data && block->data.len && block->data.at[0] == 'p') {
+        steer_read(client, block); /* no event of the model begins so */
     } else if (!block->has_data && is_retry_alone(client, client_next(client), block)) {
         on_event(client, block);
     } else if (block->has_data || is_retry_alone(client, ended_lacks(client), block)) {
@@ -428,6 +428,7 @@ void client_join(struct client *client, struct worker *worker)
     client->joined_at = worker->position;
     expect_greeting(client);
     client->joined_ns = worker->now_ns;
+    client->id = identity_id(worker, client->socket->owner);
     if (client->has_resume && (client->once || ended_before(client)))
         fail("client %u gets a stream although there is nothing to read any more", client->number);
     client->greeted = client->bare;

@@ -57,7 +57,12 @@ struct client {
     uint64_t gap_position;
     uint64_t retained; /* events that its worker has for it when it joins */
     int64_t joined_ns;
-    uint64_t joined_at; /* its worker's position then */
+    uint64_t joined_at;  /* its worker's position then */
+    uint64_t id;         /* 0: it has none */
+    struct wish *wishes; /* of an operator, in their order: steer.c */
+    unsigned wish_count, wish_number;
+    uint64_t
+        ended_at; /* an operator ends it, behind what was published before this; 0: none does */
 
     /* How far it is. */
     struct reader reader;
@@ -93,10 +98,6 @@ void client_told_over(struct client *client, struct worker *worker);
 void client_read(struct client *client);
 /* The next event it must get; 0: it has everything. */
 uint64_t client_next(const struct client *client);
-/* Its channel was closed after it had joined: nothing follows there. 0: it was not. */
-uint64_t client_close(const struct client *client, unsigned channel);
-/* The kick behind its request: it is ended; 0: there is none. */
-uint64_t client_kick(const struct client *client);
 /* The text of the last id that the client knows, if only the first `offset` bytes reached it. False
  * if it knows none. */
 bool client_last_id(const struct client *client, uint64_t offset, struct bytes *ret_id);

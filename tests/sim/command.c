@@ -39,3 +39,13 @@ void command_stamped(const struct frame *frame, uint64_t sequence)
     model_add_close(model, channel, sequence);
     ended_closed(channel, sequence);
 }
+
+uint64_t command_close(const struct client *client, unsigned channel)
+{
+    return model_close_from(client->model, channel, client->joined_at);
+}
+
+uint64_t command_kick(const struct client *client)
+{
+    return model_close_from(client->model, MODEL_NO_CHANNEL, client->before);
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See ended.h. */
+#include "tests/sim/command.h"
 #include "tests/sim/ended.h"
 
 #include <inttypes.h>
@@ -115,7 +116,7 @@ void ended_refused(const struct publisher *publisher, uint64_t index)
 static bool is_over(const struct client *client, unsigned channel, uint64_t through)
 {
     const struct model_channel *found = &client->model->channels[channel];
-    if (client_close(client, channel))
+    if (command_close(client, channel))
         return true;
     size_t at = found->count;
     while (at > 0 && found->sequences[at - 1] > through)
@@ -135,7 +136,7 @@ bool ended_by_close(const struct client *client, uint64_t before)
 {
     bool any = false;
     for (unsigned i = 0; i < client->channel_count; i++) {
-        uint64_t close = client_close(client, client->channels[i]);
+        uint64_t close = command_close(client, client->channels[i]);
         any |= close && close < before;
     }
     return any;
@@ -145,7 +146,7 @@ bool ended_here(const struct client *client)
 {
     bool all = true;
     for (unsigned i = 0; i < client->channel_count; i++) {
-        uint64_t close = client_close(client, client->channels[i]);
+        uint64_t close = command_close(client, client->channels[i]);
         if (close && client->worker->position > close)
             continue;
         const struct channel *record = find_record(client->worker, client->channels[i]);

@@ -7,9 +7,12 @@
 
 #include <inttypes.h>
 
+#include "engine/closes.h"
+#include "tests/sim/command.h"
 #include "tests/sim/ended.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/ruled.h"
+#include "tests/sim/steer.h"
 
 static struct channel *find_record(const struct world_worker *worker, unsigned channel)
 {
@@ -353,7 +356,8 @@ static uint64_t kept_bytes(unsigned index, uint64_t *ret_first)
 /* What all workers together count against memory_max is what there is, and no less. */
 static void inspect_flow_memory(struct flow *flow)
 {
-    uint64_t frames = 0, records = flow->ledger.memory + roll_memory(&flow->roll);
+    uint64_t frames = 0, records = flow->ledger.memory + roll_memory(&flow->roll) +
+                                   (flow->closes ? CLOSES_BYTES : 0);
     for (unsigned w = 0; w < world->worker_count; w++) {
         const struct worker *worker = world->workers[w].worker;
         expect_equal("the memory of kept frames", worker->memory.kept_bytes,
@@ -398,7 +402,8 @@ void inspect_rest(void)
         const struct client *client = world->clients[i];
         if (!client_is_connected(client))
             continue;
-        if (client_kick(client))
+        steer_rest(client);
+        if (command_kick(client) || client->ended_at)
             fail("client %u is connected although everybody was kicked", client->number);
         ended_rest(client);
         if (client_has_expired(client, 1000000000))

@@ -17,6 +17,7 @@
 #include "tests/sim/command.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/ruled.h"
+#include "tests/sim/steer.h"
 #include "tests/sim/world.h"
 
 static void step(void)
@@ -25,6 +26,7 @@ static void step(void)
     uint64_t percent = sim_random_below(random, 100);
     whereabouts.step++;
     command_step();
+    steer_step();
     if (percent < 30) {
         publish_step(&world->publishers[sim_random_below(random, WORLD_PUBLISHERS_MAX)]);
     } else if (percent < 65) {

@@ -73,6 +73,7 @@ static void choose_options(void)
 {
     hub_options_default(&world->options);
     struct hub_options *options = &world->options;
+    options->subscriber_ids = !sim_random_one_in(world->random, 3);
     options->memory_max = 0; /* of this machine: a seed is the same everywhere */
     options->workers = (unsigned)sim_random_between(world->random, 1, WORLD_WORKERS_MAX);
     options->worker_subscribers = (uint32_t)ONE_OF(2, 8, 200);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* See steer.h. */
+#include "engine/worker/steer.h"
+
+#include <errno.h>
+
+#include "engine/mutation.h"
+#include "engine/worker/identity.h"
+#include "engine/worker/private.h"
+#include "engine/worker/subscriber.h"
+
+/* NULL: it is gone, or never was. */
+static struct subscriber *find(const struct worker *worker, uint64_t id)
+{
+    uint32_t index = subscriber_id_record(id);
+    if (!worker->identities.of || index >= worker->records.used || identity_id(worker, index) != id)
+        return NULL;
+    struct subscriber *subscriber = &worker->subscribers[index];
+    bool is_there = subscriber->state != SUBSCRIBER_FREE && subscriber->state != SUBSCRIBER_CLOSING;
+    return is_there ? subscriber : NULL;
+}
+
+/* Takes the frame, on 0 alone. */
+static int send_to(struct worker *worker, struct subscriber *subscriber, struct frame *frame)
+{
+    DCHECK(worker->batch.count == 0);
+    /* Nothing more is sent to it but the end. */
+    if (subscriber->ending == CLOSE_EXPIRED || subscriber_is_served(subscriber))
+        return CONTROL_NONE;
+    if (flow_memory_is_full(worker->flow))
+        return -ENOMEM;
+    int r = private_add(worker, subscriber_index(worker, subscriber), frame);
+    if (r == PRIVATE_FULL) {
+        COUNT(worker, private_refused, 1);
+        return CONTROL_FULL;
+    }
+    if (r < 0)
+        return r;
+    subscriber->flags |= SUBSCRIBER_PRIVATE;
+    if (subscriber->state == SUBSCRIBER_CURRENT) {
+        subscriber_set_state(worker, subscriber, SUBSCRIBER_BEHIND);
+        subscriber_queue(worker, subscriber);
+    }
+    return 0;
+}
+
+bool steer_waits(const struct worker *worker, const struct control_part *part)
+{
+    const struct control *control = part->control;
+    return control_is_wish(control) && worker->position < control->before &&
+           !MUTATION(private_overtakes);
+}
+
+bool steer_some(struct worker *worker, struct control_part *part, int *ret_result)
+{
+    struct control_request *request = &part->control->request;
+    if (steer_waits(worker, part))
+        return false;
+    struct subscriber *subscriber = find(worker, request->subscriber);
+    if (!subscriber) {
+        *ret_result = CONTROL_NONE;
+    } else if (request->kind == CONTROL_SEND) {
+        *ret_result = send_to(worker, subscriber, request->frame);
+        if (*ret_result == 0)
+            request->frame = NULL; /* it is the subscriber's */
+    } else {
+        subscriber_end(worker, subscriber, CLOSE_CUT);
+        *ret_result = 0;
+    }
+    return true;
+}

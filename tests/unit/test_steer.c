@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* What an operator wishes for one subscriber: an event of its own at its place, and its end. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/control.h"
+#include "engine/hub.h"
+#include "engine/io/io_epoll.h"
+#include "engine/subscriber_id.h"
+#include "engine/worker/subscriber.h"
+#include "engine/worker/turn.h"
+#include "engine/worker/worker.h"
+#include "threadless.h"
+
+static struct hub *hub;
+static struct worker *worker;
+static struct control *done;
+
+static int open_io(void *context, unsigned index, struct io **ret_io)
+{
+    (void)context, (void)index;
+    return io_epoll_open(16, ret_io);
+}
+
+static void begin(void)
+{
+    struct hub_options options;
+    hub_options_default(&options);
+    options.workers = 1;
+    options.worker_subscribers = 16;
+    options.subscriber_ids = true;
+    cr_assert_eq(hub_new(&options, &hub), 0);
+    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    worker = hub_worker(hub, 0);
+}
+
+static void end(void)
+{
+    threadless_end(hub);
+}
+
+static void turns(void)
+{
+    int quiet = 0;
+    for (int i = 0; i < 1000 && quiet < 3; i++) {
+        cr_assert_eq(worker->io->operations->wait(worker->io, 0), 0);
+        quiet = worker_turn(worker) ? 0 : quiet + 1;
+    }
+    cr_assert_eq(quiet, 3, "it comes to rest");
+}
+
+struct wanted {
+    bool plain, polls;
+    uint32_t limit, wait_ms;
+};
+
+/* Our end of a stream of channel "a". */
+static int join(struct wanted wanted)
+{
+    int fds[2];
+    struct text channel = TEXT("a");
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    struct subscribe_request request = {.fd = fds[0],
+                                        .before = hub_next_sequence(hub),
+                                        .channels = &channel,
+                                        .channel_count = 1,
+                                        .plain = wanted.plain,
+                                        .polls = wanted.polls,
+                                        .limit = wanted.limit,
+                                        .wait_ms = wanted.wait_ms};
+    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    turns();
+    char head[4096];
+    cr_assert_gt(recv(fds[1], head, sizeof(head), 0), 0);
+    return fds[1];
+}
+
+static void publish(const char *data)
+{
+    struct frame *frame;
+    uint64_t first;
+    struct event event = {.channel = TEXT("a"), .data = text_of(data), .retry_ms = -1};
+    cr_assert_eq(hub_frame(hub, &event, &frame), 0);
+    cr_assert_eq(hub_publish(hub, &frame, 1, &first), 0);
+}
+
+static void on_done(struct control *control)
+{
+    done = control;
+}
+
+static void wish(enum control_kind kind, uint64_t subscriber, struct text data)
+{
+    struct event event = {.type = TEXT("t"), .id = TEXT("5"), .data = data, .retry_ms = -1};
+    struct control_request request = {.kind = kind, .subscriber = subscriber, .done = on_done};
+    if (kind == CONTROL_SEND)
+        cr_assert_eq(hub_private_frame(&event, &request.frame), 0);
+    struct control *control = control_new(&request, 1);
+    cr_assert_not_null(control);
+    done = NULL;
+    cr_assert_eq(hub_control(hub, control), 0);
+}
+
+static int answer(void)
+{
+    for (int i = 0; i < 100 && !done; i++)
+        worker_turn(worker);
+    cr_assert_not_null(done);
+    int result = done->result;
+    done = control_free(done);
+    return result;
+}
+
+/* The first stream of a record. */
+static uint64_t nth(uint32_t record)
+{
+    return subscriber_id_of(0, record, 1);
+}
+
+static const char *read_from(int peer)
+{
+    static char bytes[1 << 20];
+    ssize_t len = recv(peer, bytes, sizeof(bytes) - 1, MSG_DONTWAIT);
+    bytes[len > 0 ? len : 0] = '\0';
+    return bytes;
+}
+
+static uint64_t counted(size_t offset)
+{
+    struct stats stats;
+    hub_stats(hub, &stats);
+    return *(uint64_t *)(void *)((char *)&stats + offset);
+}
+#define COUNTED(name) counted(offsetof(struct stats, name))
+
+#define LAST "\r\n0\r\n\r\n"
+
+Test(steer, an_event_has_its_place, .init = begin, .fini = end)
+{
+    int peer = join((struct wanted){0}), other = join((struct wanted){.plain = true});
+    publish("one");
+    wish(CONTROL_SEND, nth(0), TEXT("alone"));
+    publish("two"); /* before the answer: either place would do */
+    cr_expect_eq(answer(), 0);
+    publish("three");
+    turns();
+    const char *text = read_from(peer);
+    const char *one = strstr(text, "data: one\n"), *three = strstr(text, "data: three\n");
+    const char *alone = strstr(text, "\r\n16\r\nevent: t\ndata: alone\n\n\r\n");
+    cr_assert(one && alone && three, "%s", text);
+    cr_expect(one < alone && alone < three, "%s", text);
+    cr_expect(!strstr(read_from(other), "alone"));
+    cr_expect_eq(COUNTED(history_events), 3, "it is in no history");
+    cr_expect_eq(COUNTED(deliveries), 7);
+    wish(CONTROL_SEND, nth(1), TEXT("a\nb"));
+    cr_expect_eq(answer(), 0);
+    turns();
+    cr_expect_str_eq(read_from(other), "event: t\ndata: a\ndata: b\n\n");
+    cr_expect_str_eq(read_from(peer), "");
+    close(peer), close(other);
+}
+
+Test(steer, what_waits_is_bounded, .init = begin, .fini = end)
+{
+    static char large[100000];
+    memset(large, 'x', sizeof(large));
+    int peer = join((struct wanted){0});
+    uint64_t before = worker->memory.subscriber_bytes;
+    int taken = 0, result = 0;
+    /* Its socket takes some, and then nothing. */
+    for (int i = 0; i < 50 && result == 0; i++) {
+        wish(CONTROL_SEND, nth(0), (struct text){large, sizeof(large)});
+        result = answer();
+        taken += result == 0;
+    }
+    cr_expect_eq(result, CONTROL_FULL);
+    cr_expect_eq(COUNTED(private_refused), 1);
+    cr_expect(worker->memory.subscriber_bytes - before <= PRIVATE_BYTES_MAX + 2 * sizeof(large));
+    cr_expect_gt(worker->memory.subscriber_bytes - before, sizeof(large));
+    int seen = 0;
+    for (int i = 0; i < 100; i++) {
+        for (const char *at = read_from(peer); (at = strstr(at, "event: t\n")); at++)
+            seen++;
+        turns();
+    }
+    cr_expect_eq(seen, taken, "each once");
+    cr_expect_eq(worker->memory.subscriber_bytes, before);
+    cr_expect_eq(worker->subscribers[0].state, SUBSCRIBER_CURRENT);
+    close(peer);
+}
+
+Test(steer, it_goes_with_its_subscriber, .init = begin, .fini = end)
+{
+    static char large[100000];
+    memset(large, 'x', sizeof(large));
+    int peer = join((struct wanted){0}), result = 0;
+    for (int i = 0; i < 50 && result == 0; i++) {
+        wish(CONTROL_SEND, nth(0), (struct text){large, sizeof(large)});
+        result = answer();
+    }
+    close(peer);
+    turns();
+    cr_expect_eq(COUNTED(subscribers), 0);
+    cr_expect_eq(worker->memory.subscriber_bytes, 0);
+    wish(CONTROL_SEND, nth(0), TEXT("late"));
+    cr_expect_eq(answer(), CONTROL_NONE, "it is gone");
+    wish(CONTROL_END, nth(7), TEXT(""));
+    cr_expect_eq(answer(), CONTROL_NONE, "it never was");
+    wish(CONTROL_END, subscriber_id_of(9, 0, 1), TEXT(""));
+    cr_expect_eq(answer(), CONTROL_NONE, "no such worker");
+}
+
+/* It counts as an event for who wants so many, and for who waits for one. */
+Test(steer, it_counts, .init = begin, .fini = end)
+{
+    int limited = join((struct wanted){.limit = 1});
+    int waits = join((struct wanted){.polls = true, .wait_ms = 60000});
+    for (uint32_t i = 0; i < 2; i++) {
+        wish(CONTROL_SEND, nth(i), TEXT("alone"));
+        cr_expect_eq(answer(), 0);
+    }
+    turns();
+    cr_expect(strstr(read_from(limited), "data: alone\n\n" LAST));
+    cr_expect(strstr(read_from(waits), "data: alone\n\n" LAST));
+    cr_expect_eq(COUNTED(closed_limit), 2);
+    close(limited), close(waits);
+}
+
+Test(steer, an_end_is_in_order, .init = begin, .fini = end)
+{
+    int peer = join((struct wanted){0}), other = join((struct wanted){0});
+    publish("one");
+    wish(CONTROL_SEND, nth(0), TEXT("alone"));
+    worker_turn(worker);
+    wish(CONTROL_END, nth(0), TEXT(""));
+    cr_expect_eq(answer(), 0);
+    publish("two");
+    turns();
+    const char *text = read_from(peer);
+    cr_expect(strstr(text, "data: one\n") && strstr(text, "data: alone\n"), "%s", text);
+    const char *retry = strstr(text, "retry: ");
+    cr_expect(retry && strstr(retry, "\n\n" LAST), "%s", text);
+    cr_expect(!strstr(read_from(other), "retry: "));
+    cr_expect_eq(COUNTED(closed_cut), 1);
+    wish(CONTROL_END, nth(0), TEXT(""));
+    cr_expect_eq(answer(), CONTROL_NONE, "once");
+    close(peer), close(other);
+}
+
+/* A wish that nobody grants any more is answered, and its event freed. */
+Test(steer, a_drain_answers, .init = begin)
+{
+    int peer = join((struct wanted){0});
+    wish(CONTROL_SEND, nth(0), TEXT("late"));
+    threadless_end(hub);
+    cr_assert_not_null(done);
+    cr_expect(done->result == 0 || done->result == -ESHUTDOWN);
+    control_free(done);
+    close(peer);
+}
+
+Test(steer, what_is_no_event)
+{
+    struct frame *frame;
+    struct event event = {.type = TEXT("fanfare-gap"), .data = TEXT("x"), .retry_ms = -1};
+    cr_expect_eq(hub_private_frame(&event, &frame), FRAME_TYPE_OURS);
+    event = (struct event){.data = TEXT("\xff"), .retry_ms = -1};
+    cr_expect_eq(hub_private_frame(&event, &frame), FRAME_DATA_TEXT);
+    event = (struct event){.retry_ms = 5, .without_data = true};
+    cr_assert_eq(hub_private_frame(&event, &frame), 0);
+    struct text view = frame_view(frame, false);
+    cr_expect(text_equals(view, TEXT("9\r\nretry: 5\n\r\n")), "%.*s", (int)view.len, view.at);
+    frame_unref(frame);
+}
