@@ -14,6 +14,7 @@ static struct text copy_text(char **at, struct text text)
 struct handoff *handoff_new(const struct subscribe_request *request, const struct hash_key *key)
 {
     CHECK(request->channel_count >= 1 && request->channel_count <= SUBSCRIBER_CHANNELS_MAX);
+    CHECK(request->group < SUBSCRIBER_GROUPS_MAX);
     CHECK(request->peer.len <= PEER_BYTES_MAX);
     size_t lists = request->channel_count * (sizeof(uint64_t) + sizeof(struct text));
     size_t bytes = lists + request->resume.len + request->head.len + request->peer.len;
@@ -34,6 +35,7 @@ struct handoff *handoff_new(const struct subscribe_request *request, const struc
                                 .puts_off = request->puts_off,
                                 .charset = request->charset,
                                 .tells_id = request->tells_id,
+                                .group = request->group,
                                 .limit = request->limit,
                                 .last = request->last,
                                 .ends_ns = request->ends_ns,

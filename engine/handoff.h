@@ -35,6 +35,7 @@ struct subscribe_request {
     uint32_t wait_ms;   /* and then at the end of this time, if none does; 0: at once */
     bool puts_off;      /* if it cannot be had: see form_refusal */
     bool charset;       /* see form_open */
+    uint8_t group;      /* below SUBSCRIBER_GROUPS_MAX: whom it counts among, see hub_groups */
     bool tells_id;      /* its head says its id, where subscribers have one */
     struct text
         peer; /* who it is, for who looks at it (control.h): at most PEER_BYTES_MAX, of which
@@ -50,6 +51,7 @@ struct handoff {
     int fd;
     uint64_t before;
     bool has_resume, plain, bare, polls, puts_off, tells_id, charset;
+    uint8_t group;
     bool once; /* of a channel whose rule says so: the worker finds out */
     uint32_t limit, last, wait_ms;
     int64_t ends_ns;

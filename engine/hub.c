@@ -759,3 +759,13 @@ void hub_stats(struct hub *hub, struct stats *ret_stats)
     ret_stats->memory_max = atomic_load_explicit(&hub->flow.memory_max, memory_order_relaxed);
     ret_stats->in_flight_bytes = atomic_load_explicit(&hub->flow.total, memory_order_relaxed);
 }
+
+void hub_groups(const struct hub *hub, uint64_t ret_subscribers[SUBSCRIBER_GROUPS_MAX])
+{
+    for (unsigned group = 0; group < SUBSCRIBER_GROUPS_MAX; group++) {
+        ret_subscribers[group] = 0;
+        for (unsigned i = 0; hub->started && i < hub->worker_count; i++)
+            ret_subscribers[group] += atomic_load_explicit(
+                &hub->workers[i].groups.subscribers[group], memory_order_relaxed);
+    }
+}

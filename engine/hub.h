@@ -172,3 +172,5 @@ MUST_USE int hub_census(struct hub *hub, struct census *census);
 
 /* Sums all counters: any thread; each number is exact, the set is not one instant. */
 void hub_stats(struct hub *hub, struct stats *ret_stats);
+/* How many subscribers there are of each group. Any thread. */
+void hub_groups(const struct hub *hub, uint64_t ret_subscribers[SUBSCRIBER_GROUPS_MAX]);

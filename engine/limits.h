@@ -208,6 +208,10 @@
 /* Room for the names of one page, for each of its entries. More: the page is shorter, and the next
  * one goes on. */
 #define CONTROL_NAMES_BYTES CHANNEL_BYTES_MAX
+/* Kinds of subscribers that the caller may tell apart, by a number below this: as many as there may
+ * be listeners, and some. */
+#define SUBSCRIBER_GROUPS_MAX 64u
+
 /* Streams that have ended and are remembered, where subscribers have ids: 1.4 MB. More: the oldest
  * is forgotten, and unknown. */
 #define CLOSES_REMEMBERED 10000u

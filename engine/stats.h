@@ -58,6 +58,7 @@
     X(closed_channel, counter, "Responses ended because their channels were closed")               \
     X(closed_cut, counter, "Subscribers ended on request, or cut when the drain timeout ended")    \
     X(refused_full, counter, "Subscribers refused: no worker had room")                            \
+    X(refused_failed, counter, "Of them, those of a worker whose io failed meanwhile")             \
     X(refused_memory, counter, "Subscribers refused: out of memory")                               \
     X(refused_channels, counter, "Subscribers refused: too many channels are subscribed to")       \
     X(refused_put_off, counter, "Of these, those that were told when to come back")                \

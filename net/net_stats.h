@@ -13,6 +13,18 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+/* Why something cannot be had now, but may be later: the words of Fanfare-Refused, each with the
+ * counter refusals_WORD. */
+#define REFUSAL_REASONS(X)                                                                         \
+    X(full)                                                                                        \
+    X(memory)                                                                                      \
+    X(drain)                                                                                       \
+    X(address)                                                                                     \
+    X(channel)                                                                                     \
+    X(rate)                                                                                        \
+    X(application)                                                                                 \
+    X(keys)
+
 #define NET_STATS_TABLE(X)                                                                         \
     X(connections_accepted, counter, "Connections accepted, refused ones included")                \
     X(connections_open, gauge, "Connections open that are not subscribers, feeds included")        \
@@ -38,6 +50,14 @@
     X(responses_4xx, counter, "HTTP answers of status 400 to 499")                                 \
     X(responses_5xx, counter, "HTTP answers of status 500 to 599")                                 \
     X(handed_off, counter, "Subscribers handed to a worker")                                       \
+    X(refusals_full, counter, "Put off: as many as may be are there")                              \
+    X(refusals_memory, counter, "Put off: out of memory")                                          \
+    X(refusals_drain, counter, "Put off: the server stops")                                        \
+    X(refusals_address, counter, "Put off: as many of the address as may be are there")            \
+    X(refusals_channel, counter, "Put off: as many of the channel as may be are there")            \
+    X(refusals_rate, counter, "Put off: the address opens connections too fast")                   \
+    X(refusals_application, counter, "Put off: the application did not say, or said later")        \
+    X(refusals_keys, counter, "Put off: there are no keys yet")                                    \
     X(subscribers_refused, counter, "Subscribe requests refused: as many as allowed are there")    \
     X(subscribers_refused_address, counter,                                                        \
       "Subscribe requests refused: as many of the address as allowed are there")                   \

@@ -49,10 +49,20 @@ static size_t put_off(struct client *client, const struct refusal *refusal,
     return form_refusal(request->minor == 0 ? FORM_PLAIN : FORM_CHUNKED, &form, out);
 }
 
+static void count(struct net_stats *stats, const char *reason)
+{
+#define X(word)                                                                                    \
+    if (strcmp(reason, #word) == 0)                                                                \
+        net_count(&stats->refusals_##word);
+    REFUSAL_REASONS(X)
+#undef X
+}
+
 enum handler_result refusal_answer(struct client *client, const struct refusal *refusal)
 {
     client->close_after = true;
     note_refused(client, refusal->reason);
+    count(&client->connection.loop->stats, refusal->reason);
     if (!refusal_puts_off(client))
         return answer_error(client, refusal->status, refusal->sentence);
     char bytes[FORM_REFUSAL_BYTES_MAX];
@@ -66,6 +76,7 @@ size_t refusal_at_once(struct service *service, const struct listener *listener,
                        const struct refusal *refusal, char *out, size_t size)
 {
     struct loop *loop = &service->loop;
+    count(&loop->stats, refusal->reason);
     ssize_t len = recv(fd, loop->input, sizeof(loop->input), MSG_DONTWAIT | MSG_PEEK);
     struct client client = {
         .connection = {.fd = fd, .loop = loop}, .listener = listener, .input = loop->input};

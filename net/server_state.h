@@ -31,6 +31,7 @@ enum server_phase {
 /* A name may have several addresses; the feed's is one more, and the administration's two. */
 #define LISTENERS_KEPT 3u
 #define LISTENERS_MAX  (LISTEN_MAX * 2 + LISTENERS_KEPT)
+static_assert(LISTENERS_MAX <= SUBSCRIBER_GROUPS_MAX, "subscribers are counted by listener");
 
 /* The options that server_reload changes, and what follows from them. */
 struct server_limits {

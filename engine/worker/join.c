@@ -19,6 +19,7 @@
 #include "engine/worker/dirty.h"
 #include "engine/worker/evict.h"
 #include "engine/worker/gap.h"
+#include "engine/worker/group.h"
 #include "engine/worker/identity.h"
 #include "engine/worker/intake.h"
 #include "engine/worker/kick.h"
@@ -351,6 +352,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
         worker->seats.count++;
     }
     worker->memory.subscriber_bytes += SUBSCRIBER_MEMORY;
+    group_join(worker, subscriber_index(worker, subscriber), handoff->group);
     COUNT(worker, subscribers, 1);
     COUNT(worker, joined, 1);
     slots_accept(&worker->arrivals.slots, worker->now_ns);
@@ -457,6 +459,7 @@ void join_refuse_waiting(struct worker *worker)
         worker->arrivals.first = handoff->next;
         if (worker_has_failed(worker)) {
             COUNT(worker, refused_full, 1);
+            COUNT(worker, refused_failed, 1);
             refuse(worker, handoff, "full", "this part of the server has failed");
         } else {
             COUNT(worker, closed_cut, 1);

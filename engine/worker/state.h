@@ -101,6 +101,12 @@ struct seats {
     uint32_t count;
 };
 
+/* group.h: how many there are of each group. */
+struct groups {
+    uint8_t *of;                                         /* options->sockets */
+    _Atomic uint64_t subscribers[SUBSCRIBER_GROUPS_MAX]; /* the worker's, relaxed; anybody reads */
+};
+
 /* identity.c: what is known of subscribers beyond that, by index. */
 struct identity;
 struct identities {
@@ -269,6 +275,7 @@ struct worker {
     struct subscriber *subscribers; /* reserved address space for options->sockets records */
     struct records records;
     struct seats seats;
+    struct groups groups;
     struct identities identities;
     struct inspect inspect;
     struct privates privates;

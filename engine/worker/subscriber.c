@@ -7,6 +7,7 @@
 #include "engine/closes.h"
 #include "engine/mutation.h"
 #include "engine/worker/dirty.h"
+#include "engine/worker/group.h"
 #include "engine/worker/identity.h"
 #include "engine/worker/private.h"
 #include "engine/worker/release.h"
@@ -336,6 +337,7 @@ void subscriber_close(struct worker *worker, struct subscriber *subscriber,
     subscriber->ending = (uint8_t)reason;
     subscriber->next_closing = worker->records.closing;
     worker->records.closing = subscriber_index(worker, subscriber);
+    group_leave(worker, subscriber_index(worker, subscriber));
     COUNT(worker, subscribers, -1);
     count_closed(worker, reason);
 }

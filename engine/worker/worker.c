@@ -69,12 +69,13 @@ int worker_init(struct worker *worker, unsigned index, const struct worker_optio
     worker->catch_up.ring = reserve(options->sockets, sizeof(*worker->catch_up.ring));
     worker->lag.list = reserve(options->sockets, sizeof(*worker->lag.list));
     worker->seats.of = reserve(options->sockets, sizeof(struct seat *));
+    worker->groups.of = reserve(options->sockets, sizeof(*worker->groups.of));
     worker->drain.order = calloc(1, sizeof(*worker->drain.order));
     if (inbox_init(&worker->inbox, INBOX_SLOTS) < 0 || batch_init(worker) < 0 ||
         sweep_init(worker) < 0 || catch_up_init(worker) < 0 || private_init(worker) < 0 ||
         visits_init(worker) < 0 || identities_init(worker) < 0 || make_fixed_frames(worker) < 0 ||
         !worker->subscribers || !worker->catch_up.ring || !worker->lag.list || !worker->seats.of ||
-        !worker->drain.order) {
+        !worker->groups.of || !worker->drain.order) {
         worker_deinit(worker);
         return -ENOMEM;
     }
@@ -117,6 +118,7 @@ void worker_deinit(struct worker *worker)
     give_up(worker->catch_up.ring, worker->options->sockets, sizeof(*worker->catch_up.ring));
     give_up(worker->lag.list, worker->options->sockets, sizeof(*worker->lag.list));
     give_up(worker->seats.of, worker->options->sockets, sizeof(struct seat *));
+    give_up(worker->groups.of, worker->options->sockets, sizeof(*worker->groups.of));
     free(worker->drain.order);
     sem_destroy(&worker->drain_told);
 }

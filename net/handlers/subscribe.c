@@ -115,6 +115,7 @@ static enum handler_result subscribe(struct client *client, const struct text *c
         .puts_off = refusal_puts_off(client),
         .tells_id = looked_at,
         .peer = {(const char *)&peer, looked_at ? sizeof(peer) : 0},
+        .group = (uint8_t)(client->listener - service->server->listeners),
         .ends_ns = token_ends_ns(client),
         .charset = service->limits.options.charset,
         .head = answer_granted_lines(client, channels, channel_count, room, sizeof(room)),
