@@ -96,8 +96,8 @@ static void start_with_one_stopped(const char *stuck, struct stream *stopped, st
     struct stream_event event;
 
     parity_start(SERVER_OPTIONS("--default-channel", "all", "--write-timeout", "0.3", "--stuck",
-                                stuck, "--slow-after", "0.1", "--send-buffer", "16K"));
-    stream_open_small(stopped, &parity, "/events", 4096);
+                                stuck, "--slow-after", "0.1"));
+    stream_open_small(stopped, &parity, "/events", 65536);
     parity_open(reader, "/events", NULL);
     memset(text, 'x', sizeof(text) - 1);
     for (unsigned i = 0; i < LARGE_EVENTS; i++) {

@@ -87,9 +87,8 @@ static void case_who_stops_reading_is_closed(void)
     memset(body, 'x', sizeof(body) - 1);
     memcpy(body, "{\"message\": \"", 13);
     memcpy(body + sizeof(body) - 3, "\"}", 2);
-    parity_start(
-        SERVER_OPTIONS("--write-timeout", "0.3", "--slow-after", "0.1", "--send-buffer", "16K"));
-    stream_open_small(&stopped, &parity, "/stream", 4096);
+    parity_start(SERVER_OPTIONS("--write-timeout", "0.3", "--slow-after", "0.1"));
+    stream_open_small(&stopped, &parity, "/stream", 65536);
     parity_open(&reader, "/stream", NULL);
     for (unsigned i = 0; i < 40; i++) {
         parity_publish("/send", JSON_FIELDS, body);
