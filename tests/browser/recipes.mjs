@@ -2,8 +2,8 @@
 /*
  * The recipes of docs/recipes.md, as they stand there, with the packages that they are for: React,
  * Vue, htmx and fetch-event-source in Chromium, a SharedWorker under two tabs, jobs, flags,
- * presence and notifications with the browser's own EventSource, and rebuilt the rules by which
- * httpx-sse and Datastar 1.0 (no package of its is on npm) make of lines what they hand out.
+ * presence, a login and notifications with the browser's own EventSource, and rebuilt the rules by
+ * which httpx-sse and Datastar 1.0 (no package of its is on npm) make of lines what they hand out.
  *
  * A small site serves the pages, the packages and the recipes, and passes everything else on to the
  * server, so that page and stream have one origin, as behind a proxy.
@@ -65,6 +65,7 @@ const pages = {
   '/recipe/flags.js': recipe('flags'),
   '/recipe/notify.js': recipe('notify'),
   '/recipe/presence.js': recipe('presence'),
+  '/recipe/login.js': recipe('login'),
   '/react': head + `<div id="app"></div><script src="/npm/react.umd.js"></script>
     <script src="/npm/react-dom.umd.js"></script><script type="module">
     import { createElement, useState } from 'react';
@@ -112,6 +113,14 @@ const pages = {
     import { watchRoom } from '/recipe/presence.js';
     window.seen = [];
     window.leave = watchRoom('7', (count) => seen.push(count));</script>`,
+  '/login': head + `<script type="module">
+    import { awaitLogin } from '/recipe/login.js';
+    const Real = EventSource;
+    window.EventSource = class extends Real {
+      constructor(url) { super(url); window.source = this; }
+    };
+    window.seen = [];
+    window.leave = awaitLogin('3f9c02d14b', (ticket) => seen.push(ticket));</script>`,
   '/notify': head + `<ul></ul><script type="module">
     import { notifications } from '/recipe/notify.js';
     window.leave = notifications('42', ({ text }) => {
@@ -124,7 +133,7 @@ const key = join(profile, 'key.txt');
 writeFileSync(key, 'k'.repeat(64) + '\n');
 symlinkSync(process.env.E2E_PROGRAM, join(profile, 'fanfare'));
 const server = await startServer('--retry', '20', '--heartbeat', '1', '--channel',
-  'room/* presence');
+  'room/* presence', '--channel', 'login/* once subscribers-max=1 lifetime=120');
 const users = await startServer('--retry', '20', '--jwt-key-file', key);
 const { userToken } = await import('data:text/javascript,'
   + encodeURIComponent(recipe('notify-make')));
@@ -349,6 +358,24 @@ async function presence() {
   await page.close();
 }
 
+// One page has its one event, and its browser stops by itself; the other gets none of it.
+async function login() {
+  const { page, problems } = await open('/login');
+  await until('the page waits', async () => await subscribers() === 1);
+  const second = await open('/login');
+  shell('login-publish', server);
+  await until('the ticket', () => page.evaluate(() => window.seen?.length === 1));
+  await until('its end', () => page.evaluate(() => source.readyState === EventSource.CLOSED));
+  await until('the other waits', async () => await subscribers() === 1);
+  expectEqual('tickets', await page.evaluate(() => seen), ['ticket-7']);
+  expectEqual('what the other has', await second.page.evaluate(() => seen), []);
+  expectEqual('script errors', problems.filter((text) => !text.includes('204')), []);
+  await second.page.evaluate(() => leave());
+  await until('no subscriber', async () => await subscribers() === 0);
+  await second.page.close();
+  await page.close();
+}
+
 // The page has no cookie at first, and then one that ends soon, twice.
 async function notify() {
   shell('notify-publish', users);
@@ -411,7 +438,7 @@ async function datastar() {
 }
 
 const failed = await runCases({ react, vue, shared, htmx, fetchEventSource, blankLines, job, flags,
-  presence, notify, datastar });
+  presence, login, notify, datastar });
 await browser.close();
 rmSync(profile, { recursive: true, force: true });
 site.closeAllConnections();
