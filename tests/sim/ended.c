@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* See ended.h. */
-#include "tests/sim/command.h"
 #include "tests/sim/ended.h"
 
 #include <inttypes.h>
 #include <sys/socket.h>
 
+#include "tests/sim/command.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/world.h"
 
