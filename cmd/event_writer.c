@@ -45,7 +45,8 @@ int event_write(struct buffer *out, const struct pub_settings *settings, const c
 {
     char number[24];
     size_t before = out->len;
-    int r = field_write(out, TEXT("channel: "), text_of(channel), max);
+    int r = channel ? field_write(out, TEXT("channel: "), text_of(channel), max)
+                    : field_write(out, TEXT("all: "), TEXT("1"), max);
     if (r == 0 && ends)
         r = field_write(out, TEXT("end: "), TEXT("1"), max);
     if (r == 0 && settings->event && data.at)

@@ -39,6 +39,7 @@ struct pub_settings {
     const char *id;
     int64_t retry_ms; /* -1: none */
     bool end;
+    bool all;
     bool verbose;
 };
 

@@ -56,6 +56,11 @@ static const struct option pub_options[] = {
      .help = "End the channel with this event, or behind the last line",
      .from = FROM_FLAG,
      PUB(end)},
+    {.name = "all",
+     .type = VALUE_FLAG,
+     .help = "Publish to all open streams and into every channel's history; no CHANNEL is given",
+     .from = FROM_FLAG,
+     PUB(all)},
     {.name = "verbose",
      .letter = 'v',
      .type = VALUE_FLAG,
@@ -69,17 +74,17 @@ static const struct option_table *const tables[] = {&table};
 
 const struct command command_pub = {
     .name = "pub",
-    .synopsis = "[OPTION]... CHANNEL [DATA]",
+    .synopsis = "[OPTION]... CHANNEL|--all [DATA]",
     .summary = "Publish an event, or one for each line of standard input",
     .text = "Exit status 1, and the server's sentence on stderr, if an event is refused.\n"
             "Lines survive a restart of the server: what it did not acknowledge is sent\n"
             "again when it is back, so that each is delivered at least once.\n",
     .examples = "  fanfare pub news hello                        over the feed\n"
                 "  fanfare pub --event headline -v news \"It works\"\n"
+                "  fanfare pub --all \"Back at 18:00\"             to every stream\n"
                 "  tail -f access.log | fanfare pub log          one event a line\n",
     .tables = tables,
     .table_count = 1,
-    .operands_min = 1,
     .operands_max = 2,
 };
 
@@ -91,6 +96,13 @@ int pub_settings_finish(const struct pub_settings *settings, struct parse *parse
     /* FANFARE_TOKEN_FILE may be there for `sub`. */
     if (!settings->url && parse_source(parse, "token-file") == SOURCE_FLAG)
         return parse_fault(parse, "--token-file is for --url: the feed needs no token");
+    if (settings->all && settings->end)
+        return parse_fault(parse, "an event to all ends no channel; give --all or --end");
+    if (settings->all && parse->operand_count > 1)
+        return parse_fault(parse, "--all is instead of a channel; usage: fanfare pub --all [DATA]");
+    if (!settings->all && parse->operand_count == 0)
+        return parse_fault(parse, "an argument is missing; usage: fanfare pub %s",
+                           parse->command->synopsis);
     char error[512];
     if (settings->url && !address_fits(settings->url, error, sizeof(error)))
         return parse_fault(parse, "--url: %s", error);

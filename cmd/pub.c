@@ -47,10 +47,11 @@ static bool fields_fit(const struct publication *publication)
 
 int pub_run(const struct parse *parse, const struct pub_settings *settings)
 {
+    unsigned data_at = settings->all ? 0 : 1;
     const struct publication publication = {
         .settings = settings,
-        .channel = parse->operands[0],
-        .data = parse->operand_count > 1 ? parse->operands[1] : NULL,
+        .channel = settings->all ? NULL : parse->operands[0],
+        .data = parse->operand_count > data_at ? parse->operands[data_at] : NULL,
     };
     if (!fields_fit(&publication))
         return EXIT_USAGE;

@@ -13,8 +13,8 @@
 
 struct publication {
     const struct pub_settings *settings;
-    const char *channel;
-    const char *data; /* NULL: the lines of standard input */
+    const char *channel; /* NULL: to all */
+    const char *data;    /* NULL: the lines of standard input */
 };
 
 MUST_USE int pub_over_feed(const struct publication *publication, const char *path);

@@ -254,7 +254,8 @@ int pub_over_http(const struct publication *publication)
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: text/event-stream");
     struct curl_slist *more = curl_slist_append(headers, "Expect:"); /* no wait for 100 */
     if (!run.curl || !headers || !more ||
-        asprintf(&run.url, "%.*s/publish", (int)len, publication->settings->url) < 0) {
+        asprintf(&run.url, "%.*s/publish%s", (int)len, publication->settings->url,
+                 publication->channel ? "" : "?all=1") < 0) {
         log_complain(NAME, "out of memory");
         return EXIT_FAILED;
     }

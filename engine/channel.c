@@ -39,6 +39,8 @@ void channels_deinit(struct channels *channels)
     }
     map_deinit(&channels->map);
     free(channels->list);
+    if (channels->all)
+        channel_free(channels->all);
     free(channels->dropped);
 }
 
@@ -116,6 +118,20 @@ struct channel *channels_make(struct channels *channels, uint64_t hash, struct t
     channels->list[channels->count++] = channel;
     channels->memory += heap_bytes(sizeof(*channel) + name.len);
     return channel;
+}
+
+struct channel *channels_make_all(struct channels *channels)
+{
+    if (channels->all)
+        return channels->all;
+    struct channel *channel = calloc(1, sizeof(*channel));
+    if (!channel)
+        return NULL;
+    channel->hash = channels_hash_of_all(channels->key);
+    channel->dirty = true; /* for good: no sweep of its own brings it to anybody */
+    history_init(&channel->history, 0);
+    channels->memory += heap_bytes(sizeof(*channel));
+    return channels->all = channel;
 }
 
 static void note_dropped(struct channels *channels, uint64_t hash, uint64_t sequence)
@@ -200,7 +216,7 @@ void channels_detach(struct channels *channels, struct channel *channel)
 void channels_drop(struct channels *channels, struct channel *channel)
 {
     CHECK(channel->member_count == 0 && history_count(&channel->history) == 0);
-    CHECK(!channel->dirty && !channel->finishing && !channel->ending);
+    CHECK(!channel->dirty && !channel->finishing && !channel->ending && !channel->owes);
     channels_untouch(channels, channel);
     if (!MUTATION(drop_forgotten) && !channel->closed)
         note_dropped(channels, channel->hash, channel->history.evicted_through);

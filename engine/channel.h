@@ -19,6 +19,9 @@
  * Closed: out of the map, and in a list of its own; another record may have its name by now. It has
  * ended for its members (`ending`), and is here for what they lack (worker/closing.h).
  *
+ * Events to all are in one more record, without a name and without members: `channels.all`
+ * (worker/all.h).
+ *
  * Owner: the worker.
  */
 #pragma once
@@ -36,6 +39,7 @@ struct ending {
     uint64_t sequence; /* of its last event, or of the close */
     uint64_t before;   /* of the newest one that a client knows of: of its last event if that has
                            data, else of the one in front of it; 0: none */
+    uint64_t to_all;   /* of the newest event to all before that; those behind it are not its own */
     int64_t born_ns;
     struct ending *earlier, *later; /* by that */
 };
@@ -76,6 +80,7 @@ struct channel {
     bool passed;     /* perhaps the last one that a walk has passed */
     uint32_t place;  /* in channels.list */
     uint32_t walked; /* the last walk that met it */
+    bool owes;       /* to be swept for an event to all: worker/all.h */
     uint16_t name_len;
     char name[];
 };
@@ -97,7 +102,8 @@ struct channels {
     struct map map;        /* hash -> struct channel * */
     struct channel **list; /* all of them; a record that goes is replaced by the last one */
     uint32_t list_size;
-    uint32_t walk; /* the number of the last walk through the list: worker/inspect.h */
+    uint32_t walk;       /* the number of the last walk through the list: worker/inspect.h */
+    struct channel *all; /* of the events to all; NULL: there never was one */
     uint32_t count;
     uint32_t most;     /* CHANNELS_MAX, but for tests */
     uint32_t listened; /* those with members */
@@ -110,6 +116,12 @@ struct channels {
     struct dropped *dropped; /* DROPPED_REMEMBERED, from the first drop on */
     uint64_t forgotten_through;
 };
+
+/* The address of events to all: the empty name, which is no channel's. */
+static inline uint64_t channels_hash_of_all(const struct hash_key *key)
+{
+    return hash_text(key, TEXT(""));
+}
 
 void channels_init(struct channels *channels, const struct hash_key *key);
 /* Frees every record; their frames are released, members must be gone. */
@@ -128,6 +140,8 @@ void channels_detach(struct channels *channels, struct channel *channel);
 /* The list of those that have ended, or that were closed: behind all others; and out of it. */
 void endings_add(struct endings *endings, struct ending *ending);
 void endings_remove(struct endings *endings, struct ending *ending);
+/* The record of the events to all, which is made at the first one and stays. NULL: no memory. */
+struct channel *channels_make_all(struct channels *channels);
 /* Of a channel without members and frames. */
 void channels_drop(struct channels *channels, struct channel *channel);
 /* Makes it the newest, and not passed. */

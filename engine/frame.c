@@ -91,11 +91,11 @@ enum frame_fault frame_check_id(struct text id)
 
 static uint8_t flags_of(const struct event *event)
 {
-    if (__builtin_expect(!event->key.len && !event->ends && !event->without_data, 1))
+    if (__builtin_expect(!event->key.len && !event->ends && !event->without_data && !event->all, 1))
         return 0;
     return (uint8_t)((event->ends ? FRAME_ENDS : 0) |
                      (event->without_data ? FRAME_WITHOUT_DATA : 0) |
-                     (event->key.len ? FRAME_KEYED : 0));
+                     (event->key.len ? FRAME_KEYED : 0) | (event->all ? FRAME_ALL : 0));
 }
 
 /* What nearly no event has. */
@@ -108,6 +108,8 @@ static enum frame_fault check_special(const struct event *event)
     if (event->without_data &&
         ((event->retry_ms < 0 && !event->ends) || event->type.len || event->id.len))
         return FRAME_DATA_NONE;
+    if (event->all && event->ends)
+        return FRAME_ALL_ENDS;
     return FRAME_OK;
 }
 
@@ -116,6 +118,8 @@ static enum frame_fault check_event(const struct event *event)
     enum frame_fault fault = frame_check_channel(event->channel);
     if (!fault && channel_is_own(event->channel) && !event->ours)
         fault = FRAME_CHANNEL_OURS;
+    if (__builtin_expect(event->all, 0))
+        fault = event->channel.len ? FRAME_ALL_CHANNEL : FRAME_OK;
     if (!fault)
         fault = check_type(event->type);
     if (!fault)
@@ -170,6 +174,10 @@ const char *frame_fault_text(enum frame_fault fault)
         return "the key is not valid UTF-8 without control characters";
     case FRAME_RETRY_RANGE:
         return "retry is not a number of milliseconds, 0 or more";
+    case FRAME_ALL_CHANNEL:
+        return "an event to all names no channel";
+    case FRAME_ALL_ENDS:
+        return "an event to all ends no channel";
     }
     return "unknown fault";
 }

@@ -39,6 +39,7 @@ struct event {
     bool ends;         /* the channel: nothing is published to it after this */
     struct text key;   /* empty: none; else published once, see ledger.h */
     bool ours;         /* published by the server itself: own_channel.h */
+    bool all;          /* to every stream, and into every channel's history; it names no channel */
 };
 
 /* Why an event cannot become a frame; positive, to be answered, never forwarded. */
@@ -62,6 +63,8 @@ enum frame_fault {
     FRAME_KEY_LONG,
     FRAME_KEY_TEXT,
     FRAME_RETRY_RANGE,
+    FRAME_ALL_CHANNEL,
+    FRAME_ALL_ENDS,
 };
 
 enum frame_kind {
@@ -78,6 +81,7 @@ enum frame_flag {
     FRAME_KEYED = 4,  /* its key follows, after a byte with its length: frame_key */
     FRAME_CLOSES = 8, /* a command: its channel is closed here */
     FRAME_KICKS = 16, /* a command: whoever is here is ended */
+    FRAME_ALL = 32,   /* to all: its channel's name is empty */
 };
 
 /* A command is no event, and nobody gets bytes of it; it has a place in the one order, so that what

@@ -323,7 +323,9 @@ __attribute__((noinline)) static int make_noted(struct hub *hub, const struct ev
 
 int hub_frame(struct hub *hub, const struct event *event, struct frame **ret_frame)
 {
-    uint64_t hash = event->channel.len ? hash_text(&hub->options.key, event->channel) : 0;
+    uint64_t hash = event->channel.len ? hash_text(&hub->options.key, event->channel)
+                    : event->all       ? channels_hash_of_all(&hub->options.key)
+                                       : 0;
     if (__builtin_expect(event->ends || event->key.len, 0))
         return make_noted(hub, event, hash, ret_frame);
     return frame_new(event, hash, ret_frame);

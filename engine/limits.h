@@ -182,6 +182,9 @@
 #define INQUIRIES_MAX 64u
 /* How long a question is open, and an answer good: several ticks. */
 #define INQUIRY_MS 1000u
+/* Subscribers looked at in one turn for an event to all: some ten nanoseconds each, and as much for
+ * each channel of one that has several. */
+#define ALL_LOOKS 8192u
 /* Records visited for heartbeats and timeouts in one turn; each may cost a send. */
 #define VISIT_BATCH 512u
 /* Events for one subscriber alone that wait for its socket, and their bytes, but for a first one of

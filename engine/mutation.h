@@ -13,6 +13,10 @@
 
 #define MUTATIONS(X)                                                                               \
     X(age_ignored)         /* what is older than its rule allows stays */                          \
+    X(all_for_known)       /* only channels with events of their own have those to all */          \
+    X(all_twice)           /* who has several channels gets an event to all twice */               \
+    X(all_unswept)         /* events to all are done with before all are swept for them */         \
+    X(all_untold)          /* lost events to all are passed over in silence */                     \
     X(arena_reused)        /* a run is built over one that a queued send still points to */        \
     X(close_drops)         /* a channel's history goes at its close, whoever lacks it */           \
     X(close_ends_on)       /* a channel that had ended has still, after its close */               \

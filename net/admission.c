@@ -106,15 +106,17 @@ enum admission admission_ask(struct client *client)
 
 /* --- what stands in the body ---------------------------------------------------------------- */
 
+#define UNASKED_CHANNEL "the application was not asked about this channel: name it in the URL"
+#define UNASKED_ALL     "the application was not asked about a publish to all: say all=1 in the URL"
+
 /* The application saw the target alone. */
-static struct verdict unasked(const struct client *client)
+static struct verdict unasked(const struct client *client, const char *sentence)
 {
-    return (struct verdict){
-        .admission = REFUSED,
-        .status = 403,
-        .word = "application",
-        .sentence = "the application was not asked about this channel: name it in the URL",
-        .counter = &client->connection.loop->stats.requests_refused_authorize};
+    return (struct verdict){.admission = REFUSED,
+                            .status = 403,
+                            .word = "application",
+                            .sentence = sentence,
+                            .counter = &client->connection.loop->stats.requests_refused_authorize};
 }
 
 static bool let_in(struct client *client, const struct verdict *verdict)
@@ -128,8 +130,9 @@ bool admission_lets_publish(struct client *client, struct frame *const *frames, 
 {
     struct verdict verdict = token_check_frames(client, frames, count);
     for (unsigned i = 0; i < count && verdict.admission == ADMITTED; i++)
-        if (!authorize_covers(client, frame_channel(frames[i])))
-            verdict = unasked(client);
+        if (frames[i]->flags & FRAME_ALL ? !authorize_covers_all(client)
+                                         : !authorize_covers(client, frame_channel(frames[i])))
+            verdict = unasked(client, frames[i]->flags & FRAME_ALL ? UNASKED_ALL : UNASKED_CHANNEL);
     return let_in(client, &verdict);
 }
 
@@ -138,6 +141,6 @@ bool admission_lets_read(struct client *client, const struct text *channels, uns
     struct verdict verdict = token_check_channels(client, channels, count);
     for (unsigned i = 0; i < count && verdict.admission == ADMITTED; i++)
         if (!authorize_covers(client, channels[i]))
-            verdict = unasked(client);
+            verdict = unasked(client, UNASKED_CHANNEL);
     return let_in(client, &verdict);
 }

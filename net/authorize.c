@@ -340,6 +340,13 @@ static struct verdict follow(struct client *client)
                                 .sentence = sentence_of(answer->status),
                                 .counter = &stats->requests_refused_authorize,
                                 .reason = answer->status == 429 ? "application" : NULL};
+    /* Who may publish to the channels that it names may not to all. */
+    if (answer->channel_count > 0 && client->route->all)
+        return (struct verdict){.admission = REFUSED,
+                                .status = 403,
+                                .sentence =
+                                    "the application allows channels, and not to publish to all",
+                                .counter = &stats->requests_refused_authorize};
     if (answer->channel_count > 0 &&
         client_set_channels(client, answer->channels, answer->channel_count) < 0)
         return no_memory(stats);
@@ -389,4 +396,9 @@ bool authorize_covers(const struct client *client, struct text channel)
         if (text_equals(route->channels[i], channel))
             return true;
     return false;
+}
+
+bool authorize_covers_all(const struct client *client)
+{
+    return !service_of(&client->connection)->server->authorizes || client->route->all;
 }

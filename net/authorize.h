@@ -21,3 +21,5 @@
 struct verdict authorize_check(struct client *client);
 /* Whether the application has let this channel in, which a body or the target names. */
 bool authorize_covers(const struct client *client, struct text channel);
+/* Likewise a publish to all. */
+bool authorize_covers_all(const struct client *client);

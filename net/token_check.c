@@ -192,6 +192,12 @@ struct verdict token_check(struct client *client)
 
 /* --- what stands in the body ---------------------------------------------------------------- */
 
+/* What has to be covered: of an event to all what only patterns that match every name do. */
+static struct text address_of(const struct frame *frame)
+{
+    return frame->flags & FRAME_ALL ? TEXT("*") : frame_channel(frame);
+}
+
 struct verdict token_check_frames(const struct client *client, struct frame *const *frames,
                                   unsigned count)
 {
@@ -203,10 +209,10 @@ struct verdict token_check_frames(const struct client *client, struct frame *con
     if (is_for_application(client))
         return admitted;
     for (unsigned i = 0; i < count; i++) {
-        struct text channel = frame_channel(frames[i]);
+        struct text channel = address_of(frames[i]);
         /* That of the route was looked at. */
         bool known =
-            (i > 0 && text_equals(channel, frame_channel(frames[i - 1]))) ||
+            (i > 0 && text_equals(channel, address_of(frames[i - 1]))) ||
             (client->route->channel_count > 0 && text_equals(channel, client->route->channels[0]));
         if (!known && !covers(client, GRANT_PUBLISH, channel))
             return uncovered(client);

@@ -13,6 +13,7 @@
 #include "engine/worker/identity.h"
 #include "engine/worker/private.h"
 #include "engine/worker/release.h"
+#include "engine/worker/source.h"
 #include "engine/worker/subscriber.h"
 
 int batch_init(struct worker *worker)
@@ -100,7 +101,7 @@ static void gap_told(struct worker *worker, const struct batch_send *send,
     struct identity *identity = identity_of(worker, send->subscriber);
     uint32_t index = send->first;
     bool stuck = subscriber->flags & SUBSCRIBER_STUCK;
-    gap_was_told(subscriber);
+    gap_was_told(worker, subscriber);
     if (!identity)
         return;
     while (send->parts[index].frame != send->kept_gap)
@@ -150,15 +151,19 @@ static void send_roll_back(struct worker *worker, struct batch_send *send,
         settle_private(worker, subscriber, send, begun_through);
 }
 
-static bool has_everything(const struct subscriber *subscriber)
+static bool has_everything(const struct worker *worker, const struct subscriber *subscriber)
 {
     struct membership single;
     uint32_t count;
     struct membership *memberships =
         subscriber_memberships((struct subscriber *)subscriber, &single, &count);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct history *history = &memberships[i].channel->history;
-        if (history_after(history, subscriber->cursor) != history->end)
+    if (count == 1 && worker->all.newest <= subscriber->cursor) {
+        const struct history *history = &memberships[0].channel->history;
+        return history_after(history, subscriber->cursor) == history->end;
+    }
+    for (uint32_t i = 0; i <= count; i++) {
+        struct source source = source_of(worker, memberships, count, i, subscriber->cursor);
+        if (!source_is_empty(&source))
             return false;
     }
     return true;
@@ -179,7 +184,7 @@ static void count_taken(struct subscriber *subscriber, uint32_t bytes)
 /* It has all of a send of its own: perhaps that was everything. */
 static inline void settle_caught_up(struct worker *worker, struct subscriber *subscriber)
 {
-    if (!(subscriber->flags & SUBSCRIBER_PRIVATE) && has_everything(subscriber) &&
+    if (!(subscriber->flags & SUBSCRIBER_PRIVATE) && has_everything(worker, subscriber) &&
         !subscriber_is_ending(worker, subscriber) && !subscriber_is_served(subscriber)) {
         subscriber_caught_up(worker, subscriber);
         subscriber_set_state(worker, subscriber, SUBSCRIBER_CURRENT);

@@ -12,6 +12,7 @@
 #include "engine/worker/gap.h"
 #include "engine/worker/private.h"
 #include "engine/worker/release.h"
+#include "engine/worker/source.h"
 #include "engine/worker/subscriber.h"
 
 int catch_up_init(struct worker *worker)
@@ -54,9 +55,9 @@ static void gathered_add(struct gathered *gathered, struct frame *frame)
 struct merge {
     uint32_t count;
     struct merge_channel {
-        uint64_t sequence, place;
-        const struct history *history;
-    } channels[SUBSCRIBER_CHANNELS_MAX];
+        uint64_t sequence;
+        struct source source;
+    } channels[SUBSCRIBER_CHANNELS_MAX + 1]; /* the last: of the events to all */
 };
 
 static void merge_sift(struct merge *merge, uint32_t at)
@@ -73,17 +74,22 @@ static void merge_sift(struct merge *merge, uint32_t at)
     merge->channels[at] = moved;
 }
 
-static void merge_begin(struct merge *merge, const struct membership *memberships, uint32_t count,
-                        uint64_t cursor)
+static void merge_begin(const struct worker *worker, struct merge *merge,
+                        const struct membership *memberships, uint32_t count, uint64_t cursor)
 {
     merge->count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct history *history = &memberships[i].channel->history;
-        uint64_t place = history_after(history, cursor);
-        if (place != history->end)
+    for (uint32_t i = 0; i <= count; i++) {
+        struct source source = source_of(worker, memberships, count, i, cursor);
+        if (!source_is_empty(&source))
             merge->channels[merge->count++] =
-                (struct merge_channel){history_at(history, place)->sequence, place, history};
+                (struct merge_channel){source_first(&source)->sequence, source};
     }
+    if (MUTATION(all_twice) && count > 1 && worker->all.newest > cursor)
+        merge->channels[merge->count++] = (struct merge_channel){
+            worker->all.newest,
+            {&worker->channels.all->history,
+             history_after(&worker->channels.all->history, worker->all.newest - 1),
+             worker->channels.all->history.end}};
     for (uint32_t i = merge->count / 2; i-- > 0;)
         merge_sift(merge, i);
 }
@@ -94,11 +100,12 @@ static struct frame *merge_next(struct merge *merge)
     if (merge->count == 0)
         return NULL;
     struct merge_channel *first = &merge->channels[0];
-    struct frame *frame = history_at(first->history, first->place++);
-    if (first->place == first->history->end)
+    struct frame *frame = source_first(&first->source);
+    first->source.place++;
+    if (source_is_empty(&first->source))
         *first = merge->channels[--merge->count];
     else
-        first->sequence = history_at(first->history, first->place)->sequence;
+        first->sequence = source_first(&first->source)->sequence;
     if (merge->count > 1)
         merge_sift(merge, 0);
     return frame;
@@ -125,13 +132,17 @@ static bool gathered_add_of(struct gathered *gathered, const struct subscriber *
     return false;
 }
 
-/* Likewise of all its channels. */
-static bool gathered_add_retained(struct gathered *gathered, struct subscriber *subscriber)
+/* Likewise of all its channels, and of the events to all. */
+static bool gathered_add_retained(const struct worker *worker, struct gathered *gathered,
+                                  struct subscriber *subscriber)
 {
-    if (!(subscriber->flags & SUBSCRIBER_MANY))
+    if (!(subscriber->flags & SUBSCRIBER_MANY) && worker->all.newest <= gathered->cursor)
         return gathered_add_of(gathered, subscriber);
+    struct membership single;
+    uint32_t count;
+    struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
     struct merge merge;
-    merge_begin(&merge, subscriber->set->items, subscriber->set->count, gathered->cursor);
+    merge_begin(worker, &merge, memberships, count, gathered->cursor);
     while (gathered_has_room(gathered, subscriber)) {
         struct frame *frame = merge_next(&merge);
         if (!frame)
@@ -149,7 +160,7 @@ __attribute__((noinline)) static bool gathered_add_private(struct worker *worker
 {
     struct frame *frames[CATCH_UP_FRAMES];
     const struct gathered before = *gathered;
-    bool everything = gathered_add_retained(gathered, subscriber);
+    bool everything = gathered_add_retained(worker, gathered, subscriber);
     uint32_t count = gathered->count - before.count, i = 0;
     for (; i < count; i++)
         frames[i] = gathered->parts[before.count + i].frame;
@@ -175,7 +186,7 @@ static bool gathered_add_events(struct worker *worker, struct subscriber *subscr
 {
     if (__builtin_expect(subscriber->flags & SUBSCRIBER_PRIVATE, 0))
         return gathered_add_private(worker, subscriber, gathered);
-    return gathered_add_retained(gathered, subscriber);
+    return gathered_add_retained(worker, gathered, subscriber);
 }
 
 /* The private frame that ends a drained response: a `retry:` slot of the client's own, so that they
@@ -205,8 +216,8 @@ static bool gathered_add_gap(struct worker *worker, struct subscriber *subscribe
                              struct gathered *gathered)
 {
     bool stuck = subscriber->flags & SUBSCRIBER_STUCK;
-    if (!(stuck ? gap_is_any(subscriber, gathered->cursor)
-                : gap_is_due(subscriber, gathered->cursor)))
+    if (!(stuck ? gap_is_any(worker, subscriber, gathered->cursor)
+                : gap_is_due(worker, subscriber, gathered->cursor)))
         return true;
     if (stuck && MUTATION(stuck_untold)) {
         subscriber_clear(subscriber, SUBSCRIBER_STUCK);

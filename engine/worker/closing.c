@@ -27,6 +27,7 @@ bool closing_take(struct worker *worker, const struct frame *frame)
         if (!ending)
             return false;
         channel->ending = ending;
+        ending->to_all = worker->all.newest;
         channels->memory += heap_bytes(sizeof(*ending));
     }
     endings_add(&channels->closed, ending);

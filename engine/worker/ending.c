@@ -36,6 +36,7 @@ void ending_take(struct worker *worker, struct ending *ending)
     struct channels *channels = &worker->channels;
     struct channel *channel = ending->channel;
     channel->ending = ending;
+    ending->to_all = worker->all.newest;
     channels->memory += heap_bytes(sizeof(*ending));
     endings_add(&channels->ended, ending);
     COUNT(worker, channels_ended, 1);

@@ -8,9 +8,12 @@
 
 #include "engine/base/heap.h"
 #include "engine/mutation.h"
+#include "engine/worker/all.h"
 #include "engine/worker/gap.h"
 #include "engine/worker/release.h"
 #include "engine/worker/ruling.h"
+#include "engine/worker/runs.h"
+#include "engine/worker/source.h"
 #include "engine/worker/subscriber.h"
 
 static void let_go(struct worker *worker, struct channel *channel)
@@ -23,6 +26,17 @@ static void let_go(struct worker *worker, struct channel *channel)
                   (struct text){channel->name, channel->name_len});
 }
 
+__attribute__((noinline)) static void evict_special(struct worker *worker,
+                                                    const struct frame *frame)
+{
+    if (frame->flags & FRAME_KEYED)
+        ledger_forget_key(&worker->flow->ledger, frame);
+    if (!(frame->flags & FRAME_ALL))
+        return;
+    worker->all.evicted_through = frame->sequence;
+    runs_forget(worker, NULL); /* of any channel whose sweep is under way */
+}
+
 void evict_oldest(struct worker *worker, struct channel *channel)
 {
     struct history *history = &channel->history;
@@ -31,8 +45,8 @@ void evict_oldest(struct worker *worker, struct channel *channel)
         history->returned = history->begin;
         release_flow(worker, frame);
     }
-    if (frame->flags & FRAME_KEYED)
-        ledger_forget_key(&worker->flow->ledger, frame);
+    if (__builtin_expect(frame->flags & (FRAME_KEYED | FRAME_ALL), 0))
+        evict_special(worker, frame);
     COUNT(worker, evicted, 1);
     COUNT(worker, history_events, -1);
     COUNT(worker, history_bytes, -(uint64_t)frame->len);
@@ -46,9 +60,7 @@ void evict_record(struct worker *worker, struct channel *channel)
     bool closed = channel->closed;
     if (closed)
         let_go(worker, channel);
-    for (enum form form = 0; form < FORM_COUNT; form++)
-        if (worker->sweep.runs[form].channel == channel)
-            worker->sweep.runs[form].channel = NULL;
+    runs_forget(worker, channel);
     channels_drop(&worker->channels, channel);
     COUNT(worker, channels_dropped, 1);
     COUNT(worker, channels, closed ? 0 : -1);
@@ -102,20 +114,40 @@ bool evict_an_ending(struct worker *worker)
 
 /* --- after a sweep ------------------------------------------------------------------------- */
 
-static bool is_over(const struct worker *worker, const struct rule *rule,
-                    const struct history *history)
+static const struct rule *rule_of(struct worker *worker, struct channel *channel)
 {
+    return channel == worker->channels.all ? &worker->ruling.of_all : ruling_of(worker, channel);
+}
+
+static bool is_over(const struct worker *worker, const struct rule *rule,
+                    const struct channel *channel)
+{
+    const struct history *history = &channel->history;
     if (history_count(history) == 0)
         return false;
     const struct frame *oldest = history_at(history, history->begin);
     return history_count(history) > rule->history_events || history->bytes > rule->history_bytes ||
+           oldest->sequence <= source_let_go(worker, channel) || /* see source.h */
            worker->now_ns - oldest->born_ns > (int64_t)rule->history_age_s * 1000000000;
 }
 
+static bool is_slowest(struct worker *worker, struct subscriber *subscriber, void *context)
+{
+    (void)worker;
+    uint64_t *cursor = context;
+    if (!subscriber_holds_nothing(subscriber) && subscriber->cursor < *cursor)
+        *cursor = subscriber->cursor;
+    return true;
+}
+
 /* The earliest cursor among the members that lack something and hold the channel. */
-static uint64_t slowest_reader(const struct worker *worker, const struct channel *channel)
+static uint64_t slowest_reader(struct worker *worker, const struct channel *channel)
 {
     uint64_t cursor = UINT64_MAX;
+    if (channel == worker->channels.all)
+        all_lacking(worker, is_slowest, &cursor);
+    if (channel->behind_count == 0)
+        return cursor;
     for (uint32_t i = 0; i < channel->member_count; i++) {
         const struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
         if (subscriber_lacks(subscriber) && !subscriber_holds_nothing(subscriber) &&
@@ -147,18 +179,30 @@ static uint64_t position_of(const struct subscriber *subscriber)
                : subscriber->cursor;
 }
 
+static bool close_if_passed(struct worker *worker, struct subscriber *subscriber, void *context)
+{
+    (void)context;
+    if ((subscriber->flags & (SUBSCRIBER_SLOW | SUBSCRIBER_STUCK)) == SUBSCRIBER_SLOW &&
+        subscriber->ending != CLOSE_EXPIRED &&
+        gap_is_due(worker, subscriber, position_of(subscriber)))
+        subscriber_close(worker, subscriber, CLOSE_SLOW);
+    return true;
+}
+
 /* History has passed some slow members: the policy `disconnect` closes them. With `skip` they stay,
  * and are told when their socket takes bytes again. */
 static void apply_slow_policy(struct worker *worker, struct channel *channel)
 {
     if (worker->limits.slow != SLOW_DISCONNECT)
         return;
+    if (channel == worker->channels.all)
+        all_lacking(worker, close_if_passed, NULL);
+    if (channel->behind_count == 0)
+        return;
     for (uint32_t i = channel->member_count; i-- > 0;) {
         struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
-        if (subscriber_lacks(subscriber) &&
-            (subscriber->flags & (SUBSCRIBER_SLOW | SUBSCRIBER_STUCK)) == SUBSCRIBER_SLOW &&
-            subscriber->ending != CLOSE_EXPIRED && gap_is_due(subscriber, position_of(subscriber)))
-            subscriber_close(worker, subscriber, CLOSE_SLOW);
+        if (subscriber_lacks(subscriber))
+            close_if_passed(worker, subscriber, NULL);
     }
 }
 
@@ -193,9 +237,9 @@ static void trim_over(struct worker *worker, struct channel *channel, const stru
     bool needed = reader < channel->swept && !MUTATION(evict_past_reader);
     uint64_t limit = needed ? reader : channel->swept;
     uint64_t begin = history->begin;
-    while (is_over(worker, rule, history) && history_at(history, history->begin)->sequence <= limit)
+    while (is_over(worker, rule, channel) && history_at(history, history->begin)->sequence <= limit)
         evict_oldest(worker, channel);
-    if (history->begin != begin && channel->behind_count)
+    if (history->begin != begin)
         apply_slow_policy(worker, channel);
 }
 
@@ -204,12 +248,12 @@ static void trim_over(struct worker *worker, struct channel *channel, const stru
 static void trim_closed(struct worker *worker, struct channel *channel)
 {
     struct history *history = &channel->history;
-    const struct rule *rule = ruling_of(worker, channel);
+    const struct rule *rule = rule_of(worker, channel);
     uint64_t lacking = channel->behind_count ? slowest_of_all(worker, channel) : UINT64_MAX;
     uint64_t limit = lacking < channel->swept ? lacking : channel->swept;
     while (history_count(history) && history_at(history, history->begin)->sequence <= limit)
         evict_oldest(worker, channel);
-    if (is_over(worker, rule, history))
+    if (is_over(worker, rule, channel))
         trim_over(worker, channel, rule, slowest_reader(worker, channel));
     release_swept(worker, channel, history->end);
     set_held(worker, channel, false);
@@ -220,15 +264,15 @@ static void trim_closed(struct worker *worker, struct channel *channel)
 static void trim_open(struct worker *worker, struct channel *channel)
 {
     struct history *history = &channel->history;
-    const struct rule *rule = ruling_of(worker, channel);
-    uint64_t reader = channel->behind_count ? slowest_reader(worker, channel) : UINT64_MAX;
+    const struct rule *rule = rule_of(worker, channel);
+    uint64_t reader = slowest_reader(worker, channel);
     uint64_t place = history->end;
     bool over = false; /* because a reader needs it */
     if (reader != UINT64_MAX)
         place = place_for_reader(rule, history, reader);
-    if (is_over(worker, rule, history)) {
+    if (is_over(worker, rule, channel)) {
         trim_over(worker, channel, rule, reader);
-        over = is_over(worker, rule, history) &&
+        over = is_over(worker, rule, channel) &&
                history_at(history, history->begin)->sequence <= channel->swept;
         if (over)
             place = history->begin;
@@ -274,7 +318,7 @@ static uint64_t kept_here(const struct worker *worker)
 static uint32_t relieve_channel(struct worker *worker, struct channel *channel, uint64_t too_much)
 {
     struct history *history = &channel->history;
-    uint64_t reader = channel->behind_count ? slowest_reader(worker, channel) : UINT64_MAX;
+    uint64_t reader = slowest_reader(worker, channel);
     uint64_t limit = reader < channel->swept ? reader : channel->swept;
     uint64_t before = worker->memory.kept_bytes;
     uint64_t most = history_count(history) / RELIEVE_PART + 1;
@@ -285,7 +329,7 @@ static uint32_t relieve_channel(struct worker *worker, struct channel *channel, 
         count++;
     }
     COUNT(worker, evicted_memory, count);
-    if (count && channel->behind_count)
+    if (count)
         apply_slow_policy(worker, channel);
     return count;
 }
@@ -415,7 +459,7 @@ static uint32_t expire_age(struct worker *worker, unsigned age, uint32_t looks)
         if (worker->now_ns - latest->born_ns <= (int64_t)age_s * 1000000000)
             break; /* all others were published to later */
         channels_pass(&worker->channels, WALK_AGES + age, channel);
-        if (ruling_of(worker, channel)->history_age_s == age_s && !MUTATION(age_ignored))
+        if (rule_of(worker, channel)->history_age_s == age_s && !MUTATION(age_ignored))
             evict_trim(worker, channel);
     }
     return looks;

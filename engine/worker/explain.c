@@ -72,6 +72,14 @@ static bool read_event(const struct worker *worker, struct text id, struct expla
     return false;
 }
 
+/* Which are everybody's own. */
+static bool look_at_those_to_all(const struct worker *worker, struct text id,
+                                 struct explanation *explanation)
+{
+    const struct channel *all = worker->channels.all;
+    return all && look_for_event(worker, all, id, explanation);
+}
+
 /* Among the subject's own channels. */
 static bool look_at_own(struct worker *worker, const struct subject *subject, struct text id,
                         struct slice *slice, struct explanation *explanation)
@@ -85,7 +93,7 @@ static bool look_at_own(struct worker *worker, const struct subject *subject, st
         for (uint32_t i = 0; i < count; i++)
             if (look_for_event(worker, memberships[i].channel, id, explanation))
                 return true;
-        return false;
+        return look_at_those_to_all(worker, id, explanation);
     }
     const struct close_record *closed = &subject->closed;
     for (uint32_t i = 0; i < closed->channel_count && i < CLOSE_CHANNELS_REMEMBERED; i++) {
@@ -94,7 +102,7 @@ static bool look_at_own(struct worker *worker, const struct subject *subject, st
             if (look_for_event(worker, channel, id, explanation))
                 return true;
     }
-    return false;
+    return look_at_those_to_all(worker, id, explanation);
 }
 
 /* Among all of them. True once it is found, or nowhere. */
@@ -159,6 +167,8 @@ static void decide_by_fate(struct explanation *explanation, enum course_fate fat
 static uint64_t told_through(const struct subscriber *subscriber, uint64_t hash, struct text name)
 {
     const struct channel_set *set = subscriber->set;
+    if (name.len == 0)
+        return set->told_through; /* of those to all */
     uint32_t i = 0;
     for (; i < set->count; i++) {
         const struct channel *channel = set->items[i].channel;

@@ -24,12 +24,12 @@ struct gap {
 };
 
 /* Whether events after `sequence` (and after what was told already) are gone. */
-bool gap_is_due(struct subscriber *subscriber, uint64_t sequence);
+bool gap_is_due(const struct worker *worker, struct subscriber *subscriber, uint64_t sequence);
 /* Whether any events after it are gone, or retained. */
-bool gap_is_any(struct subscriber *subscriber, uint64_t sequence);
+bool gap_is_any(const struct worker *worker, struct subscriber *subscriber, uint64_t sequence);
 /* A private frame with one gap event per channel that lost something, the last with the id of the
  * position that follows, which is the frame's sequence. NULL: no memory. */
 MUST_USE struct frame *gap_frame(struct worker *worker, struct subscriber *subscriber,
                                  const struct gap *gap);
 /* The notice is begun, so it will be whole: all that is evicted by now counts as told. */
-void gap_was_told(struct subscriber *subscriber);
+void gap_was_told(const struct worker *worker, struct subscriber *subscriber);

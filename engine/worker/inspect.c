@@ -239,7 +239,9 @@ void inspect_count(struct worker *worker, struct census_part *part)
         const struct census_channel *asked = &census->channels[i];
         if (i == 0 || asked->hash != census->channels[i - 1].hash)
             channel = channels_find(&worker->channels, asked->hash, asked->name);
-        if (channel)
+        if (asked->name.len == 0) /* of an event to all */
+            census_add(part, i, worker->records.live);
+        else if (channel)
             census_add(part, i, channel->member_count);
     }
     census_finish(part);

@@ -3,6 +3,7 @@
 #include "engine/worker/intake.h"
 
 #include "engine/mutation.h"
+#include "engine/worker/all.h"
 #include "engine/worker/closing.h"
 #include "engine/worker/dirty.h"
 #include "engine/worker/ending.h"
@@ -76,12 +77,36 @@ __attribute__((noinline)) static bool intake_command(struct worker *worker, stru
     return true;
 }
 
+/* It is in the channel's history. */
+static inline void intake_count(struct worker *worker, struct channel *channel,
+                                const struct frame *frame)
+{
+    worker->position = frame->sequence + 1;
+    COUNT(worker, history_events, 1);
+    COUNT(worker, history_bytes, frame->len);
+    worker->memory.kept_bytes += frame_memory(frame);
+    channels_touch(&worker->channels, channel);
+    dirty_add(worker, channel);
+}
+
+/* One to all. */
+__attribute__((noinline)) static bool intake_to_all(struct worker *worker, struct frame *frame)
+{
+    struct channel *channel = channels_make_all(&worker->channels);
+    if (!channel || history_add(&channel->history, &worker->options->key, frame) < 0)
+        return false;
+    intake_count(worker, channel, frame);
+    all_begin(worker, frame->sequence);
+    return true;
+}
+
 /* Keeps a frame that was taken from the inbox. False: there is no memory for it now. */
 static bool intake_frame(struct worker *worker, struct frame *frame)
 {
     DCHECK(frame->sequence == worker->position);
-    if (__builtin_expect(frame->flags & FRAME_COMMANDS, 0))
-        return intake_command(worker, frame);
+    if (__builtin_expect(frame->flags & (FRAME_COMMANDS | FRAME_ALL), 0))
+        return frame->flags & FRAME_ALL ? intake_to_all(worker, frame)
+                                        : intake_command(worker, frame);
     struct channel *channel = intake_channel(worker, frame->channel_hash, frame_channel(frame));
     if (!channel)
         return false;
@@ -91,12 +116,7 @@ static bool intake_frame(struct worker *worker, struct frame *frame)
         dirty_add(worker, channel); /* or nobody would drop the record, should it be a new one */
         return false;
     }
-    worker->position = frame->sequence + 1;
-    COUNT(worker, history_events, 1);
-    COUNT(worker, history_bytes, frame->len);
-    worker->memory.kept_bytes += frame_memory(frame);
-    channels_touch(&worker->channels, channel);
-    dirty_add(worker, channel);
+    intake_count(worker, channel, frame);
     return true;
 }
 

@@ -26,6 +26,7 @@
 #include "engine/worker/poll.h"
 #include "engine/worker/release.h"
 #include "engine/worker/ruling.h"
+#include "engine/worker/source.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/visit.h"
 
@@ -36,36 +37,39 @@
 /* --- where to begin ------------------------------------------------------------------------ */
 
 /* How many retained frames lie after `sequence` and before the request's B. */
-static uint64_t count_after(const struct membership *members, uint32_t count, uint64_t sequence,
-                            uint64_t before)
+static uint64_t count_after(const struct worker *worker, const struct membership *members,
+                            uint32_t count, uint64_t sequence, uint64_t before)
 {
     uint64_t frames = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct history *history = &members[i].channel->history;
-        frames += history_after(history, before - 1) - history_after(history, sequence);
+    for (uint32_t i = 0; i <= count; i++) {
+        struct source source = source_of(worker, members, count, i, sequence);
+        if (source_is_empty(&source))
+            continue;
+        uint64_t end = history_after(source.history, before - 1);
+        source.end = end < source.end ? end : source.end;
+        frames += source_is_empty(&source) ? 0 : source.end - source.place;
     }
     return frames;
 }
 
 /* The position before the `last` newest frames that the subscription had when it was asked for. */
-static uint64_t position_of_newest(const struct membership *members, uint32_t count, uint32_t last,
-                                   uint64_t before)
+static uint64_t position_of_newest(const struct worker *worker, const struct membership *members,
+                                   uint32_t count, uint32_t last, uint64_t before)
 {
     uint64_t low = 0, high = before - 1;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        if (count_after(members, count, middle, before) <= last)
+        if (count_after(worker, members, count, middle, before) <= last)
             high = middle;
         else
             low = middle + 1;
     }
     /* From there up to right before the oldest of them, so that nothing evicted is asked for. */
     uint64_t oldest = before;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct history *history = &members[i].channel->history;
-        uint64_t place = history_after(history, low);
-        if (place < history->end && history_at(history, place)->sequence < oldest)
-            oldest = history_at(history, place)->sequence;
+    for (uint32_t i = 0; i <= count; i++) {
+        struct source source = source_of(worker, members, count, i, low);
+        if (!source_is_empty(&source) && source_first(&source)->sequence < oldest)
+            oldest = source_first(&source)->sequence;
     }
     return oldest - 1;
 }
@@ -78,6 +82,9 @@ static bool find_given_id(const struct worker *worker, const struct membership *
     for (uint32_t i = 0; i < count; i++)
         found +=
             history_find_id(&members[i].channel->history, &worker->options->key, id, ret_sequence);
+    if (worker->channels.all)
+        found += history_find_id(&worker->channels.all->history, &worker->options->key, id,
+                                 ret_sequence);
     return found == 1;
 }
 
@@ -92,11 +99,13 @@ static void resolve(struct worker *worker, struct subscriber *subscriber,
     if (!handoff->has_resume) {
         subscriber->cursor = handoff->before - 1;
         if (handoff->last)
-            subscriber->cursor = position_of_newest(members, count, handoff->last, handoff->before);
+            subscriber->cursor =
+                position_of_newest(worker, members, count, handoff->last, handoff->before);
         /* What was let go before this subscriber was here is not owed to it. */
-        if (count == 1 && members[0].channel->history.evicted_through > subscriber->cursor)
-            subscriber->cursor = members[0].channel->history.evicted_through;
-        gap_was_told(subscriber);
+        uint64_t begin = source_begins_behind(worker, members[0].channel);
+        if (count == 1 && begin > subscriber->cursor)
+            subscriber->cursor = begin;
+        gap_was_told(worker, subscriber);
         return;
     }
     uint64_t sequence;
@@ -143,18 +152,17 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
 
 /* It has everything of channels that have ended: but for what dispatches nothing, like the end
  * itself. */
-static bool has_all_for_good(struct subscriber *subscriber)
+static bool has_all_for_good(const struct worker *worker, struct subscriber *subscriber)
 {
     struct membership single;
     uint32_t count;
     struct membership *members = subscriber_memberships(subscriber, &single, &count);
     if (!subscriber_channels_ended(subscriber))
         return false;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct history *history = &members[i].channel->history;
-        uint64_t place = history_after(history, subscriber->cursor);
-        for (; place < history->end; place++)
-            if (!(history_at(history, place)->flags & FRAME_WITHOUT_DATA))
+    for (uint32_t i = 0; i <= count; i++) {
+        struct source source = source_of(worker, members, count, i, subscriber->cursor);
+        for (; !source_is_empty(&source); source.place++)
+            if (!(source_first(&source)->flags & FRAME_WITHOUT_DATA))
                 return false;
     }
     return true;
@@ -172,8 +180,9 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
         return JOIN_OVER;
     resolve(worker, subscriber, handoff, &gap);
     struct frame *notice = NULL;
-    bool lost = handoff->has_resume && (gap.everywhere || gap_is_due(subscriber, gap.sequence));
-    if (handoff->has_resume && !lost && has_all_for_good(subscriber))
+    bool lost =
+        handoff->has_resume && (gap.everywhere || gap_is_due(worker, subscriber, gap.sequence));
+    if (handoff->has_resume && !lost && has_all_for_good(worker, subscriber))
         return JOIN_OVER;
     if (lost) {
         notice = gap_frame(worker, subscriber, &gap);
@@ -188,7 +197,7 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
     }
     if (notice) {
         subscriber->cursor = notice->sequence;
-        gap_was_told(subscriber);
+        gap_was_told(worker, subscriber);
     }
     if (handoff->polls)
         poll_begin(worker, subscriber, handoff, notice != NULL);
@@ -267,19 +276,25 @@ static bool may_listen(const struct worker *worker, const struct handoff *handof
     return worker->channels.listened + added <= most;
 }
 
+/* Once a turn is enough for a storm of them. NULL: there is none. */
+static void apply_limits(struct worker *worker, struct channel *channel)
+{
+    if (!channel || channel->trimmed_ns == worker->now_ns)
+        return;
+    channel->trimmed_ns = worker->now_ns;
+    evict_trim(worker, channel); /* which may drop it */
+}
+
 /* Finds or makes the channels, with their limits applied where history is asked for. */
 static int find_channels(struct worker *worker, const struct handoff *handoff,
                          struct channel **channels)
 {
-    for (unsigned i = 0; i < handoff->channel_count; i++) {
-        struct channel *channel =
-            channels_find(&worker->channels, handoff->hashes[i], handoff->channels[i]);
-        if (channel && (handoff->has_resume || handoff->last) &&
-            channel->trimmed_ns != worker->now_ns) {
-            channel->trimmed_ns = worker->now_ns; /* once a turn is enough for a storm of them */
-            evict_trim(worker, channel);          /* which may drop it */
-        }
-    }
+    bool looks_back = handoff->has_resume || handoff->last;
+    if (looks_back)
+        apply_limits(worker, worker->channels.all);
+    for (unsigned i = 0; looks_back && i < handoff->channel_count; i++)
+        apply_limits(worker,
+                     channels_find(&worker->channels, handoff->hashes[i], handoff->channels[i]));
     for (unsigned i = 0; i < handoff->channel_count; i++) {
         channels[i] = intake_channel(worker, handoff->hashes[i], handoff->channels[i]);
         if (!channels[i])

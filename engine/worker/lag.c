@@ -69,9 +69,16 @@ static bool took_enough(const struct worker *worker, const struct subscriber *su
 
 /* --- a crowd -------------------------------------------------------------------------------- */
 
+/* Of all who are here some have everything. */
+static bool some_are_current(const struct worker *worker)
+{
+    return worker->records.live > worker->lag.live;
+}
+
 static bool somebody_waits(struct worker *worker, const struct channel *channel)
 {
     return channel->member_count > channel->behind_count ||
+           (channel == worker->channels.all && some_are_current(worker)) ||
            (worker->flow->workers > 1 &&
             inquiry_ask(&worker->flow->inquiries, channel->hash, worker_ms(worker)));
 }
@@ -110,6 +117,8 @@ static void look_at_crowd(struct worker *worker)
         struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
         for (uint32_t k = 0; k < count; k++)
             count_held(worker, memberships[k].channel);
+        if (worker->channels.all)
+            count_held(worker, worker->channels.all);
     }
     uint64_t slow_rate = worker->limits.slow_rate;
     uint64_t rate = time_ms ? bytes * 1000 / time_ms / AVERAGE_PART : slow_rate;
@@ -140,17 +149,24 @@ static void look_around(struct worker *worker)
     look_at_crowd(worker);
 }
 
+static bool is_held_too_long(const struct worker *worker, const struct channel *channel)
+{
+    return channel->held_ms >= worker->limits.hold_max_ms && !MUTATION(hold_for_ever);
+}
+
 static struct demand demand_of(const struct worker *worker, struct subscriber *subscriber)
 {
     struct demand usual = {worker->limits.slow_rate, worker->limits.slow_after_ms};
     if (!worker->lag.crowded)
         return usual;
+    const struct channel *all = worker->channels.all;
+    if (all && !worker->load.is_short && is_held_too_long(worker, all))
+        return usual;
     struct membership single;
     uint32_t count;
     struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
     for (uint32_t i = 0; i < count && !worker->load.is_short; i++)
-        if (memberships[i].channel->held_ms >= worker->limits.hold_max_ms &&
-            !MUTATION(hold_for_ever))
+        if (is_held_too_long(worker, memberships[i].channel))
             return usual;
     return worker->lag.crowd;
 }
@@ -161,7 +177,8 @@ void lag_answer(struct worker *worker)
     uint32_t index = 0, now_ms = worker_ms(worker);
     uint64_t hash;
     while ((hash = inquiry_next(inquiries, now_ms, &index)))
-        if (channels_wait(&worker->channels, hash))
+        if (channels_wait(&worker->channels, hash) ||
+            (hash == channels_hash_of_all(worker->channels.key) && some_are_current(worker)))
             inquiry_answer(inquiries, hash, now_ms, index);
 }
 

@@ -4,17 +4,18 @@
 
 #include "engine/mutation.h"
 #include "engine/worker/ruling.h"
+#include "engine/worker/source.h"
 
 /* Events that its worker has for it. */
-static uint64_t count_retained(struct subscriber *subscriber)
+static uint64_t count_retained(const struct worker *worker, struct subscriber *subscriber)
 {
     struct membership single;
     uint32_t count;
     struct membership *members = subscriber_memberships(subscriber, &single, &count);
     uint64_t events = 0;
-    for (uint32_t i = 0; i < count && !MUTATION(poll_forgets); i++) {
-        const struct history *history = &members[i].channel->history;
-        events += history->end - history_after(history, subscriber->cursor);
+    for (uint32_t i = 0; i <= count && !MUTATION(poll_forgets); i++) {
+        struct source source = source_of(worker, members, count, i, subscriber->cursor);
+        events += source_is_empty(&source) ? 0 : source.end - source.place;
     }
     return events;
 }
@@ -23,7 +24,7 @@ void poll_begin(struct worker *worker, struct subscriber *subscriber, const stru
                 bool has_notice)
 {
     uint32_t most = handoff->limit ? handoff->limit : UINT32_MAX;
-    uint64_t retained = count_retained(subscriber);
+    uint64_t retained = count_retained(worker, subscriber);
     subscriber->flags |= SUBSCRIBER_POLLS;
     if (retained > 0 || has_notice || handoff->wait_ms == 0) {
         subscriber->flags |= SUBSCRIBER_LIMITED;

@@ -18,6 +18,18 @@ int ruling_make(const struct hub_options *options, struct rules **ret_rules)
     return rules_new(options->rules, options->rule_count, &usual, ret_rules, error, sizeof(error));
 }
 
+/* They are in the history of every channel, and take along what is older (source.h): so they are
+ * kept as long as a rule keeps anything. */
+static void keep_as(struct rule *most, const struct rule *rule)
+{
+    if (rule->history_events > most->history_events)
+        most->history_events = rule->history_events;
+    if (rule->history_bytes > most->history_bytes)
+        most->history_bytes = rule->history_bytes;
+    if (rule->history_age_s > most->history_age_s)
+        most->history_age_s = rule->history_age_s;
+}
+
 static void add_age(struct worker *worker, uint32_t age_s)
 {
     struct ruling *ruling = &worker->ruling;
@@ -36,8 +48,12 @@ void ruling_change(struct worker *worker, struct rules *rules)
     ruling->things = rules_things(rules);
     ruling->number += ruling->number == 0 || !MUTATION(rule_kept);
     ruling->age_count = ruling->age_next = 0;
-    for (unsigned i = 0; i < rules_count(rules) + RULES_OURS; i++)
+    ruling->of_all = *rules_at(rules, rules_count(rules));
+    for (unsigned i = 0; i < rules_count(rules) + RULES_OURS; i++) {
         add_age(worker, rules_at(rules, i)->history_age_s);
+        if (i < rules_count(rules))
+            keep_as(&ruling->of_all, rules_at(rules, i));
+    }
     channels_walk_anew(&worker->channels, WALK_AGES + ruling->age_count);
 }
 

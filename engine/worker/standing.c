@@ -3,6 +3,7 @@
 #include "engine/worker/standing.h"
 
 #include "engine/worker/identity.h"
+#include "engine/worker/source.h"
 
 /* Of one of its channels. */
 static void add_behind(const struct subscriber *subscriber, const struct membership *membership,
@@ -19,6 +20,26 @@ static void add_behind(const struct subscriber *subscriber, const struct members
         standing->behind += (uint64_t)missed;
 }
 
+/* Of the events to all. */
+static void add_behind_all(const struct worker *worker, const struct subscriber *subscriber,
+                           const struct membership *memberships, uint32_t count,
+                           struct standing *standing)
+{
+    if (!worker->channels.all)
+        return;
+    const struct history *history = &worker->channels.all->history;
+    uint64_t told = subscriber->cursor, lost = source_lost_to_all(worker, memberships, count);
+    if ((subscriber->flags & SUBSCRIBER_MANY) && subscriber->set->told_through > told)
+        told = subscriber->set->told_through;
+    struct source source = source_of(worker, memberships, count, count, subscriber->cursor);
+    standing->behind += source_is_empty(&source) ? 0 : source.end - source.place;
+    int64_t missed = lost > told ? history_missed(history, told) : 0;
+    if (missed < 0)
+        standing->behind_is_least = true;
+    else
+        standing->behind += (uint64_t)missed;
+}
+
 void standing_of(const struct worker *worker, struct subscriber *subscriber,
                  struct standing *ret_standing)
 {
@@ -29,6 +50,7 @@ void standing_of(const struct worker *worker, struct subscriber *subscriber,
                                       .is_slow = subscriber->flags & SUBSCRIBER_SLOW};
     for (uint32_t i = 0; i < count; i++)
         add_behind(subscriber, &memberships[i], ret_standing);
+    add_behind_all(worker, subscriber, memberships, count, ret_standing);
     if (!(subscriber->flags & SUBSCRIBER_LAGGING))
         return;
     const struct identity *identity = identity_of(worker, subscriber_index(worker, subscriber));

@@ -27,11 +27,11 @@
 #include "engine/inbox.h"
 #include "engine/io/io.h"
 #include "engine/options.h"
+#include "engine/rule.h"
 #include "engine/slots.h"
 #include "engine/stats.h"
 
 struct batch_send; /* batch.h */
-struct rule;       /* engine/rules.h */
 struct rules;
 struct subscriber; /* subscriber.h */
 
@@ -82,7 +82,8 @@ struct ruling {
     struct rules *rules;
     const struct rule *items; /* its rules, by index */
     unsigned things;          /* rules_things of it */
-    uint32_t number;          /* of the list: the first one is 1 */
+    struct rule of_all; /* what holds for the events to all: the most that any of them keeps */
+    uint32_t number;    /* of the list: the first one is 1 */
     unsigned age_count, age_next;
     uint32_t ages_s[RULES_MAX + RULES_OURS];
 };
@@ -127,6 +128,18 @@ struct privates {
 /* dirty.h: the channels that are to be swept, in the order in which they became so. */
 struct dirty {
     struct channel *first, *last;
+};
+
+/* all.c: the events to all, and who is still to be swept for them; see all.h. */
+struct all {
+    uint64_t newest;          /* sequence; 0: there never was one */
+    uint64_t evicted_through; /* the newest that history has let go */
+    uint64_t pending; /* the newest, while there are such as not all are swept for; else 0 */
+    uint64_t swept;   /* up to here all are */
+    uint64_t through; /* what the round under way is about; 0: none */
+    uint32_t next;    /* record that it looks at next */
+    uint32_t owing;   /* channels that it has found */
+    bool due;         /* its history is to be looked at: see all_settle */
 };
 
 /* sweep.c */
@@ -280,6 +293,7 @@ struct worker {
     struct inspect inspect;
     struct privates privates;
     struct dirty dirty;
+    struct all all;
     struct sweep sweep;
     struct batch batch;
     struct catch_up catch_up;

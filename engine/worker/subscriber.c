@@ -193,6 +193,9 @@ void subscriber_set_state(struct worker *worker, struct subscriber *subscriber,
         if (channel->watched)
             dirty_add(worker, channel);
     }
+    const struct channel *all = worker->channels.all;
+    if (__builtin_expect(all && all->watched, 0))
+        worker->all.due = true;
 }
 
 /* --- who catches up, and who lags ------------------------------------------------------------ */

@@ -65,6 +65,7 @@ struct membership {
 /* The channels of a subscriber to several. A table within finds one of them, by the channel's hash:
  * item h has the `first` item of those whose hash is h modulo count, which are linked by `next`. */
 struct channel_set {
+    uint64_t told_through; /* lost events to all are told up to here */
     uint32_t count;
     uint32_t rule_list, idle_timeout_ms, lifetime_ms; /* of ruling.h */
     struct membership items[];

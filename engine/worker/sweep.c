@@ -7,10 +7,12 @@
 #include "engine/worker/sweep.h"
 
 #include "engine/mutation.h"
+#include "engine/worker/all.h"
 #include "engine/worker/arena.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/dirty.h"
 #include "engine/worker/evict.h"
+#include "engine/worker/runs.h"
 #include "engine/worker/subscriber.h"
 
 int sweep_init(struct worker *worker)
@@ -39,9 +41,34 @@ static bool budget_is_spent(struct worker *worker, struct budget *budget)
     return budget->sends % 64 == 63 && worker->io->operations->now_ns(worker->io) > budget->due_ns;
 }
 
-/* The sequence that a sweep from `visited` on can bring everybody to with one run. */
-static uint64_t run_target(const struct channel *channel, uint32_t *ret_bytes, uint32_t *ret_count)
+/* The same where events to all are to be among them. */
+__attribute__((noinline)) static uint64_t run_target_of_all(const struct worker *worker,
+                                                            const struct channel *channel,
+                                                            uint32_t *ret_bytes,
+                                                            uint32_t *ret_count)
 {
+    struct all_reading reading = all_read(worker, channel);
+    uint64_t target = channel->visited;
+    uint32_t bytes = 0, count = 0;
+    const struct frame *frame;
+    while (count < RUN_FRAMES && (frame = all_next(&reading))) {
+        if (count && bytes + frame->len > RUN_BYTES)
+            break;
+        bytes += frame->len;
+        target = frame->sequence;
+        count++;
+    }
+    *ret_bytes = bytes;
+    *ret_count = count;
+    return target;
+}
+
+/* The sequence that a sweep from `visited` on can bring everybody to with one run. */
+static uint64_t run_target(const struct worker *worker, const struct channel *channel,
+                           uint32_t *ret_bytes, uint32_t *ret_count)
+{
+    if (all_is_pending(worker, channel))
+        return run_target_of_all(worker, channel, ret_bytes, ret_count);
     const struct history *history = &channel->history;
     uint64_t place = history_after(history, channel->visited);
     uint64_t target = channel->visited;
@@ -68,13 +95,6 @@ static uint64_t set_behind(struct worker *worker, struct subscriber *subscriber)
     return 64 * (subscriber->flags & SUBSCRIBER_MANY ? subscriber->set->count : UINT64_C(1));
 }
 
-static void forget_runs(struct worker *worker, const struct channel *channel)
-{
-    for (enum form form = 0; form < FORM_COUNT; form++)
-        if (!channel || worker->sweep.runs[form].channel == channel)
-            worker->sweep.runs[form].channel = NULL;
-}
-
 /* Finds room for a run of one channel. True if it submitted the batch for it. */
 static bool run_make_room(struct worker *worker, uint32_t bytes, uint32_t count)
 {
@@ -84,8 +104,47 @@ static bool run_make_room(struct worker *worker, uint32_t bytes, uint32_t count)
     if (!MUTATION(arena_reused))
         batch_submit(worker); /* queued sends may lie in the arena */
     arena_empty(arena);
-    forget_runs(worker, NULL);
+    runs_forget(worker, NULL);
     return true;
+}
+
+/* A run in the making. */
+struct laying {
+    enum form form;
+    char *at; /* NULL: a lone frame is not copied */
+    struct run_part *parts;
+    uint32_t count, len;
+};
+
+static inline void lay(struct laying *laying, struct frame *frame)
+{
+    struct text view = form_view(laying->form, frame);
+    if (laying->at)
+        memcpy(laying->at + laying->len, view.at, view.len);
+    laying->len += (uint32_t)view.len;
+    laying->parts[laying->count++] = (struct run_part){.frame = frame, .end = laying->len};
+}
+
+static inline struct laying lay_own(const struct channel *channel, struct laying laying)
+{
+    uint64_t place = history_after(&channel->history, channel->visited);
+    for (; place < channel->history.end; place++) {
+        struct frame *frame = history_at(&channel->history, place);
+        if (frame->sequence > channel->sweep_target)
+            break;
+        lay(&laying, frame);
+    }
+    return laying;
+}
+
+__attribute__((noinline)) static struct laying
+lay_with_all(const struct worker *worker, const struct channel *channel, struct laying laying)
+{
+    struct all_reading reading = all_read(worker, channel);
+    struct frame *frame;
+    while ((frame = all_next(&reading)) && frame->sequence <= channel->sweep_target)
+        lay(&laying, frame);
+    return laying;
 }
 
 /* Lays the frames of the sweep under way end to end, once for each form that a member has. True if
@@ -94,32 +153,24 @@ static bool run_build(struct worker *worker, struct channel *channel, enum form 
 {
     struct arena *arena = &worker->sweep.arena;
     uint32_t bytes, count;
-    uint64_t target = run_target(channel, &bytes, &count);
+    uint64_t target = run_target(worker, channel, &bytes, &count);
     DCHECK(target >= channel->sweep_target && count);
     bool submitted = run_make_room(worker, bytes, count);
-    struct run_part *parts = arena->parts + arena->parts_used;
-    char *at = arena->bytes + arena->bytes_used;
-    bool copied = count > 1;
-    uint64_t place = history_after(&channel->history, channel->visited);
-    uint32_t len = 0, made = 0;
-    for (; place < channel->history.end; place++) {
-        struct frame *frame = history_at(&channel->history, place);
-        if (frame->sequence > channel->sweep_target)
-            break;
-        struct text view = form_view(form, frame);
-        if (copied)
-            memcpy(at + len, view.at, view.len);
-        len += (uint32_t)view.len;
-        parts[made++] = (struct run_part){.frame = frame, .end = len};
-    }
+    struct laying laying = {.form = form,
+                            .at = count > 1 ? arena->bytes + arena->bytes_used : NULL,
+                            .parts = arena->parts + arena->parts_used};
+    if (all_is_pending(worker, channel))
+        laying = lay_with_all(worker, channel, laying);
+    else
+        laying = lay_own(channel, laying);
     worker->sweep.runs[form] =
         (struct run){.channel = channel,
-                     .bytes = copied ? at : form_view(form, parts[0].frame).at,
-                     .parts = parts,
-                     .count = made,
+                     .bytes = laying.at ? laying.at : form_view(form, laying.parts[0].frame).at,
+                     .parts = laying.parts,
+                     .count = laying.count,
                      .last = channel->sweep_target};
-    arena->parts_used += made;
-    arena->bytes_used += copied ? len : 0;
+    arena->parts_used += laying.count;
+    arena->bytes_used += laying.at ? laying.len : 0;
     return submitted;
 }
 
@@ -227,6 +278,14 @@ static bool sweep_members(struct worker *worker, struct channel *channel, struct
     return true;
 }
 
+/* Of one that nobody listens to: all of it is swept at once. */
+static uint64_t newest_of(const struct worker *worker, const struct channel *channel)
+{
+    const struct history *history = &channel->history;
+    uint64_t own = history_count(history) ? history_at(history, history->end - 1)->sequence : 0;
+    return channel->ending || own > worker->all.pending ? own : worker->all.pending;
+}
+
 /* A piece of one channel's sweep. True when it is over. */
 static bool sweep_channel(struct worker *worker, struct channel *channel, struct budget *budget)
 {
@@ -236,16 +295,16 @@ static bool sweep_channel(struct worker *worker, struct channel *channel, struct
             !MUTATION(two_sends_in_flush))
             batch_submit(worker);
         uint32_t bytes, count;
-        uint64_t target = run_target(channel, &bytes, &count);
+        uint64_t target = run_target(worker, channel, &bytes, &count);
         if (channel->member_count == 0 && count)
-            target = history_at(&channel->history, channel->history.end - 1)->sequence;
+            target = newest_of(worker, channel);
         if (__builtin_expect(channel->closed, 0)) { /* all are woken, once */
             count = channel->visited < channel->ending->sequence;
             target = channel->ending->sequence;
         }
         channel->sweep_target = target;
         channel->sweep_next = count && channel->member_count ? 0 : channel->member_count;
-        forget_runs(worker, channel);
+        runs_forget(worker, channel);
     }
     if (!(channel->ending ? end_members : sweep_members)(worker, channel, budget))
         return false;
@@ -288,6 +347,7 @@ bool sweep_channels(struct worker *worker)
         bytes -= before.bytes - slice.bytes;
         struct history *history = &channel->history;
         bool more = history_after(history, channel->visited) != history->end ||
+                    all_is_pending(worker, channel) ||
                     (channel->closed && channel->visited < channel->ending->sequence);
         if (over && !channel->finishing) {
             channel->finishing = true;
@@ -313,6 +373,7 @@ void sweep_finish(struct worker *worker)
         channel->finishing = false;
         channel->swept = channel->visited;
         COUNT(worker, sweeps, 1);
+        all_channel_swept(worker, channel);
         evict_trim(worker, channel);
     }
 }

@@ -2,6 +2,7 @@
 /* The parts of a turn in their order: see turn.h. */
 #include "engine/worker/turn.h"
 
+#include "engine/worker/all.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/catch_up.h"
 #include "engine/worker/drain.h"
@@ -74,6 +75,7 @@ static bool serve(struct worker *worker)
         join_refuse_waiting(worker);
     busy |= join_ready(worker);
     busy |= kick_step(worker);
+    busy |= all_look(worker);
     busy |= sweep_channels(worker);
     busy |= catch_up_some(worker);
     batch_submit(worker);
@@ -98,6 +100,8 @@ static bool keep_time(struct worker *worker, bool ticks)
 static bool settle(struct worker *worker, bool ticks)
 {
     sweep_finish(worker);
+    if (all_settle(worker))
+        evict_trim(worker, worker->channels.all);
     if (ticks) {
         ending_expire(worker);
         evict_expired(worker);
@@ -105,7 +109,8 @@ static bool settle(struct worker *worker, bool ticks)
     bool more = evict_relieve(worker);
     if (ticks)
         worker->tick_due_ns = NO_TIME;
-    if (worker->tick_due_ns == NO_TIME && worker->channels.count)
+    bool keeps = worker->channels.count || worker->channels.oldest; /* those to all, too */
+    if (worker->tick_due_ns == NO_TIME && keeps)
         worker->tick_due_ns = worker->now_ns + TICK_NS;
     drain_step(worker);
     if (worker_has_failed(worker))
@@ -133,7 +138,7 @@ bool worker_turn(struct worker *worker)
     bool more = keep_time(worker, ticks);
     more |= settle(worker, ticks);
     /* Whatever the last steps queued is the next turn's work. */
-    busy = busy || more || worker->dirty.first || worker->catch_up.count;
+    busy = busy || more || worker->dirty.first || worker->catch_up.count || all_is_busy(worker);
     worker->load.idle = !busy;
     return busy;
 }

@@ -8,6 +8,8 @@
  * buffer and what is ignored goes nowhere. Whatever the cuts are, the results are the same.
  *
  * After a fault the event's lines are still read, because its `ack` may come last, and dropped.
+ *
+ * Length: the grammar of lines and what becomes of each field are read in one piece.
  */
 #include "net/feed/event_text.h"
 
@@ -28,6 +30,7 @@ enum field {
     FIELD_END,
     FIELD_KEY,
     FIELD_COUNT,
+    FIELD_ALL,
     FIELD_OTHER,
     FIELD_COMMENT
 };
@@ -36,7 +39,7 @@ static const struct text field_names[] = {
     [FIELD_DATA] = {"data", 4},   [FIELD_CHANNEL] = {"channel", 7}, [FIELD_EVENT] = {"event", 5},
     [FIELD_ID] = {"id", 2},       [FIELD_ACK] = {"ack", 3},         [FIELD_RETRY] = {"retry", 5},
     [FIELD_WAIT] = {"wait", 4},   [FIELD_END] = {"end", 3},         [FIELD_KEY] = {"key", 3},
-    [FIELD_COUNT] = {"count", 5},
+    [FIELD_COUNT] = {"count", 5}, [FIELD_ALL] = {"all", 3},
 };
 
 #define SEEN(field) (1u << (field))
@@ -122,6 +125,8 @@ static const char *field_error(enum field field)
         return "count has a value other than 1";
     case FIELD_END:
         return "end has a value other than 1";
+    case FIELD_ALL:
+        return "all has a value other than 1";
     default:
         return "wait has a value other than no";
     }
@@ -244,6 +249,14 @@ static void take_channel(struct event_text *parser, struct text value)
              &parser->event.channel);
 }
 
+/* A field that is 1 where it is there at all. */
+static bool take_one(struct event_text *parser, enum field field, struct text value)
+{
+    if (!text_equals(value, TEXT("1")))
+        refuse(parser, EVENT_TEXT_FIELD, field_error(field));
+    return text_equals(value, TEXT("1"));
+}
+
 /* A whole, non-empty line. */
 static void take_line(struct event_text *parser, struct text line, bool may_borrow)
 {
@@ -289,16 +302,15 @@ static void take_line(struct event_text *parser, struct text line, bool may_borr
             refuse(parser, EVENT_TEXT_FIELD, field_error(field));
         break;
     case FIELD_END:
-        parser->event.ends = text_equals(value, TEXT("1"));
-        if (!parser->event.ends)
-            refuse(parser, EVENT_TEXT_FIELD, field_error(field));
+        parser->event.ends = take_one(parser, field, value);
         break;
     case FIELD_COUNT:
         if (!parser->feed) /* somebody else's: a body may be any stream */
             return;
-        parser->counts = text_equals(value, TEXT("1"));
-        if (!parser->counts)
-            refuse(parser, EVENT_TEXT_FIELD, field_error(field));
+        parser->counts = take_one(parser, field, value);
+        break;
+    case FIELD_ALL:
+        parser->event.all = take_one(parser, field, value);
         break;
     default:
         return;
@@ -424,7 +436,10 @@ static enum event_text_result finish_event(struct event_text *parser)
     }
     if (!is_event)
         refuse(parser, EVENT_TEXT_FIELD, frame_fault_text(FRAME_DATA_NONE));
-    if (parser->feed && !(parser->seen & SEEN(FIELD_CHANNEL)))
+    bool has_channel = parser->seen & SEEN(FIELD_CHANNEL), to_all = parser->seen & SEEN(FIELD_ALL);
+    if (to_all && has_channel)
+        refuse(parser, EVENT_TEXT_FIELD, frame_fault_text(FRAME_ALL_CHANNEL));
+    if (parser->feed && !has_channel && !to_all)
         refuse(parser, EVENT_TEXT_FIELD, "the event has no channel");
     parser->event_done = true;
     return parser->fault ? EVENT_TEXT_REFUSED : EVENT_TEXT_EVENT;

@@ -4,13 +4,13 @@
  *
  * The line rules are those of WHATWG HTML section 9.2.6 (LF, CR or CRLF; one leading space of a
  * value removed; a byte order mark only at the start), with more fields: `channel`, `ack`, `wait`,
- * `end`, `key`. Nothing persists between events. A block of comments, unknown fields and blank
- * lines is ignored.
+ * `end`, `key`, `all`. Nothing persists between events. A block of comments, unknown fields and
+ * blank lines is ignored.
  *
  * A block without data, type and id may tell clients a delay (`retry`), or end its channel (`end`).
- * On the feed every other event needs data, all need a channel, and a retry is digits: what lacks
- * them was meant otherwise. Anybody's event stream, relayed as a body, has other blocks without
- * data: there they are skipped, and a retry that is no digits counts as none.
+ * On the feed every other event needs data, all need a channel or `all: 1`, and a retry is digits:
+ * what lacks them was meant otherwise. Anybody's event stream, relayed as a body, has other blocks
+ * without data: there they are skipped, and a retry that is no digits counts as none.
  *
  * A fault refuses one event, never the stream: the rest of it is read up to its blank line, where
  * it is reported with the `ack` it had. Of data and of every other field only what the limits allow

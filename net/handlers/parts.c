@@ -13,7 +13,7 @@
 #include "net/service.h"
 
 /* A misspelt one would be lost in silence. */
-#define PUBLISH_PARAMETERS "channel, event, id, retry, end, count, access_token"
+#define PUBLISH_PARAMETERS "channel, event, id, retry, end, all, count, access_token"
 
 static const struct route_row rows[] = {
     {.path = "/events",

@@ -355,6 +355,7 @@ static enum handler_result on_publish(struct client *client)
                                 .id = route->id,
                                 .retry_ms = route->retry_ms,
                                 .ends = route->ends,
+                                .all = route->all,
                                 .key = client_text(client, request->idempotency_key)};
     body.channel = channel_of(route);
     char error[PUBLISH_ERROR_BYTES];

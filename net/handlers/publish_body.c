@@ -50,9 +50,12 @@ static int add_event(struct decoder *decoder, struct event *event, bool has_chan
     const struct publish_body *body = decoder->body;
     if (decoder->count == PUBLISH_EVENTS_MAX)
         return refuse(decoder, 413, "the body has more than %d events", PUBLISH_EVENTS_MAX);
+    event->all |= body->all;
+    if (event->all && (has_channel || body->channel.len))
+        return refuse_event(decoder, 400, frame_fault_text(FRAME_ALL_CHANNEL));
     if (has_channel && body->channel.len && !text_equals(event->channel, body->channel))
         return refuse_event(decoder, 400, "the event names another channel than the URL");
-    if (!has_channel && !body->channel.len)
+    if (!has_channel && !body->channel.len && !event->all)
         return refuse_event(decoder, 400, "neither the URL nor the event names a channel");
     if (!has_channel)
         event->channel = body->channel;
@@ -126,9 +129,9 @@ static int decode_event_stream(struct decoder *decoder)
 
 /* --- form ---------------------------------------------------------------------------------- */
 
-enum form_key { FORM_DATA, FORM_EVENT, FORM_ID, FORM_RETRY, FORM_CHANNEL, FORM_KEYS };
+enum form_key { FORM_DATA, FORM_EVENT, FORM_ID, FORM_RETRY, FORM_CHANNEL, FORM_ALL, FORM_KEYS };
 
-static const char *const form_keys[] = {"data", "event", "id", "retry", "channel"};
+static const char *const form_keys[] = {"data", "event", "id", "retry", "channel", "all"};
 
 /* Decodes one key=value into `scratch`, which has room for it, and files the value if it is known.
  */
@@ -177,6 +180,9 @@ static int decode_form_into(struct decoder *decoder, char *scratch)
     /* A field of an HTML form that was left empty is sent as an empty value: it was not given. */
     if (values[FORM_RETRY].len && !retry_parse(values[FORM_RETRY], &event.retry_ms))
         return refuse(decoder, 400, "%s", frame_fault_text(FRAME_RETRY_RANGE));
+    event.all = text_equals(values[FORM_ALL], TEXT("1"));
+    if (values[FORM_ALL].len && !event.all)
+        return refuse(decoder, 400, "all has a value other than 1");
     event.ends = decoder->body->ends;
     event.without_data = !given[FORM_DATA];
     if (event.without_data && !may_lack_data(&event))
@@ -219,7 +225,8 @@ static int json_text(struct decoder *decoder, const json_t *object, const char *
 /* A misspelt member would be lost in silence. */
 static int check_members(struct decoder *decoder, json_t *object)
 {
-    static const char *const members[] = {"channel", "event", "id", "data", "retry", "end", "key"};
+    static const char *const members[] = {"channel", "event", "id",  "data",
+                                          "retry",   "end",   "key", "all"};
     size_t known = 0;
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         known += json_object_get(object, members[i]) != NULL;
@@ -236,7 +243,8 @@ static int check_members(struct decoder *decoder, json_t *object)
         char word[HTTP_WORD_ROOM], sentence[128];
         http_word(text_of(name), word);
         snprintf(sentence, sizeof(sentence),
-                 "unknown member \"%s\"; members are channel, event, id, data, retry, end, key",
+                 "unknown member \"%s\"; members are channel, event, id, data, retry, end, key, "
+                 "all",
                  word);
         return refuse_event(decoder, 400, sentence);
     }
@@ -275,6 +283,10 @@ static int add_json_event(struct decoder *decoder, json_t *object)
     if (ends && !json_is_boolean(ends))
         return refuse_event(decoder, 400, "end is not true or false");
     event.ends = json_is_true(ends) || decoder->body->ends;
+    const json_t *all = json_object_get(object, "all");
+    if (all && !json_is_boolean(all))
+        return refuse_event(decoder, 400, "all is not true or false");
+    event.all = json_is_true(all);
     event.without_data = !has_data;
     if (event.without_data && !may_lack_data(&event))
         return refuse_event(decoder, 400, "data is missing");

@@ -11,8 +11,9 @@
  * and so is an end.
  *
  * An event's channel is the URL's; if the URL has none, the event's own. Both, and different, is a
- * fault. `event` and `retry` of the query stand in for events that have none of their own; `id`,
- * `end` and the key of the head too, for a body of one event.
+ * fault, and so is any beside `all` (the query's, which is for all events, or the event's own).
+ * `event` and `retry` of the query stand in for events that have none of their own; `id`, `end` and
+ * the key of the head too, for a body of one event.
  *
  * Pure but for the frames it allocates; acceptor threads. Publishing them, and how long to wait for
  * room, is the caller's. Used by net/handlers/publish.c.
@@ -36,6 +37,7 @@ struct publish_body {
     struct text id;
     int64_t retry_ms; /* from the query; -1: none */
     bool ends;        /* the query ends the channel */
+    bool all;         /* the query has them all go to all */
     struct text key;  /* of Idempotency-Key; empty: none */
 };
 

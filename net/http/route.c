@@ -67,6 +67,7 @@ static const struct route_parameter_row parameters[] = {
     {"retry", PARAMETER_RETRY, "retry is given twice"},
     {"wait", PARAMETER_WAIT, "wait is given twice"},
     {"end", PARAMETER_END, "end is given twice"},
+    {"all", PARAMETER_ALL, "all is given twice"},
     {"count", PARAMETER_COUNT, "count is given twice"},
     {"preface", PARAMETER_PREFACE, "preface is given twice"},
     {"access_token", PARAMETER_TOKEN, "access_token is given twice"},
@@ -190,6 +191,9 @@ bool route_take(struct route *route, enum route_parameter parameter, struct text
     case PARAMETER_END:
         route->ends = text_equals(value, TEXT("1"));
         return route->ends || refuse(route, 400, "end has a value other than 1");
+    case PARAMETER_ALL:
+        route->all = text_equals(value, TEXT("1"));
+        return route->all || refuse(route, 400, "all has a value other than 1");
     case PARAMETER_COUNT:
         route->counts = text_equals(value, TEXT("1"));
         return route->counts || refuse(route, 400, "count has a value other than 1");
@@ -393,6 +397,10 @@ static void read_target(struct route *route, const struct route_rules *rules,
     const struct route_row *row = route->row;
     if (!take_path(route, rules, place) || !read_query(route, rules, query))
         return;
+    if (route->all && route->channel_count > 0) {
+        refuse(route, 400, frame_fault_text(FRAME_ALL_CHANNEL));
+        return;
+    }
     bool usual = row->channels_min > 0 && rules->default_channel.len > 0;
     if (row->has_rest && !place->match.rest.at && !rules->query_channels && !usual) {
         refuse(route, 400, "the path names no channel, and nothing else may here");
@@ -429,7 +437,7 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     route->polls = false;
     route->wait_ms = 0;
     route->retry_ms = -1;
-    route->ends = route->counts = false;
+    route->ends = route->all = route->counts = false;
     route->scratch_len = 0;
 
     if (target.len > TARGET_BYTES_MAX) {

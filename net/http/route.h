@@ -58,6 +58,7 @@ enum route_parameter {
     PARAMETER_PREFACE,
     PARAMETER_TOKEN,
     PARAMETER_WAIT,
+    PARAMETER_ALL,
     PARAMETER_AFTER,
     PARAMETER_SUBSCRIBER,
 };
@@ -68,7 +69,8 @@ enum route_parameter {
      1u << PARAMETER_WAIT)
 #define ROUTE_PUBLISHES                                                                            \
     (1u << PARAMETER_CHANNEL | 1u << PARAMETER_EVENT | 1u << PARAMETER_ID |                        \
-     1u << PARAMETER_RETRY | 1u << PARAMETER_TOKEN | 1u << PARAMETER_END | 1u << PARAMETER_COUNT)
+     1u << PARAMETER_RETRY | 1u << PARAMETER_TOKEN | 1u << PARAMETER_END | 1u << PARAMETER_ALL |   \
+     1u << PARAMETER_COUNT)
 
 struct handler;
 
@@ -148,6 +150,7 @@ struct route {
     struct text id;
     int64_t retry_ms; /* -1: not given */
     bool ends;        /* the channel */
+    bool all;         /* to all; then there is no channel */
     bool counts;      /* the answer says how many subscribers there are */
     /* the administration; not checked, and `at` NULL: not given */
     struct text subscriber, after;

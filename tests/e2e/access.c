@@ -76,6 +76,33 @@ static void ask_with_bodies(const char *all)
                401);
 }
 
+/* Whole or not at all, and to all only who may publish to any channel. */
+static void publish_with_bodies(const char *all)
+{
+    static const char json[] = "Content-Type: application/json\r\n";
+    static const char text[] = "Content-Type: text/event-stream\r\n";
+    EXPECT_INT(ask(&server, "POST", "/publish", HEADER, all, json,
+                   "{\"channel\":\"news/a\",\"data\":\"1\"}"),
+               200);
+    EXPECT_INT(ask(&server, "POST", "/publish", HEADER, all, json,
+                   "{\"channel\":\"other\",\"data\":\"1\"}"),
+               403);
+    EXPECT_INT(ask(&server, "POST", "/publish", HEADER, all, text,
+                   "channel: news/a\ndata: 1\n\nchannel: other\ndata: 2\n\n"),
+               403);
+    EXPECT_INT(ask(&server, "POST", "/publish", HEADER, all, text,
+                   "channel: news/a\ndata: 1\n\nchannel: news/b\ndata: 2\n\n"),
+               200);
+    EXPECT_INT(server_stat(&server, "published"), 7);
+    EXPECT_ROWS({"POST", "/publish?all=1", HEADER, all, "x", 403},
+                {"POST", "/publish?all=1", NOWHERE, "", "x", 401},
+                {"POST", "/publish?all=1", HEADER, PUBLISHER, "x", 200});
+    EXPECT_INT(ask(&server, "POST", "/publish", HEADER, all, text,
+                   "channel: news/a\ndata: 1\n\nall: 1\ndata: 2\n\n"),
+               403);
+    EXPECT_INT(server_stat(&server, "published"), 8);
+}
+
 static void case_tokens(void)
 {
     char all[8192], one[8192], none[8192], late[8192];
@@ -127,22 +154,7 @@ static void case_tokens(void)
         {"POST", "/send", HEADER, all, "{\"message\":\"m\"}", 403});
     EXPECT_INT(server_stat(&server, "published"), 4);
     ask_with_bodies(all);
-    static const char json[] = "Content-Type: application/json\r\n";
-    static const char text[] = "Content-Type: text/event-stream\r\n";
-    EXPECT_INT(ask(&server, "POST", "/publish", HEADER, all, json,
-                   "{\"channel\":\"news/a\",\"data\":\"1\"}"),
-               200);
-    EXPECT_INT(ask(&server, "POST", "/publish", HEADER, all, json,
-                   "{\"channel\":\"other\",\"data\":\"1\"}"),
-               403);
-    /* Whole or not at all. */
-    EXPECT_INT(ask(&server, "POST", "/publish", HEADER, all, text,
-                   "channel: news/a\ndata: 1\n\nchannel: other\ndata: 2\n\n"),
-               403);
-    EXPECT_INT(ask(&server, "POST", "/publish", HEADER, all, text,
-                   "channel: news/a\ndata: 1\n\nchannel: news/b\ndata: 2\n\n"),
-               200);
-    EXPECT_INT(server_stat(&server, "published"), 7);
+    publish_with_bodies(all);
     EXPECT(server_stat(&server, "requests_refused_token_uncovered") >= 9, "too few are counted");
     EXPECT_INT(server_stat(&server, "requests_refused_token_expired"), 2);
     server_stop(&server);

@@ -311,6 +311,16 @@ static void case_channels(void)
     EXPECT_INT(ask("QUERY", "/events/a", "Content-Type: application/json\r\n",
                    "{\"channels\": [\"a\"], \"wait\": \"no\"}", NULL),
                200);
+    /* It may decide about a publish to all that it sees, unless it names channels. */
+    EXPECT_INT(post("/publish?all=1", "to all"), 200);
+    EXPECT_INT(ask("POST", "/publish?all=1&event=/mine", "", "x", &answer), 403);
+    EXPECT(strstr(answer.body, "not to publish to all"), "%s", answer.body);
+    answer_free(&answer);
+    EXPECT_INT(ask("POST", "/publish", "Content-Type: application/json\r\n",
+                   "{\"all\": true, \"data\": \"x\"}", &answer),
+               403);
+    EXPECT(strstr(answer.body, "not asked about a publish to all"), "%s", answer.body);
+    answer_free(&answer);
     /* Of several each event says one. */
     EXPECT_INT(
         ask("POST", "/publish/two", "Content-Type: application/json\r\n",

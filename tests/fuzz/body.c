@@ -83,6 +83,9 @@ static void read_object(struct reading *reading, const json_t *object)
     const json_t *end = json_object_get(object, "end");
     reading->bad |= end && !json_is_boolean(end);
     event.ends = json_is_true(end);
+    const json_t *all = json_object_get(object, "all");
+    reading->bad |= all && !json_is_boolean(all);
+    event.all = json_is_true(all);
     event.key = string_of(reading, object, "key", &given);
     event.channel = string_of(reading, object, "channel", &given);
     add_event(reading, event, given);
@@ -91,7 +94,7 @@ static void read_object(struct reading *reading, const json_t *object)
     json_object_foreach((json_t *)(uintptr_t)object, key, value) reading->bad |=
         strcmp(key, "data") != 0 && strcmp(key, "event") != 0 && strcmp(key, "id") != 0 &&
         strcmp(key, "retry") != 0 && strcmp(key, "channel") != 0 && strcmp(key, "end") != 0 &&
-        strcmp(key, "key") != 0;
+        strcmp(key, "key") != 0 && strcmp(key, "all") != 0;
 }
 
 static void read_json(struct reading *reading, struct text bytes)
@@ -145,8 +148,8 @@ static struct text take_decoded(struct reading *reading, struct text *rest, cons
 
 static void read_form(struct reading *reading, struct text rest)
 {
-    static const char *const keys[] = {"data", "event", "id", "channel", "retry"};
-    struct text values[5] = {{0}};
+    static const char *const keys[] = {"data", "event", "id", "channel", "retry", "all"};
+    struct text values[6] = {{0}};
     unsigned seen = 0;
     while (rest.len > 0) {
         struct text key = take_decoded(reading, &rest, "=&"), value = {"", 0};
@@ -156,7 +159,7 @@ static void read_form(struct reading *reading, struct text rest)
         }
         if (rest.len > 0)
             rest = (struct text){rest.at + 1, rest.len - 1};
-        for (unsigned i = 0; i < 5; i++) {
+        for (unsigned i = 0; i < 6; i++) {
             if (!text_equals(key, text_of(keys[i])))
                 continue;
             reading->bad |= (seen & 1u << i) != 0;
@@ -171,6 +174,8 @@ static void read_form(struct reading *reading, struct text rest)
                           .retry_ms = -1};
     event.without_data = !(seen & 1);
     reading->bad |= values[4].len && !retry_parse(values[4], &event.retry_ms);
+    event.all = text_equals(values[5], TEXT("1"));
+    reading->bad |= values[5].len && !event.all;
     add_event(reading, event, event.channel.len > 0);
 }
 
@@ -206,6 +211,7 @@ static void complete(struct reading *reading, const struct publish_body *body)
     reading->bad |= reading->count > 1 && body->id.len > 0;
     for (size_t i = 0; !reading->bad && i < reading->count; i++) {
         struct event *event = &reading->events[i];
+        reading->bad |= event->all && reading->has_channel[i];
         if (!reading->has_channel[i])
             event->channel = body->channel;
         reading->bad |= body->channel.len && !text_equals(event->channel, body->channel);

@@ -58,6 +58,7 @@ static void check_item(const struct feed_list *wanted, size_t number,
     CHECK(text_equals(parser->event.data, item->event.data));
     CHECK(parser->event.without_data == item->event.without_data);
     CHECK(parser->event.ends == item->event.ends);
+    CHECK(parser->event.all == item->event.all);
     CHECK(text_equals(parser->event.key, item->event.key));
     CHECK(parser->event.retry_ms == item->event.retry_ms);
     CHECK(parser->wait_no == item->wait_no);

@@ -4,8 +4,8 @@
 
 #include "tests/fuzz/rules.h"
 
-static const char *const names[] = {"data",  "channel", "event", "id",   "ack",
-                                    "retry", "wait",    "end",   "count"};
+static const char *const names[] = {"data", "channel", "event", "id",  "ack",  "retry",
+                                    "wait", "end",     "key",   "all", "count"};
 
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -15,7 +15,7 @@ struct reading {
     char *room; /* for the next byte of data */
     size_t data_max;
     bool feed;
-    bool has_data, has_channel, has_any, has_end;
+    bool has_data, has_channel, has_any, has_end, has_all;
     bool is_named; /* by a type or an id */
     struct feed_item item;
 };
@@ -23,7 +23,7 @@ struct reading {
 static void start_item(struct reading *reading)
 {
     reading->has_data = reading->has_channel = reading->has_any = reading->is_named = false;
-    reading->has_end = false;
+    reading->has_end = reading->has_all = false;
     reading->item = (struct feed_item){.event = {.retry_ms = -1, .data = {"", 0}}};
 }
 
@@ -115,6 +115,7 @@ static void put_line(struct reading *reading, struct text line)
     bool is_channel = text_equals(name, TEXT("channel"));
     bool is_retry = text_equals(name, TEXT("retry"));
     reading->has_end |= text_equals(name, TEXT("end"));
+    reading->has_all |= text_equals(name, TEXT("all"));
     reading->is_named |= text_equals(name, TEXT("event")) || text_equals(name, TEXT("id"));
     if (is_data)
         put_data(reading, value);
@@ -142,6 +143,8 @@ static void put_line(struct reading *reading, struct text line)
         reading->item.counts = true;
     else if (text_equals(name, TEXT("end")) && text_equals(value, TEXT("1")))
         event->ends = true;
+    else if (text_equals(name, TEXT("all")) && text_equals(value, TEXT("1")))
+        event->all = true;
     else
         fault(reading, EVENT_TEXT_FIELD);
     reading->has_channel = reading->has_channel || is_channel;
@@ -158,7 +161,8 @@ static void end_block(struct reading *reading)
         start_item(reading);
         return;
     }
-    if ((!reading->has_data && !alone) || (reading->feed && !reading->has_channel))
+    if ((!reading->has_data && !alone) || (reading->has_all && reading->has_channel) ||
+        (reading->feed && !reading->has_channel && !reading->has_all))
         fault(reading, EVENT_TEXT_FIELD);
     put_item(reading);
 }

@@ -82,8 +82,9 @@ bool rules_is_given_id(struct text id)
 
 bool rules_is_event(const struct event *event)
 {
-    if (!rules_is_channel(event->channel) || !rules_is_text(event->data) ||
-        event->data.len > DATA_BYTES_MAX)
+    bool addressed =
+        event->all ? !event->channel.len && !event->ends : rules_is_channel(event->channel);
+    if (!addressed || !rules_is_text(event->data) || event->data.len > DATA_BYTES_MAX)
         return false;
     if (event->type.len > 256 || !rules_is_text(event->type))
         return false;

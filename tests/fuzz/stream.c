@@ -179,6 +179,7 @@ void stream_check_frame(struct frame *frame, const struct event *event)
     CHECK(frame->sequence == SEQUENCE);
     CHECK(text_equals(frame_channel(frame), event->channel));
     CHECK(((frame->flags & FRAME_KEYED) != 0) == (event->key.len > 0));
+    CHECK(((frame->flags & FRAME_ALL) != 0) == event->all);
     CHECK(!event->key.len || text_equals(frame_key(frame), event->key));
     struct text view = frame_view(frame, false), plain = frame_view(frame, true);
     /* Two of them end to end, since that is what goes out. */

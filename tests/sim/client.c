@@ -12,6 +12,7 @@
 #include "tests/sim/fail.h"
 #include "tests/sim/gap_text.h"
 #include "tests/sim/steer.h"
+#include "tests/sim/world.h"
 
 struct client *client_free(struct client *client)
 {
@@ -21,6 +22,7 @@ struct client *client_free(struct client *client)
     steer_free(client);
     free(client->resume.at);
     free(client->commits);
+    free(client->notices.at);
     free(client);
     return NULL;
 }
@@ -170,39 +172,56 @@ static void on_preface(struct client *client, const struct block *block)
     }
 }
 
-static void on_greeting_gap(struct client *client, const struct gap_text *gap,
+static void expect_from(const struct client *client, const struct gap_text *gap)
+{
+    if (gap->has_from != client->from_is_told ||
+        (gap->has_from &&
+         !text_equals(gap->from, (struct text){client->resume.at, client->resume.len})))
+        fail("client %u: the gap's `from` is \"%.*s\", expected \"%s\"", client->number,
+             (int)gap->from.len, gap->from.at, client->from_is_told ? client->resume.at : "null");
+}
+
+/* One of the gaps that were to be told, in their order. */
+static void on_expected_gap(struct client *client, const struct gap_text *gap,
                             const struct block *block)
 {
     unsigned channel = client->gaps[client->gaps_seen];
     int64_t missed = client->gap_missed[client->gaps_seen];
-    client->gaps_seen++;
-    bool last = client->gaps_seen == client->gap_count;
+    uint64_t to = client->gap_to[client->gaps_seen++];
     if (strcmp(gap->reason, client->reason) != 0)
         fail("client %u: the gap's reason is \"%s\", expected \"%s\"", client->number, gap->reason,
              client->reason);
     if (!text_equals(gap->channel, client->model->channels[channel].name))
         fail("client %u: the gap is of channel \"%.*s\", expected number %u", client->number,
              (int)gap->channel.len, gap->channel.at, channel);
-    if (gap->has_from != client->from_is_told ||
-        (gap->has_from &&
-         !text_equals(gap->from, (struct text){client->resume.at, client->resume.len})))
-        fail("client %u: the gap's `from` is \"%.*s\", expected \"%s\"", client->number,
-             (int)gap->from.len, gap->from.at, client->from_is_told ? client->resume.at : "null");
-    expect_place(client, "the gap's `to`", gap->to, client->through[channel]);
+    expect_place(client, "the gap's `to`", gap->to, to);
     if (gap->missed != missed)
         fail("client %u: %" PRId64 " events missed on channel %u are told, expected %" PRId64,
              client->number, gap->missed, channel, missed);
-    if (block->has_id != last)
+    if (block->has_id != (client->gaps_seen == client->gap_count))
         fail("client %u: gap %u of %u has %s id", client->number, client->gaps_seen,
              client->gap_count, block->has_id ? "an" : "no");
-    if (last) {
-        expect_place(client, "the last gap", block->id, client->gap_position);
-        commit(client, block->end, COMMIT_OWN, client->gap_position);
-        client->cursor = client->gap_position;
-    }
+}
+
+static void on_greeting_gap(struct client *client, const struct gap_text *gap,
+                            const struct block *block)
+{
+    expect_from(client, gap);
+    on_expected_gap(client, gap, block);
+    if (!block->has_id)
+        return;
+    expect_place(client, "the last gap", block->id, client->gap_position);
+    commit(client, block->end, COMMIT_OWN, client->gap_position);
+    client->cursor = client->gap_position;
 }
 
 /* --- the stream ------------------------------------------------------------------------------ */
+
+uint64_t client_next_to_all(const struct client *client, uint64_t sequence)
+{
+    uint64_t next = model_first_after(client->model, MODEL_ALL, sequence);
+    return next <= expect_to_all(client) ? next : 0;
+}
 
 uint64_t client_next(const struct client *client)
 {
@@ -216,56 +235,38 @@ uint64_t client_next(const struct client *client)
         if (first && (next == 0 || first < next))
             next = first;
     }
-    return next;
+    uint64_t first = client_next_to_all(client, client->through[MODEL_ALL]);
+    return first && (next == 0 || first < next) ? first : next;
 }
 
 /* It was skipped ahead: a gap in the middle of the stream. */
 static void on_slow_gap(struct client *client, const struct gap_text *gap,
                         const struct block *block)
 {
-    const struct ids *ids = client->ids;
-    uint64_t from, to, position = 0;
-    unsigned i = 0;
-    while (i < client->channel_count &&
-           !text_equals(gap->channel, client->model->channels[client->channels[i]].name))
-        i++;
-    bool stuck = strcmp(gap->reason, "stuck") == 0;
-    if (i == client->channel_count || (!stuck && strcmp(gap->reason, "slow") != 0))
-        fail("client %u: a gap \"%s\" of channel \"%.*s\" in the stream", client->number,
-             gap->reason, (int)gap->channel.len, gap->channel.at);
-    unsigned channel = client->channels[i];
+    uint64_t from, position;
+    if (client->gaps_seen == client->gap_count)
+        expect_notice(client);
+    bool stuck = strcmp(client->reason, "stuck") == 0;
     bool may = stuck ? client->options->stuck == STUCK_SKIP && client->options->write_timeout_ms
                      : client->options->slow == SLOW_SKIP;
     if (client->strict || !may)
         fail("client %u is skipped ahead although it %s", client->number,
              client->strict ? "reads" : "should be closed");
-    if (!gap->has_from || id_read(ids, gap->from, &from) != ID_OURS ||
-        id_read(ids, gap->to, &to) != ID_OURS ||
-        (block->has_id && id_read(ids, block->id, &position) != ID_OURS))
-        fail("client %u: a gap's positions are no ids of ours", client->number);
-    if (from < client->cursor && !client->gap_open)
-        fail("client %u: a gap is told from %" PRIu64 ", but it was at %" PRIu64 " already",
-             client->number, from, client->cursor);
-    if (to <= client->through[channel] ||
-        to > (stuck ? client->worker->position - 1 : client->evicted[channel]))
-        fail("client %u: a gap of channel %u is told to %" PRIu64 "; served through %" PRIu64
-             ", evicted through %" PRIu64,
-             client->number, channel, to, client->through[channel], client->evicted[channel]);
-    uint64_t count = model_count(client->model, channel, client->through[channel], to);
-    if (gap->missed < 0 ? count <= EVICTED_REMEMBERED : (uint64_t)gap->missed != count)
-        fail("client %u: %" PRId64 " events missed on channel %u are told, in truth %" PRIu64,
-             client->number, gap->missed, channel, count);
-    client->through[channel] = to;
+    if (!gap->has_from || id_read(client->ids, gap->from, &from) != ID_OURS ||
+        from < client->cursor)
+        fail("client %u: a gap is told from \"%.*s\", but it was at %" PRIu64 " already",
+             client->number, (int)gap->from.len, gap->from.at, client->cursor);
+    on_expected_gap(client, gap, block);
     client->skipped = true;
-    client->gap_open = !block->has_id;
     if (!block->has_id)
         return;
     ended_pass(client);
     uint64_t next = client_next(client);
-    if (position < client->cursor || (next && position >= next))
-        fail("client %u: a gap's id is %" PRIu64 ", but it was at %" PRIu64 " and %" PRIu64
+    if (id_read(client->ids, block->id, &position) != ID_OURS || position < client->cursor ||
+        (next && position >= next))
+        fail("client %u: a gap's id is \"%.*s\", but it was at %" PRIu64 " and %" PRIu64
              " comes next",
-             client->number, position, client->cursor, next);
+             client->number, (int)block->id.len, block->id.at, client->cursor, next);
     client->cursor = position;
     commit(client, block->end, COMMIT_OWN, position);
 }
@@ -273,8 +274,6 @@ static void on_slow_gap(struct client *client, const struct gap_text *gap,
 static void on_event(struct client *client, const struct block *block)
 {
     uint64_t next = client_next(client);
-    if (client->gap_open)
-        fail("client %u: an event comes between a gap and its id", client->number);
     if (next == 0)
         fail("client %u: an event \"%.*s\" although it has everything", client->number,
              (int)block->id.len, block->id.at);
@@ -372,7 +371,7 @@ static void on_block(void *context, const struct block *block)
         if (!gap_text_parse(&gap, block->data))
             fail("client %u: a gap that cannot be read: %.*s", client->number, (int)block->data.len,
                  block->data.at);
-        if (client->gaps_seen < client->gap_count)
+        if (client->gaps_seen < client->gap_count && !client->is_skipped)
             on_greeting_gap(client, &gap, block);
         else
             on_slow_gap(client, &gap, block);
@@ -394,7 +393,7 @@ static void on_block(void *context, const struct block *block)
 /* Something was there for a long poll, or it was not to wait. */
 static bool has_enough(const struct client *client)
 {
-    return client->retained || client->gap_count || !client->wait_ms;
+    return client->retained || client->greeting_gaps || !client->wait_ms;
 }
 
 uint32_t client_most(const struct client *client)

@@ -51,9 +51,10 @@ struct client {
     uint64_t start;                    /* the preface's position, without a resume point */
     const char *reason;                /* of the greeting's gaps */
     bool from_is_told;                 /* `from` repeats the resume point */
-    unsigned gaps[MODEL_CHANNELS_MAX]; /* channels */
+    unsigned gaps[MODEL_CHANNELS_MAX]; /* channels; later of the notice that is read */
     int64_t gap_missed[MODEL_CHANNELS_MAX];
-    unsigned gap_count;
+    uint64_t gap_to[MODEL_CHANNELS_MAX];
+    unsigned gap_count, greeting_gaps;
     uint64_t gap_position;
     uint64_t retained; /* events that its worker has for it when it joins */
     int64_t joined_ns;
@@ -66,11 +67,11 @@ struct client {
 
     /* How far it is. */
     struct reader reader;
-    bool greeted, goodbye, gap_open;
+    bool greeted, goodbye;
     bool told_end;  /* the comment before the goodbye */
     bool told_over; /* it was answered 204 */
     unsigned gaps_seen;
-    uint64_t through[MODEL_CHANNELS_MAX];
+    uint64_t through[MODEL_RECORDS];
     uint64_t cursor; /* the newest position it was given */
     uint32_t events;
     bool skipped;         /* a gap came in the middle */
@@ -80,6 +81,9 @@ struct client {
     bool instant; /* and it reads everything at once: no drain may cut it */
     const bool *draining;
     const uint64_t *evicted; /* by channel: what its worker has let go, at the last look */
+    struct bytes notices;    /* what its worker had when it made each gap notice: struct view */
+    bool notice_begun;       /* the last one of them */
+    bool is_skipped;         /* the gaps are of such a notice */
     struct commit *commits;
     size_t commit_count, commit_size;
 };
@@ -98,6 +102,8 @@ void client_told_over(struct client *client, struct worker *worker);
 void client_read(struct client *client);
 /* The next event it must get; 0: it has everything. */
 uint64_t client_next(const struct client *client);
+/* Of the events to all alone, after `sequence`. */
+uint64_t client_next_to_all(const struct client *client, uint64_t sequence);
 /* The text of the last id that the client knows, if only the first `offset` bytes reached it. False
  * if it knows none. */
 bool client_last_id(const struct client *client, uint64_t offset, struct bytes *ret_id);

@@ -9,17 +9,11 @@
 #include "tests/sim/fail.h"
 #include "tests/sim/world.h"
 
-static const struct channel *find_record(const struct worker *worker, unsigned channel)
-{
-    struct text name = world->model.channels[channel].name;
-    return channels_find(&worker->channels, hash_text(&worker->options->key, name), name);
-}
-
 /* --- publishers ------------------------------------------------------------------------------ */
 
 static bool has_forgotten(const struct worker *worker, unsigned channel, uint64_t end)
 {
-    const struct channel *record = find_record(worker, channel);
+    const struct channel *record = world_record(worker, channel);
     return worker->position > end && (!record || !record->ending);
 }
 
@@ -149,7 +143,7 @@ bool ended_here(const struct client *client)
         uint64_t close = command_close(client, client->channels[i]);
         if (close && client->worker->position > close)
             continue;
-        const struct channel *record = find_record(client->worker, client->channels[i]);
+        const struct channel *record = world_record(client->worker, client->channels[i]);
         all &= record && record->ending;
     }
     return all;
@@ -167,6 +161,10 @@ bool ended_before(const struct client *client)
             if (!model_at(client->model, next)->without_data)
                 return false;
     }
+    uint64_t next = client->through[MODEL_ALL];
+    while ((next = client_next_to_all(client, next)) && next < client->worker->position)
+        if (!model_at(client->model, next)->without_data)
+            return false;
     return true;
 }
 

@@ -9,9 +9,7 @@
 
 static bool keeps(const struct worker *worker, unsigned channel, uint64_t sequence)
 {
-    struct text name = world->model.channels[channel].name;
-    const struct channel *record =
-        channels_find(&worker->channels, hash_text(&worker->options->key, name), name);
+    const struct channel *record = world_record(worker, channel);
     return worker->position <= sequence || (record && record->history.evicted_through < sequence);
 }
 

@@ -29,8 +29,11 @@ void model_init(struct model *model, struct sim_random *random)
         .commands_one_in =
             sim_random_one_in(random, 3) ? (unsigned)sim_random_between(random, 5, 60) : 0,
         .keys = sim_random_one_in(random, 3) ? (unsigned)sim_random_between(random, 1, 50) : 0,
+        .all_one_in =
+            sim_random_one_in(random, 2) ? (unsigned)sim_random_between(random, 1, 40) : 0,
         .ends_one_in =
             sim_random_one_in(random, 3) ? (unsigned)sim_random_between(random, 10, 200) : 0};
+    model->channels[MODEL_ALL].name = TEXT("");
     unsigned first = (unsigned)sim_random_below(random, MODEL_CHANNELS_MAX);
     for (unsigned i = 0; i < model->channel_count; i++) {
         unsigned name = (first + i) % MODEL_CHANNELS_MAX;
@@ -45,7 +48,7 @@ void model_deinit(struct model *model)
     for (uint64_t i = 1; i <= model->published; i++)
         free(model->events[i].bytes);
     free(model->events);
-    for (unsigned i = 0; i <= MODEL_CHANNELS_MAX; i++)
+    for (unsigned i = 0; i <= MODEL_NO_CHANNEL; i++)
         free(model->channels[i].sequences), free(model->channels[i].closes);
 }
 
@@ -113,7 +116,8 @@ struct model_event model_make(const struct model *model, struct sim_random *rand
         event.retry_ms = (int64_t)sim_random_below(random, 10000);
     if (model->keys && sim_random_one_in(random, 3))
         event.key = 1 + (unsigned)sim_random_below(random, model->keys);
-    event.ends = model->ends_one_in && sim_random_one_in(random, model->ends_one_in);
+    event.ends =
+        channel != MODEL_ALL && model->ends_one_in && sim_random_one_in(random, model->ends_one_in);
     if ((event.retry_ms >= 0 || event.ends) && sim_random_one_in(random, 3)) {
         event.without_data = true;
         len = 0;
@@ -231,6 +235,13 @@ uint64_t model_first_after(const struct model *model, unsigned channel, uint64_t
     const struct model_channel *found = &model->channels[channel];
     size_t place = place_after(found, sequence);
     return place < found->count ? found->sequences[place] : 0;
+}
+
+uint64_t model_last_before(const struct model *model, unsigned channel, uint64_t sequence)
+{
+    const struct model_channel *found = &model->channels[channel];
+    size_t place = place_after(found, sequence - 1);
+    return place ? found->sequences[place - 1] : 0;
 }
 
 uint64_t model_count(const struct model *model, unsigned channel, uint64_t from, uint64_t through)

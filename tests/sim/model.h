@@ -11,7 +11,10 @@
 #include "tests/sim/io_sim.h"
 
 #define MODEL_CHANNELS_MAX 7
-#define MODEL_NO_CHANNEL   MODEL_CHANNELS_MAX /* a command's */
+/* The events to all, as if they had a channel of their own. */
+#define MODEL_ALL        MODEL_CHANNELS_MAX
+#define MODEL_RECORDS    (MODEL_CHANNELS_MAX + 1)
+#define MODEL_NO_CHANNEL MODEL_RECORDS /* a command's */
 
 struct model_event {
     uint64_t sequence; /* 0: not stamped yet */
@@ -36,7 +39,7 @@ struct model_channel {
 };
 
 struct model {
-    struct model_channel channels[MODEL_CHANNELS_MAX + 1]; /* kicks are the last one's closes */
+    struct model_channel channels[MODEL_NO_CHANNEL + 1]; /* kicks are the last one's closes */
     unsigned channel_count;
     struct model_event *events; /* by sequence */
     size_t event_size;
@@ -44,6 +47,7 @@ struct model {
     uint32_t largest;         /* bytes of the largest data that this run makes */
     unsigned given_one_in;    /* one event in so many has an id of its own; 0: none */
     unsigned ends_one_in;     /* ends its channel; 0: none */
+    unsigned all_one_in;      /* is one to all; 0: none */
     unsigned commands_one_in; /* steps; 0: none */
     unsigned keys;            /* how many different ones there are */
 };
@@ -67,5 +71,7 @@ const struct model_event *model_at(const struct model *model, uint64_t sequence)
 
 /* The channel's first event after `sequence`; 0: none. */
 uint64_t model_first_after(const struct model *model, unsigned channel, uint64_t sequence);
+/* The channel's last event before `sequence`; 0: none. */
+uint64_t model_last_before(const struct model *model, unsigned channel, uint64_t sequence);
 /* How many events the channel has after `from`, up to and including `through`. */
 uint64_t model_count(const struct model *model, unsigned channel, uint64_t from, uint64_t through);

@@ -127,6 +127,8 @@ static void request_make(struct publisher *publisher)
         unsigned channel = (unsigned)sim_random_below(world->random, world->model.channel_count);
         if (sim_random_one_in(world->random, 2))
             channel = (unsigned)sim_random_below(world->random, channel + 1);
+        if (world->model.all_one_in && sim_random_one_in(world->random, world->model.all_one_in))
+            channel = MODEL_ALL;
         publisher->events[i] = model_make(&world->model, world->random, channel);
         const struct model_event *made = &publisher->events[i];
         char key[16];
@@ -138,7 +140,8 @@ static void request_make(struct publisher *publisher)
                               .data = made->published,
                               .retry_ms = made->retry_ms,
                               .without_data = made->without_data,
-                              .ends = made->ends};
+                              .ends = made->ends,
+                              .all = channel == MODEL_ALL};
         int r = hub_frame(world->hub, &event, &publisher->frames[i]);
         if (r != 0)
             fail("a sound event is refused: %d", r);

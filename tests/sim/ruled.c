@@ -79,8 +79,28 @@ void ruled_reload_step(void)
     CHECK(r == 0);
 }
 
+/* For the events to all the most of each. */
+static const struct rule *find_most(const struct list *list)
+{
+    static struct rule mosts[2];
+    struct rule *most = &mosts[list - lists];
+    *most = *rules_at(list->rules, rules_count(list->rules));
+    for (unsigned i = 0; i < rules_count(list->rules); i++) {
+        const struct rule *rule = rules_at(list->rules, i);
+        if (rule->history_events > most->history_events)
+            most->history_events = rule->history_events;
+        if (rule->history_bytes > most->history_bytes)
+            most->history_bytes = rule->history_bytes;
+        if (rule->history_age_s > most->history_age_s)
+            most->history_age_s = rule->history_age_s;
+    }
+    return most;
+}
+
 static const struct rule *find(const struct list *list, unsigned channel)
 {
+    if (channel == MODEL_ALL)
+        return find_most(list);
     return rules_find(list->rules, world->model.channels[channel].name);
 }
 

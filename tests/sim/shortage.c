@@ -22,6 +22,9 @@ int __wrap_history_add(struct history *history, const struct hash_key *key, stru
 struct channel *__real_channels_make(struct channels *channels, uint64_t hash, struct text name);
 struct channel *__wrap_channels_make(struct channels *channels, uint64_t hash, struct text name);
 
+struct channel *__real_channels_make_all(struct channels *channels);
+struct channel *__wrap_channels_make_all(struct channels *channels);
+
 bool __wrap_intake_events(struct worker *worker)
 {
     within = world_worker_of(worker->io);
@@ -51,4 +54,9 @@ int __wrap_history_add(struct history *history, const struct hash_key *key, stru
 struct channel *__wrap_channels_make(struct channels *channels, uint64_t hash, struct text name)
 {
     return fails() ? NULL : __real_channels_make(channels, hash, name);
+}
+
+struct channel *__wrap_channels_make_all(struct channels *channels)
+{
+    return fails() ? NULL : __real_channels_make_all(channels);
 }

@@ -319,6 +319,7 @@ void on_close(void *context, struct sim_socket *socket)
     for (unsigned i = 0; i < client->channel_count; i++)
         passed |=
             worker->evicted[client->channels[i]] + begun > client->through[client->channels[i]];
+    passed |= worker->evicted[MODEL_ALL] + begun > client->through[MODEL_ALL];
     if (client->strict || !passed || world->options.slow != SLOW_DISCONNECT)
         fail("client %u is closed for no reason after %u events%s", client->number, client->events,
              client->strict ? ", although it reads" : "");

@@ -164,13 +164,21 @@ struct world_worker *world_worker_of(const struct io *io)
     fail("an io without a worker");
 }
 
+struct channel *world_record(const struct worker *worker, unsigned channel)
+{
+    struct text name = world->model.channels[channel].name;
+    if (channel == MODEL_ALL)
+        return worker->channels.all;
+    if (channel >= world->model.channel_count)
+        return NULL;
+    return channels_find(&worker->channels, hash_text(&worker->options->key, name), name);
+}
+
 size_t world_records(const struct worker *worker, struct channel **records)
 {
     size_t count = 0;
-    for (unsigned i = 0; i < world->model.channel_count; i++) {
-        struct text name = world->model.channels[i].name;
-        struct channel *channel =
-            channels_find(&worker->channels, hash_text(&worker->options->key, name), name);
+    for (unsigned i = 0; i < MODEL_RECORDS; i++) {
+        struct channel *channel = world_record(worker, i);
         if (channel)
             records[count++] = channel;
     }

@@ -23,6 +23,7 @@
 #include "engine/worker/worker.h"
 #include "tests/sim/io_sim.h"
 #include "tests/sim/client.h"
+#include "tests/sim/expect.h"
 #include "tests/sim/model.h"
 
 #define WORLD_WORKERS_MAX    4
@@ -33,8 +34,8 @@ struct world_worker {
     struct io *io;
     unsigned index;
     bool asleep;
-    uint64_t evicted[MODEL_CHANNELS_MAX]; /* at the last look */
-    uint64_t failures;                    /* of allocations, still to come: shortage.c */
+    uint64_t evicted[MODEL_RECORDS]; /* at the last look */
+    uint64_t failures;               /* of allocations, still to come: shortage.c */
 };
 
 struct publisher {
@@ -79,6 +80,8 @@ extern struct world *world;
 void world_init(uint64_t seed);
 void world_deinit(void);
 struct world_worker *world_worker_of(const struct io *io);
+/* Of a channel of the model; NULL: the worker has none. */
+struct channel *world_record(const struct worker *worker, unsigned channel);
 /* Whether it would run: it is awake, or something wakes it. */
 bool worker_is_due(const struct world_worker *worker);
 void turn_worker(struct world_worker *worker);

@@ -74,6 +74,8 @@ static void write_result(struct script *script, const struct event_text *parser,
             write_text(script, "key", event->key);
         if (event->ends)
             write_bytes(script, " end", 4);
+        if (event->all)
+            write_bytes(script, " all", 4);
         if (parser->wait_no)
             write_bytes(script, " wait=no", 8);
     }
@@ -286,6 +288,18 @@ Test(event_text, ends)
                "event channel=c end\nevent channel=c id=7 data=x end ack=k\n");
     CHECK_BODY("end: 1\n\nend: 1\nretry: 3\n\nend: 1\nevent: e\n\n",
                "event end\nevent retry=3 end\n");
+}
+
+Test(event_text, to_all)
+{
+    CHECK_FEED("all: 1\ndata: x\nack: k\n\nall:1\nretry: 5\n\nchannel: c\ndata: y\n\n",
+               "event data=x all ack=k\nevent retry=5 all\nevent channel=c data=y\n");
+    CHECK_BODY("all: 1\n\nall: 1\ndata: x\n\n", "event data=x all\n");
+    check_refused("all: 1\nchannel: c\ndata: x\n", "an event to all names no channel");
+    check_refused("channel: c\ndata: x\nall: 1\n", "an event to all names no channel");
+    check_refused("all: 0\ndata: x\n", "all has a value other than 1");
+    check_refused("all\ndata: x\n", "all has a value other than 1");
+    check_refused("all: 1\n", "the event has no data");
 }
 
 Test(event_text, keys)

@@ -122,6 +122,28 @@ Test(publish_body, a_retry_alone)
           "c>retry: 8\nc>event: type\ndata: x\n");
 }
 
+Test(publish_body, to_all)
+{
+    check(SENT(JSON, NULL, BODY("{\"all\":true,\"data\":\"x\"}")), ">data: x\n");
+    check(SENT(JSON, "c", BODY("{\"all\":false,\"data\":\"x\"}")), "c>data: x\n");
+    check(SENT(JSON, NULL,
+               BODY("[{\"all\":true,\"data\":\"x\"},{\"channel\":\"d\",\"data\":\"y\"}]")),
+          ">data: x\nd>data: y\n");
+    check(SENT(FORM, NULL, BODY("all=1&data=x")), ">data: x\n");
+    check(SENT(FORM, "c", BODY("all=&data=x")), "c>data: x\n");
+    check(SENT(STREAM, NULL, BODY("data: x\nall: 1\n\n")), ">data: x\n");
+    const char *names = "an event to all names no channel";
+    check_refused(SENT(JSON, "c", BODY("{\"all\":true,\"data\":\"x\"}")), 400, names);
+    check_refused(SENT(JSON, NULL, BODY("{\"all\":true,\"channel\":\"\",\"data\":\"x\"}")), 400,
+                  names);
+    check_refused(SENT(FORM, "c", BODY("all=1&data=x")), 400, names);
+    check_refused(SENT(FORM, NULL, BODY("all=true&data=x")), 400, "all has a value other than 1");
+    check_refused(SENT(JSON, NULL, BODY("{\"all\":\"1\",\"data\":\"x\"}")), 400,
+                  "all is not true or false");
+    check_refused(SENT(JSON, NULL, BODY("{\"all\":true,\"end\":true}")), 400,
+                  "an event to all ends no channel");
+}
+
 Test(publish_body, ends)
 {
     check(SENT(JSON, "c", BODY("{\"end\":true}")), "c>: ended\n");
@@ -221,10 +243,10 @@ Test(publish_body, json_refused)
                   "data is not a string: send its JSON text as one, as JSON.stringify gives it");
     check_refused(
         SENT(JSON, "c", BODY("{\"data\":\"x\",\"retyr\":5}")), 400,
-        "unknown member \"retyr\"; members are channel, event, id, data, retry, end, key");
-    check_refused(
-        SENT(JSON, "c", BODY("[{\"data\":\"x\"},{\"da\\u0007ta\":\"\"}]")), 400,
-        "event 2: unknown member \"da?ta\"; members are channel, event, id, data, retry, end, key");
+        "unknown member \"retyr\"; members are channel, event, id, data, retry, end, key, all");
+    check_refused(SENT(JSON, "c", BODY("[{\"data\":\"x\"},{\"da\\u0007ta\":\"\"}]")), 400,
+                  "event 2: unknown member \"da?ta\"; members are channel, event, id, data, retry, "
+                  "end, key, all");
     check_refused(SENT(JSON, "c", BODY("{\"data\":\"x\",\"retry\":\"5\"}")), 400,
                   "retry is not an integer");
     check_refused(SENT(JSON, "c", BODY("{\"data\":\"x\",\"retry\":1.5}")), 400,

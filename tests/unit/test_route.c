@@ -394,19 +394,19 @@ Test(route, parameters)
         {METHOD_POST, "/send?evnt=x", "send [default]"},
         {METHOD_POST, "/publish/a?evnt=x",
          "refused 400 unknown parameter \"evnt\"; parameters are channel, event, id, "
-         "retry, end, count, " TOKEN},
+         "retry, end, all, count, " TOKEN},
         {METHOD_POST, "/publish/a?event=x&last=1",
          "refused 400 unknown parameter \"last\"; parameters are channel, event, id, "
-         "retry, end, count, " TOKEN},
+         "retry, end, all, count, " TOKEN},
         {METHOD_POST, "/publish/a?=x",
          "refused 400 unknown parameter \"\"; parameters are channel, event, id, retry, "
-         "end, count, " TOKEN},
+         "end, all, count, " TOKEN},
         {METHOD_POST, "/publish/a?a%0d%22%5c%c3%a4b",
          "refused 400 unknown parameter \"a?????b\"; parameters are channel, event, id, "
-         "retry, end, count, " TOKEN},
+         "retry, end, all, count, " TOKEN},
         {METHOD_POST, "/publish/a?0123456789012345678901234567890123456789x",
          "refused 400 unknown parameter \"0123456789012345678901234567890123456789...\"; "
-         "parameters are channel, event, id, retry, end, count, " TOKEN},
+         "parameters are channel, event, id, retry, end, all, count, " TOKEN},
         {METHOD_GET, "/events/a?last=", "refused 400 last is not a number from 0 to 4294967295"},
         {METHOD_GET, "/events/a?last", "refused 400 last is not a number from 0 to 4294967295"},
         {METHOD_GET, "/events/a?last=4294967296",
@@ -433,6 +433,10 @@ Test(route, parameters)
         {METHOD_POST, "/publish/a?event=x&event=x", "refused 400 event is given twice"},
         {METHOD_POST, "/publish/a?id=x&id=x", "refused 400 id is given twice"},
         {METHOD_POST, "/publish/a?retry=1&retry=1", "refused 400 retry is given twice"},
+        {METHOD_POST, "/publish?all=1&all=1", "refused 400 all is given twice"},
+        {METHOD_POST, "/publish?all=0", "refused 400 all has a value other than 1"},
+        {METHOD_POST, "/publish/a?all=1", "refused 400 an event to all names no channel"},
+        {METHOD_POST, "/publish?all=1&channel=a", "refused 400 an event to all names no channel"},
     };
     CHECK_EXAMPLES(examples);
 }
