@@ -411,6 +411,9 @@ static void ring_close(struct io *base)
     struct io_ring *io = (struct io_ring *)base;
     if (io->open && io->slots && !io->failed)
         close_slots(io);
+    for (uint32_t i = 0; io->slots && i < io->slot_count; i++) /* of one that failed */
+        if (io->slots[i].state == SLOT_OPEN)
+            io->slots[i].state = SLOT_CLOSING;
     ring_take_down(io);
     if (io->wake_fd >= 0)
         close(io->wake_fd);

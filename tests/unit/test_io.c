@@ -619,3 +619,33 @@ Test(io_epoll, a_set_that_failed_sends_and_tells_nothing)
     io->operations->close(io);
     close(pair.peer);
 }
+
+static void *flush_elsewhere(void *argument)
+{
+    (void)argument;
+    return (void *)(intptr_t)io->operations->flush(io);
+}
+
+/* As the probe leaves it where the ring fails in between: nobody removes them one by one. */
+Test(io_uring_compat, a_ring_that_failed_leaves_no_descriptor)
+{
+    char byte;
+    open_uring(io_uring_compat_open);
+    cr_assert_eq(open_io(4, &io), 0);
+    struct pair one = unix_pair(), other = unix_pair();
+    cr_assert_geq(io->operations->add(io, one.ours, 7), 0);
+    int handle = io->operations->add(io, other.ours, 8);
+    cr_assert_geq(handle, 0);
+    io->operations->send(io, handle, "x", 1, 0);
+    /* A ring is one thread's: the kernel refuses another one. */
+    pthread_t thread;
+    void *flushed;
+    cr_assert_eq(pthread_create(&thread, NULL, flush_elsewhere, NULL), 0);
+    cr_assert_eq(pthread_join(thread, &flushed), 0);
+    cr_assert_lt((intptr_t)flushed, 0);
+    io->operations->close(io);
+    cr_expect_eq(recv(one.peer, &byte, 1, 0), 0, "its peer sees the end");
+    cr_expect_eq(recv(other.peer, &byte, 1, 0), 0, "so does the other's");
+    close(one.peer);
+    close(other.peer);
+}
