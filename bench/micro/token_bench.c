@@ -109,6 +109,22 @@ static void bench_algorithms(struct report *report)
     }
 }
 
+/* Of the right form, with another one's signature: what is sent by whom tokens are not for. */
+static void bench_forged(struct report *report)
+{
+    char name[32];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct keys *keys = checker_of(&rows[i]);
+        char *token = make(&rows[i], 2);
+        char *first = strrchr(token, '.') + 5;
+        *first = *first == 'A' ? 'B' : 'A';
+        snprintf(name, sizeof(name), "forged.%s", algorithm_name(rows[i].algorithm));
+        report_verify(report, keys, text_of(token), TOKEN_SIGNATURE, 0, name);
+        free(token);
+        keys_unref(keys);
+    }
+}
+
 /* The costliest thing a stranger can send: as long as may be, and signed with nothing. */
 static void bench_strangers(struct report *report)
 {
@@ -185,6 +201,7 @@ static void report_may(struct report *report, unsigned count, bool worst)
 void bench_token(struct report *report)
 {
     bench_algorithms(report);
+    bench_forged(report);
     bench_strangers(report);
     bench_list(report);
     report_may(report, 1, false);
