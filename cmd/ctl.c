@@ -12,6 +12,7 @@
 #include "cmd/ctl_print.h"
 #include "cmd/log.h"
 #include "cmd/terminal.h"
+#include "engine/subscriber_id.h"
 
 static const char NAME[] = "ctl";
 
@@ -138,6 +139,31 @@ static bool close_channel(const struct ctl *ctl)
            tell_done(ctl, "closed ", ctl->words[0]);
 }
 
+/* What is no id would be something else in a path. */
+static bool ask_about(const struct ctl *ctl, const char *method, const char *body)
+{
+    const char *id = ctl->words[0];
+    char path[64];
+    uint64_t ignored;
+    if (!subscriber_id_parse(text_of(id), &ignored)) {
+        log_complain(NAME, "there is no such subscriber: an id is 16 hex digits, see `fanfare ctl "
+                           "subscribers`");
+        return false;
+    }
+    snprintf(path, sizeof(path), "/subscribers/%s", id);
+    return ctl_client_ask(ctl->client, method, path, NULL, body);
+}
+
+static bool send_event(const struct ctl *ctl)
+{
+    return ask_about(ctl, "POST", ctl->words[1]) && tell_done(ctl, "sent to ", ctl->words[0]);
+}
+
+static bool end_subscriber(const struct ctl *ctl)
+{
+    return ask_about(ctl, "DELETE", NULL) && tell_done(ctl, "ended ", ctl->words[0]);
+}
+
 static bool kick(const struct ctl *ctl)
 {
     return ctl_client_ask(ctl->client, "POST", "/kick", NULL, NULL) &&
@@ -156,6 +182,8 @@ int ctl_run(const struct parse *parse, const struct ctl_settings *settings)
         [CTL_CHANNEL] = show_channel,
         [CTL_SUBSCRIBERS] = list_subscribers,
         [CTL_CLOSE] = close_channel,
+        [CTL_SEND] = send_event,
+        [CTL_END] = end_subscriber,
         [CTL_KICK] = kick,
         [CTL_EXPLAIN] = explain,
         [CTL_STATS] = show_stats,

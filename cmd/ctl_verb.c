@@ -10,6 +10,8 @@ static const struct {
     [CTL_CHANNEL] = {"channel", " NAME", 1, 1},
     [CTL_SUBSCRIBERS] = {"subscribers", " [NAME]", 0, 1},
     [CTL_CLOSE] = {"close", " NAME", 1, 1},
+    [CTL_SEND] = {"send", " SUBSCRIBER DATA", 2, 2},
+    [CTL_END] = {"end", " SUBSCRIBER", 1, 1},
     [CTL_KICK] = {"kick", "", 0, 0},
     [CTL_EXPLAIN] = {"explain", " SUBSCRIBER EVENT", 2, 2},
     [CTL_STATS] = {"stats", "", 0, 0},

@@ -14,6 +14,8 @@ enum ctl_verb {
     CTL_CHANNEL,
     CTL_SUBSCRIBERS,
     CTL_CLOSE,
+    CTL_SEND,
+    CTL_END,
     CTL_KICK,
     CTL_EXPLAIN,
     CTL_STATS,

@@ -42,6 +42,8 @@ const struct command command_ctl = {
             "                           behind he is\n"
             "  close NAME               end it now: who listens to it alone gets the end,\n"
             "                           its history is dropped, the name is free at once\n"
+            "  send SUBSCRIBER DATA     an event for that one alone, in no history\n"
+            "  end SUBSCRIBER           end its stream in order\n"
             "  kick                     end every stream in order; clients come back, each\n"
             "                           at a time of its own\n"
             "  explain SUBSCRIBER EVENT what became of an event for a subscriber, by ids\n"

@@ -132,6 +132,8 @@ enum handler_result question_ask(struct client *client, const struct control_req
                                    &client->connection)) {
         if (sent)
             sent_free(sent);
+        else
+            frame_unref(request->frame);
         free(question);
         return refuse(client, -ENOMEM);
     }

@@ -14,7 +14,8 @@
 #include "engine/control.h"
 #include "net/client.h"
 
-/* `request` is borrowed for the call; its `done` and `context` are set here. WAITING, or ANSWERED:
+/* `request` is borrowed for the call, but for its frame, which is taken over; its `done` and
+ * `context` are set here. WAITING, or ANSWERED:
  * it could not be asked. `answer` gets a control that is done, with a result that is not negative,
  * borrowed for its call. */
 MUST_USE enum handler_result

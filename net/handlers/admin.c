@@ -8,6 +8,7 @@
 #include "net/answer.h"
 #include "net/handlers/admin_command.h"
 #include "net/handlers/admin_json.h"
+#include "net/handlers/publish_body.h"
 #include "net/question.h"
 
 #define NO_CHANNEL    "there is no such channel"
@@ -121,14 +122,57 @@ static enum handler_result list_subscribers(struct client *client)
         tell_subscribers);
 }
 
+/* Of a wish. */
+static enum handler_result tell_done(struct client *client, struct control *control)
+{
+    if (control->result == CONTROL_NONE)
+        return answer_error(client, 404, NO_SUBSCRIBER);
+    if (control->result == CONTROL_FULL)
+        return answer_error(client, 503,
+                            "as many events as may wait for this subscriber's socket, try again");
+    return answer_send(client, &(struct answer){.status = 204});
+}
+
+/* The body as a publish has it. */
+static enum handler_result send_event(struct client *client, uint64_t id)
+{
+    struct service *service = service_of(&client->connection);
+    const struct http_request *request = &client->parser.request;
+    struct publish_body body = {.content_type = client_text(client, request->content_type),
+                                .content_encoding = client_text(client, request->content_encoding),
+                                .bytes = client_text(client, request->body),
+                                .type = client->route->event,
+                                .retry_ms = client->route->retry_ms,
+                                .key = client_text(client, request->idempotency_key),
+                                .is_private = true};
+    char error[PUBLISH_ERROR_BYTES];
+    unsigned count = 0;
+    int r = publish_body_decode(service->hub, &body, service->frames, &count, error);
+    if (r)
+        return answer_error(client, r < 0 ? 503 : r, r < 0 ? "the server is out of memory" : error);
+    CHECK(count == 1);
+    return question_ask(client,
+                        &(struct control_request){
+                            .kind = CONTROL_SEND, .subscriber = id, .frame = service->frames[0]},
+                        tell_done);
+}
+
 static enum handler_result on_subscribers(struct client *client)
 {
     const struct route *route = client->route;
+    enum http_method method = client->parser.request.method;
     uint64_t id;
+    if (!route->subscriber.at && (method == METHOD_POST || method == METHOD_DELETE))
+        return answer_error(client, 400, "name the subscriber: /subscribers/ID");
     if (!route->subscriber.at)
         return list_subscribers(client);
     if (!subscriber_id_parse(route->subscriber, &id))
         return answer_error(client, 404, NO_SUBSCRIBER);
+    if (method == METHOD_POST)
+        return send_event(client, id);
+    if (method == METHOD_DELETE)
+        return question_ask(
+            client, &(struct control_request){.kind = CONTROL_END, .subscriber = id}, tell_done);
     return question_ask(client,
                         &(struct control_request){.kind = CONTROL_SUBSCRIBER, .subscriber = id},
                         tell_subscriber);

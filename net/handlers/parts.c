@@ -79,9 +79,10 @@ static const struct route_row rows[] = {
      .name = ROUTE_NAME_ADMIN,
      .has_rest = true,
      .rest_is_subscriber = true,
-     .methods = &route_reads,
-     .parameters = 1u << PARAMETER_CHANNEL | 1u << PARAMETER_AFTER | 1u << PARAMETER_LIMIT,
-     .only = "channel, after, limit",
+     .methods = &route_handles,
+     .parameters = 1u << PARAMETER_CHANNEL | 1u << PARAMETER_AFTER | 1u << PARAMETER_LIMIT |
+                   1u << PARAMETER_EVENT | 1u << PARAMETER_RETRY,
+     .only = "channel, after, limit, event, retry",
      .channels_max = 1,
      .handler = &admin_subscribers},
     {.path = "/explain",

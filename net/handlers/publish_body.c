@@ -44,10 +44,45 @@ static int refuse_event(struct decoder *decoder, int status, const char *sentenc
     return refuse(decoder, status, "%s", sentence);
 }
 
+static int add_frame(struct decoder *decoder, const struct event *event)
+{
+    struct frame **ret_frame = &decoder->frames[decoder->count];
+    int r = decoder->body->is_private ? hub_private_frame(event, ret_frame)
+                                      : hub_frame(decoder->hub, event, ret_frame);
+    if (r > 0)
+        return refuse_event(decoder, r == FRAME_DATA_LONG ? 413 : 400,
+                            frame_fault_text((enum frame_fault)r));
+    if (r == 0)
+        decoder->count++;
+    return r;
+}
+
+/* For one subscriber. What means nothing there was meant otherwise. */
+static int add_private(struct decoder *decoder, struct event *event, bool has_channel)
+{
+    const struct publish_body *body = decoder->body;
+    if (decoder->count > 0)
+        return refuse(decoder, 400, "one subscriber is sent one event at a time");
+    if (has_channel)
+        return refuse_event(decoder, 400, "an event for one subscriber is of no channel");
+    if (event->id.len || event->key.len || body->key.len)
+        return refuse_event(decoder, 400,
+                            "an event for one subscriber has neither an id nor a key");
+    if (event->ends)
+        return refuse_event(decoder, 400, "an event for one subscriber ends no channel");
+    if (!event->type.len && !event->without_data)
+        event->type = body->type;
+    if (event->retry_ms < 0)
+        event->retry_ms = body->retry_ms;
+    return add_frame(decoder, event);
+}
+
 /* Builds the frame of an event; `has_channel`: it names its own, even if that is empty. */
 static int add_event(struct decoder *decoder, struct event *event, bool has_channel)
 {
     const struct publish_body *body = decoder->body;
+    if (body->is_private)
+        return add_private(decoder, event, has_channel);
     if (decoder->count == PUBLISH_EVENTS_MAX)
         return refuse(decoder, 413, "the body has more than %d events", PUBLISH_EVENTS_MAX);
     event->all |= body->all;
@@ -68,14 +103,7 @@ static int add_event(struct decoder *decoder, struct event *event, bool has_chan
     event->ends |= body->ends;
     if (!event->key.len)
         event->key = body->key;
-
-    int r = hub_frame(decoder->hub, event, &decoder->frames[decoder->count]);
-    if (r > 0)
-        return refuse_event(decoder, r == FRAME_DATA_LONG ? 413 : 400,
-                            frame_fault_text((enum frame_fault)r));
-    if (r == 0)
-        decoder->count++;
-    return r;
+    return add_frame(decoder, event);
 }
 
 /* What names neither data nor a retry, or gives a type or an id to what nobody sees, was meant

@@ -39,6 +39,7 @@ struct publish_body {
     bool ends;        /* the query ends the channel */
     bool all;         /* the query has them all go to all */
     struct text key;  /* of Idempotency-Key; empty: none */
+    bool is_private;  /* one event for one subscriber: it has no channel, id, key or end */
 };
 
 /*

@@ -139,6 +139,21 @@ static void expect_subscribers(void)
              "goes up to %s.\n",
              id);
     expect_done(&outcome, wanted);
+    CTL(&outcome, "send", called, "only you");
+    snprintf(wanted, sizeof(wanted), "sent to %s\n", called);
+    expect_done(&outcome, wanted);
+    stream_expect(&stream, "message", "only you", (char[136]){0});
+    CTL(&outcome, "end", called);
+    snprintf(wanted, sizeof(wanted), "ended %s\n", called);
+    expect_done(&outcome, wanted);
+    stream_expect_end(&stream);
+    static const char *const nobody[] = {"0100000000ffff01", "x/../y", "..", ""};
+    for (unsigned i = 0; i < COUNT(nobody); i++) {
+        CTL(&outcome, "end", nobody[i]);
+        expect_fault(&outcome, 1, "there is no such subscriber");
+        CTL(&outcome, "send", nobody[i], "x");
+        expect_fault(&outcome, 1, "there is no such subscriber");
+    }
     CTL(&outcome, "explain", "x", id);
     expect_fault(&outcome, 1, "there is no such subscriber, nor is one remembered");
     stream_close(&stream);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Subscribers of a running server, one by one, over its administration: they are listed and paged,
- * and it is told what became of an event for one of them. Channels, and the server as a whole:
- * steering.c.
+ * it is told what became of an event for one of them, and one is sent an event, or ended. Channels,
+ * and the server as a whole: steering.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,12 +194,101 @@ static void expect_explained(void)
     expect_said("GET", target, "", 200, "{\"delivered\": true, \"reason\": \"sent\"");
 }
 
+/* --- steering one ---------------------------------------------------------------------------- */
+
+/* What may stand in a body, and whom it can be for. */
+static void expect_bodies(struct stream *stream, const char *last)
+{
+    char id[136];
+    static const struct {
+        const char *type, *body;
+        int status;
+        const char *said;
+    } rows[] = {
+        {"application/json", "{\"data\": \"j\", \"event\": \"t\"}", 204, ""},
+        {"application/json", "{\"data\": \"j\", \"id\": \"mine\"}", 400, "neither an id nor a key"},
+        {"application/json", "{\"data\": \"j\", \"key\": \"k\"}", 400, "neither an id nor a key"},
+        {"application/json", "{\"data\": \"j\", \"channel\": \"b\"}", 400, "of no channel"},
+        {"application/json", "{\"data\": \"j\", \"end\": true}", 400, "ends no channel"},
+        {"application/json", "[{\"data\": \"1\"}, {\"data\": \"2\"}]", 400, "one event at a time"},
+        {"application/x-www-form-urlencoded", "data=f&retry=77", 204, ""},
+        {"text/event-stream", "data: s\n\n", 204, ""},
+        {"image/png", "x", 415, "{\"error\": "},
+    };
+    for (unsigned i = 0; i < COUNT(rows); i++) {
+        struct client client = {.fd = connect_unix(place + 5)};
+        struct answer answer;
+        char fields[128];
+        snprintf(fields, sizeof(fields), "Content-Type: %s\r\n", rows[i].type);
+        client_request(&client, "POST", about("/subscribers/", stream, ""), fields, rows[i].body,
+                       strlen(rows[i].body), &answer);
+        EXPECT(answer.status == rows[i].status && strstr(answer.body, rows[i].said), "%s: %d %s",
+               rows[i].body, answer.status, answer.body);
+        answer_free(&answer);
+        client_close(&client);
+    }
+    stream_expect(stream, "t", "j", id);
+    stream_expect(stream, "message", "f", id);
+    stream_expect(stream, "message", "s", id);
+    EXPECT_INT(stream->retry, 77);
+    EXPECT_TEXT(id, last);
+    expect_said("POST", about("/subscribers/", stream, "?id=x"), "x", 400, "unknown parameter");
+    expect_said("POST", "/subscribers", "x", 400, "name the subscriber");
+    expect_said("DELETE", "/subscribers", "", 400, "name the subscriber");
+    expect_said("POST", "/subscribers/0000000000000000", "x", 404, "there is no such subscriber");
+    expect_said("DELETE", "/subscribers/ff00000000000001", "", 404, "there is no such subscriber");
+    expect_said("POST", "/subscribers/00000000ffffff01", "x", 404, "there is no such subscriber");
+}
+
+static void expect_ended(struct stream *stream)
+{
+    /* It is ended with what it lacks, and not again. */
+    char name[64], id[160];
+    publish_to("a", "bye", id);
+    snprintf(name, sizeof(name), "%s", name_of(stream));
+    expect_said("DELETE", about("/subscribers/", stream, ""), "", 204, "");
+    stream_expect(stream, "message", "bye", id);
+    stream_expect_end(stream);
+    EXPECT(stream->retry > 77, "its slot is %ld", stream->retry);
+    stream_close(stream);
+    await_gone(name);
+}
+
+/* In its place among the channel's events, for that one alone, and in no history. */
+static void expect_sent(void)
+{
+    struct stream one, other, later;
+    char first[160], last[160], id[160];
+    open_stream(&one, "/events/a");
+    open_stream(&other, "/events/a");
+    publish_to("a", "first", first);
+    expect_said("POST", about("/subscribers/", &one, "?event=note"), "only you", 204, "");
+    publish_to("a", "last", last);
+    stream_expect(&one, "message", "first", id);
+    EXPECT_TEXT(id, first);
+    stream_expect(&one, "note", "only you", id);
+    EXPECT_TEXT(id, first);
+    stream_expect(&one, "message", "last", id);
+    EXPECT_TEXT(id, last);
+    stream_expect(&other, "message", "first", id);
+    stream_expect(&other, "message", "last", id);
+    open_stream(&later, "/events/a?last=2&wait=no");
+    stream_expect(&later, "message", "first", id);
+    stream_expect(&later, "message", "last", id);
+    stream_expect_end(&later);
+    stream_close(&later);
+    stream_close(&other);
+    expect_bodies(&one, last);
+    expect_ended(&one);
+}
+
 static void case_looking(void)
 {
     server_start(&server, SERVER_OPTIONS("--workers", "2", "--admin", place));
     expect_statuses();
     expect_lists();
     expect_explained();
+    expect_sent();
     server_stop(&server);
 }
 

@@ -271,6 +271,23 @@ static void decode(const struct publish_body *body, bool send, const struct read
     }
 }
 
+/* For one subscriber: one event, which has neither a channel nor an id of its own. */
+static void decode_private(struct publish_body body)
+{
+    static struct frame *frames[PUBLISH_EVENTS_MAX];
+    char error[PUBLISH_ERROR_BYTES];
+    unsigned count = 0;
+    body.is_private = true;
+    int r = publish_body_decode(start_hub(), &body, frames, &count, error);
+    CHECK(r >= 0);
+    if (r > 0) {
+        check_refusal(r, error, false);
+        return;
+    }
+    CHECK(count == 1 && frames[0]->kind == FRAME_PRIVATE && !frames[0]->id_given);
+    frame_unref(frames[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct text rest = text_of_input(bytes, len);
@@ -292,6 +309,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     read_body(&reading, &body, send);
     complete(&reading, &body);
     decode(&body, send, &reading);
+    if (!send)
+        decode_private(body);
     feed_rules_free(&reading.list);
     json_decref(reading.json);
     free(reading.events);
