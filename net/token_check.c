@@ -63,7 +63,7 @@ static struct verdict bad(const struct client *client, enum token_fault fault)
                         X(unknown, TOKEN_UNKNOWN)
 #undef X
     };
-    _Atomic uint64_t *counter = (_Atomic uint64_t *)((char *)stats + rows[fault].counter);
+    _Atomic uint64_t *counter = (void *)((char *)stats + rows[fault].counter);
     return refused(401, rows[fault].word, token_fault_text(fault), counter,
                    "Bearer error=\"invalid_token\"");
 }

@@ -17,7 +17,7 @@ struct subject {
 static bool find_subject(struct worker *worker, uint64_t id, struct subject *ret_subject)
 {
     uint32_t index = subscriber_id_record(id);
-    *ret_subject = (struct subject){NULL};
+    *ret_subject = (struct subject){.subscriber = NULL};
     if (!worker->flow->closes)
         return false;
     if (index < worker->records.used && identity_id(worker, index) == id &&

@@ -85,9 +85,7 @@ static void expect_channels(void)
     expect_done(&outcome, wanted);
     stream_close(&stream);
     /* Names that a path, a query or a terminal would take for something else. */
-    static const char *const odd[] = {"..", "?a=b&c#d", "a b%20+",
-                                      "\xe2\x80\xae"
-                                      "desrever"};
+    static const char *const odd[] = {"..", "?a=b&c#d", "a b%20+", "\xe2\x80\xae-desrever"};
     for (unsigned i = 0; i < COUNT(odd); i++) {
         struct client client;
         struct answer answer;
@@ -104,7 +102,7 @@ static void expect_channels(void)
                outcome.out);
     }
     CTL(&outcome, "channel", odd[3]);
-    EXPECT(strstr(outcome.out, "name         \\u202edesrever\n"), "%s", outcome.out);
+    EXPECT(strstr(outcome.out, "name         \\u202e-desrever\n"), "%s", outcome.out);
     CTL(&outcome, "channel", "nobody");
     expect_fault(&outcome, 1, "there is no such channel");
     CTL(&outcome, "--json", "channel", "nobody");

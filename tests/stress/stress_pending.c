@@ -171,7 +171,7 @@ static const struct route_row rows[] = {
     {.path = "/later", .methods = &route_reads, .handler = &later_handler},
     {.path = "/late", .methods = &route_reads, .handler = &late_handler},
 };
-static const struct route_table routes = {rows, 2};
+static const struct route_table routes = {.rows = rows, .count = 2};
 static const struct server_parts parts = {.kinds = {[LISTENER_HTTP] = &exchange_kind},
                                           .routes = &routes};
 

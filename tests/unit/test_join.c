@@ -141,10 +141,10 @@ Test(join, a_seat_is_left_once)
     struct hub_options options;
     struct hub *hub;
     int fds[3][2];
-    struct counted_seat second = {{NULL, NULL, count_leave}};
-    struct counted_seat seats[3] = {{{&second.seat, count_taken, count_leave}},
-                                    {{NULL, count_taken, count_leave}},
-                                    {{NULL, count_taken, count_leave}}};
+    struct counted_seat second = {.seat = {.leave = count_leave}};
+    struct counted_seat seats[3] = {{.seat = {&second.seat, count_taken, count_leave}},
+                                    {.seat = {NULL, count_taken, count_leave}},
+                                    {.seat = {NULL, count_taken, count_leave}}};
     struct text channel = TEXT("c");
     hub_options_default(&options);
     options.workers = 1;

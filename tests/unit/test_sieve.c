@@ -24,7 +24,7 @@ static void widen(struct sieve *sieve, uint64_t members)
 Test(sieve, keeps_members)
 {
     enum { MEMBERS = 20000 };
-    struct sieve sieve = {0};
+    struct sieve sieve = {NULL};
     cr_expect(sieve_is_narrow(&sieve, 0));
     for (uint64_t i = 0; i < MEMBERS; i++) {
         if (sieve_is_narrow(&sieve, (uint32_t)i))
@@ -53,7 +53,7 @@ Test(sieve, keeps_members)
 /* More on one place than can be counted: none of them is overlooked when others go. */
 Test(sieve, a_full_count_stays)
 {
-    struct sieve sieve = {0};
+    struct sieve sieve = {NULL};
     widen(&sieve, 0);
     for (int i = 0; i < 300; i++)
         sieve_add(&sieve, hash_of(1));
@@ -68,7 +68,7 @@ Test(sieve, a_full_count_stays)
 /* A map keeps a hash of 0 as 1 (engine/base/map.h). */
 Test(sieve, nought_and_one_are_the_same)
 {
-    struct sieve sieve = {0};
+    struct sieve sieve = {NULL};
     widen(&sieve, 0);
     sieve_add(&sieve, 0);
     cr_expect(sieve_may_have(sieve_table(&sieve), 1));
