@@ -46,11 +46,13 @@
     X(poll_forgets)        /* a long poll does not see what is retained for it */                  \
     X(poll_goes_on)        /* nor end with the first events that come */                           \
     X(once_keeps)          /* a channel of one event has it for who comes later */                 \
+    X(presence_forgets)    /* what found no room is not told again */                              \
     X(private_overtakes)   /* an event for one comes before what was published before it */        \
     X(private_twice)       /* it is sent again after a short send, or with the next one */         \
     X(record_missed)       /* a list of channels passes over some */                               \
     X(rule_kept)           /* channels that exist keep the rules of before a reload */             \
     X(seat_kept)           /* who has ended keeps its seat */                                      \
+    X(seat_untaken)        /* nobody is told of who has joined */                                  \
     X(send_to_blocked)     /* a sweep does not pass over blocked subscribers */                    \
     X(send_without_waitall) /* io_uring takes a short send for a whole one */                      \
     X(sieve_forgets)        /* who looks without the lock is not told of ends */                   \

@@ -159,7 +159,7 @@ static bool settle(struct presence *presence, struct entry *entry)
             entry_free(presence, entry);
         return false;
     }
-    if (count->first || count->gathered) {
+    if (presence_has_news(count)) {
         entry->listed = true;
         return mailbox_post(&presence->mailbox, &entry->message);
     }
@@ -243,6 +243,7 @@ static struct entry *entry_find(struct presence *presence, struct part *part, ui
         return NULL;
     }
     *value = (uint64_t)entry;
+    presence_count_init(&entry->count, PRESENCE_EACH_MAX, PRESENCE_WAITING_MAX);
     entry->hash = hash;
     entry->name_len = (uint16_t)name.len;
     memcpy(entry->name, name.at, name.len);

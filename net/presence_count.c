@@ -4,6 +4,7 @@
 
 #include "engine/base/heap.h"
 #include "engine/limits.h"
+#include "engine/mutation.h"
 
 struct presence_change {
     struct presence_change *next;
@@ -12,10 +13,15 @@ struct presence_change {
     bool joins;
 };
 
+void presence_count_init(struct presence_count *count, uint32_t each_max, uint32_t waiting_max)
+{
+    *count = (struct presence_count){.each_max = each_max, .waiting_max = waiting_max};
+}
+
 static bool is_told_alone(const struct presence_count *count, uint64_t before)
 {
     uint64_t least = before < count->there ? before : count->there;
-    return !count->gathered && least < PRESENCE_EACH_MAX && count->waiting < PRESENCE_WAITING_MAX;
+    return !count->gathered && least < count->each_max && count->waiting < count->waiting_max;
 }
 
 void presence_change(struct presence_count *count, bool joins, uint64_t subscriber)
@@ -42,6 +48,11 @@ enum presence_step presence_next(struct presence_count *count, int64_t now_ns,
                                  struct presence_news *ret_news, int64_t *ret_due_ns)
 {
     const struct presence_change *first = count->first;
+    if (count->has_held) {
+        *ret_news = count->held;
+        count->has_held = false;
+        return PRESENCE_NEWS;
+    }
     if (first) {
         *ret_news = (struct presence_news){.joins = first->joins,
                                            .alone = true,
@@ -82,13 +93,20 @@ void presence_told(struct presence_count *count, const struct presence_news *new
 
 void presence_put_off(struct presence_count *count, const struct presence_news *news)
 {
-    if (!news->alone)
-        count->gathered = true;
+    if (news->alone || MUTATION(presence_forgets))
+        return; /* of one that is told alone the change is still the first */
+    count->held = *news;
+    count->has_held = true;
+}
+
+bool presence_has_news(const struct presence_count *count)
+{
+    return count->has_held || count->first || count->gathered;
 }
 
 bool presence_is_over(const struct presence_count *count)
 {
-    return count->there == 0 && !count->first && !count->gathered && count->told == 0;
+    return count->there == 0 && count->told == 0 && !presence_has_news(count);
 }
 
 size_t presence_memory(const struct presence_count *count)

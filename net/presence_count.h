@@ -8,7 +8,7 @@
  * at most, or had before it, and no more than PRESENCE_WAITING_MAX changes wait. All others are
  * *gathered*: one event without a subscriber that says how many there are by then, at most every
  * PRESENCE_EVERY_MS, and none if that was told already. Changes that wait are told in their order,
- * each with the number after it, what is gathered behind them.
+ * each with the number after it, what is gathered behind them; what found no room goes first.
  *
  * So, whatever the order of changes and of events that could not be published, once nothing changes
  * any more and presence_next says NOTHING, the last number told is how many are there.
@@ -21,18 +21,6 @@
 
 #include "engine/base/base.h"
 
-struct presence_change; /* one that waits */
-
-struct presence_count {
-    uint64_t there;
-    uint64_t told; /* the last number that was told */
-    struct presence_change *first, *last;
-    unsigned waiting;
-    bool gathered;    /* there are changes that are told together */
-    bool told_before; /* something was gathered and told, at: */
-    int64_t told_ns;
-};
-
 /* What is to be told. */
 struct presence_news {
     bool joins;
@@ -41,12 +29,28 @@ struct presence_news {
     uint64_t there;
 };
 
+struct presence_change; /* one that waits */
+
+struct presence_count {
+    uint32_t each_max, waiting_max; /* those of limits.h; tests have smaller ones */
+    uint64_t there;
+    uint64_t told; /* the last number that was told */
+    struct presence_change *first, *last;
+    unsigned waiting;
+    struct presence_news held; /* gathered, and put off: goes before what waits */
+    bool has_held;
+    bool gathered;    /* there are changes that are told together */
+    bool told_before; /* something was gathered and told, at: */
+    int64_t told_ns;
+};
+
 enum presence_step {
     PRESENCE_NOTHING, /* all is told */
     PRESENCE_LATER,   /* not before *ret_due_ns */
     PRESENCE_NEWS,    /* this now: then presence_told, or presence_put_off */
 };
 
+void presence_count_init(struct presence_count *count, uint32_t each_max, uint32_t waiting_max);
 /* One subscriber more, or one less. */
 void presence_change(struct presence_count *count, bool joins, uint64_t subscriber);
 
@@ -54,9 +58,11 @@ MUST_USE enum presence_step presence_next(struct presence_count *count, int64_t 
                                           struct presence_news *ret_news, int64_t *ret_due_ns);
 /* The news have been published. */
 void presence_told(struct presence_count *count, const struct presence_news *news, int64_t now_ns);
-/* They could not be: presence_next says what is to be told then. */
+/* They could not be: presence_next says the same again. */
 void presence_put_off(struct presence_count *count, const struct presence_news *news);
 
+/* There is something to tell, now or later. */
+bool presence_has_news(const struct presence_count *count);
 /* Nobody is there, and all is told. */
 bool presence_is_over(const struct presence_count *count);
 /* Bytes of what waits. */

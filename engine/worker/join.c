@@ -362,7 +362,8 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     subscriber->handle = r;
     worker->records.live++;
     if (handoff->seat) {
-        seat_taken(handoff->seat, identity_id(worker, subscriber_index(worker, subscriber)));
+        if (!MUTATION(seat_untaken))
+            seat_taken(handoff->seat, identity_id(worker, subscriber_index(worker, subscriber)));
         worker->seats.of[subscriber_index(worker, subscriber)] = TAKE(handoff->seat);
         worker->seats.count++;
     }

@@ -4,13 +4,13 @@
 
 #include <inttypes.h>
 
-#include "engine/base/list.h"
 #include "engine/worker/identity.h"
 #include "tests/sim/command.h"
 #include "tests/sim/ended.h"
 #include "tests/sim/expect.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/gap_text.h"
+#include "tests/sim/presence.h"
 #include "tests/sim/steer.h"
 #include "tests/sim/world.h"
 
@@ -27,20 +27,9 @@ struct client *client_free(struct client *client)
     return NULL;
 }
 
-static void leave_seat(struct seat *seat, const struct seat_end *end)
-{
-    struct client *client = LINK_OWNER(seat, struct client, seat);
-    if (!client->seated || client->left)
-        fail("client %u leaves a seat that it has not got", client->number);
-    if (end->reason == CLOSE_NONE)
-        fail("client %u leaves its seat for no reason", client->number);
-    client->left = true;
-}
-
 struct subscribe_request client_request(struct client *client, struct text *channels)
 {
-    client->seat.leave = leave_seat;
-    client->seated = client->number % 2 == 0;
+    presence_seat(client);
     for (unsigned i = 0; i < client->channel_count; i++)
         channels[i] = client->model->channels[client->channels[i]].name;
     return (struct subscribe_request){

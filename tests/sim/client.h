@@ -41,9 +41,9 @@ struct client {
     uint32_t limit, last;
     bool polls, once;
     uint32_t wait_ms;
-    int64_t ends_ns;   /* of its token; 0: never */
-    struct seat seat;  /* every other one has it */
-    bool seated, left; /* it was handed over with it; and it was left */
+    int64_t ends_ns;          /* of its token; 0: never */
+    struct seat seat;         /* every other one has it */
+    bool seated, taken, left; /* it was handed over with it; it was taken; and it was left */
 
     /* The greeting it must get. */
     const char *header;

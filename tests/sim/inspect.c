@@ -3,6 +3,7 @@
  * What must hold after each turn of a worker, and when everything is quiet: history within its
  * limits plus what is in flight, nothing evicted without need, counters that say what is there.
  */
+#include "tests/sim/presence.h"
 #include "tests/sim/world.h"
 
 #include <inttypes.h>
@@ -386,6 +387,7 @@ void inspect_rest(void)
     struct flow *flow = world->workers[0].worker->flow;
     inspect_flow_memory(flow);
     inspect_seats();
+    presence_rest();
     for (unsigned i = 0; i < world->worker_count; i++) {
         const struct worker *worker = world->workers[i].worker;
         expect_equal("a worker's position at rest", worker->position,

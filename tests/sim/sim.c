@@ -16,6 +16,7 @@
 
 #include "tests/sim/command.h"
 #include "tests/sim/fail.h"
+#include "tests/sim/presence.h"
 #include "tests/sim/ruled.h"
 #include "tests/sim/steer.h"
 #include "tests/sim/world.h"
@@ -69,6 +70,7 @@ static void run(uint64_t seed)
     uint64_t steps = sim_random_between(world->random, 20, 400);
     for (uint64_t i = 0; i < steps; i++) {
         step();
+        presence_step();
         if (i % 16 == 0)
             inspect_counters();
     }

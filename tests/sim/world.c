@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/sim/fail.h"
+#include "tests/sim/presence.h"
 #include "tests/sim/ruled.h"
 
 struct world *world;
@@ -113,6 +114,7 @@ void world_init(uint64_t seed)
     world->sim.on_close = on_close;
     choose_options();
     ruled_choose();
+    presence_begin(seed);
     model_init(&world->model, world->random);
     int r = hub_new(&world->options, &world->hub);
     if (r == 0)
@@ -147,6 +149,7 @@ void world_deinit(void)
     hub_stop(world->hub);
     hub_free(world->hub);
     ruled_deinit();
+    presence_end();
     model_deinit(&world->model);
     for (unsigned i = 0; i < world->client_count; i++)
         client_free(world->clients[i]);
