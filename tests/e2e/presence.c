@@ -93,7 +93,8 @@ static void case_each_is_told(void)
     expect_change(&watch, "leave", "room", 0, left);
     EXPECT_TEXT(left, second);
     expect_change(&late, "leave", "room", 0, left);
-    EXPECT_INT(server_stat(&server, "presence_told"), 6); /* two of them of room2 */
+    server_await(&server, "presence_told", true, 6); /* two of them of room2 */
+    EXPECT_INT(server_stat(&server, "presence_told"), 6);
     stream_close(&watch);
     stream_close(&late);
     stream_close(&other);
