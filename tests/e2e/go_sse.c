@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Parity: alexandrevicenzi/go-sse, a server of channels that are named by their path. Its paths,
- * head lines and CORS, its lists and counts, the end of a channel and of everybody's stream, and a
- * log of who comes and goes. docs/parity.md says what of it becomes what here.
+ * head lines and CORS, messages to a channel, to all and to one, its lists and counts, the end of a
+ * channel and of everybody's stream, and a log of who comes and goes. docs/parity.md says what of
+ * it becomes what here.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -53,6 +54,38 @@ static void case_head_lines(void)
     EXPECT_TEXT(stream_field(&stream, "x-accel-buffering"), "no");
     stream_close(&stream);
     EXPECT_INT(parity_ask("DELETE", "/events/channel-1", NULL, ""), 405);
+    parity_stop();
+}
+
+/* SendMessage to the channel "", which is all of them, and Client.SendMessage, to one client. */
+static void case_messages_to_all_and_to_one(void)
+{
+    struct stream clients[3], late;
+    char target[64], before[136];
+
+    parity_start(SERVER_OPTIONS(NULL));
+    parity_open(&clients[0], "/events/channel-1", NULL);
+    parity_open(&clients[1], "/events/channel-1", NULL);
+    parity_open(&clients[2], "/events?channel=channel-1&channel=channel-2", NULL);
+    parity_publish("/publish?all=1", NULL, "to all");
+    for (unsigned i = 0; i < 3; i++)
+        stream_expect(&clients[i], "message", "to all", before); /* who has two has it once */
+    snprintf(target, sizeof(target), "/subscribers/%s",
+             stream_field(&clients[1], "fanfare-subscriber"));
+    EXPECT_INT(parity_admin("POST", "/subscribers/0123456789abcdef", "nobody"), 404);
+    EXPECT_INT(parity_admin("POST", target, "to one"), 204);
+    parity_expect(&clients[1], "message", "to one");
+    EXPECT_TEXT(clients[1].last_id, before); /* which is nothing to come back for */
+    parity_publish("/publish/channel-1", NULL, "to a channel");
+    for (unsigned i = 0; i < 3; i++)
+        parity_expect(&clients[i], "message", "to a channel");
+    stream_open(&late, &parity, "/events/channel-2?last=9", NULL);
+    parity_expect(&late, "message", "to all");
+    EXPECT_INT(parity_admin("DELETE", target, ""), 204); /* and one is let go */
+    stream_expect_end(&clients[1]);
+    for (unsigned i = 0; i < 3; i++)
+        stream_close(&clients[i]);
+    stream_close(&late);
     parity_stop();
 }
 
@@ -144,11 +177,9 @@ static void case_ctl(void)
         const char *arguments[3], *said;
         int status;
     } rows[] = {
-        {{"channels", NULL}, "channel-1", 0},
-        {{"channel", "channel-1", NULL}, "channel-1", 0},
-        {{"channel", "nobody", NULL}, "", 1},
-        {{"close", "channel-1", NULL}, "", 0},
-        {{"kick", NULL}, "", 0},
+        {{"channels", NULL}, "channel-1", 0},  {{"channel", "channel-1", NULL}, "channel-1", 0},
+        {{"channel", "nobody", NULL}, "", 1},  {{"subscribers", "channel-1", NULL}, "127.0.0.1", 0},
+        {{"close", "channel-1", NULL}, "", 0}, {{"kick", NULL}, "", 0},
     };
     struct stream client;
 
@@ -202,6 +233,7 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     check_case("paths", case_paths);
     check_case("head_lines", case_head_lines);
+    check_case("messages_to_all_and_to_one", case_messages_to_all_and_to_one);
     check_case("lists_and_counts", case_lists_and_counts);
     check_case("close_channel", case_close_channel);
     check_case("restart", case_restart);

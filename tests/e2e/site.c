@@ -52,6 +52,7 @@ static void case_paths(void)
     EXPECT_INT(status_of("GET", "/old/", NULL), 400);
     EXPECT_INT(status_of("GET", "/old", NULL), 404);
     EXPECT_INT(status_of("GET", "/events", NULL), 400);
+    EXPECT_INT(status_of("POST", "/ticker?all=1", "x"), 400);    /* which names a channel */
     EXPECT_INT(status_of("POST", "/old/@presence/x", "x"), 400); /* the server's own channel */
     EXPECT_INT(status_of("POST", "/old/%40presence%2fx", "x"), 400);
     EXPECT_INT(status_of("GET", "/old/%2e%2e/stats", NULL), 400);
