@@ -23,7 +23,10 @@ struct close_record {
     struct course course;
     enum close_reason reason;
     uint32_t channel_count;
-    uint64_t hashes[CLOSE_CHANNELS_REMEMBERED]; /* of the first ones */
+    struct {
+        uint64_t hash;      /* of its name */
+        uint64_t closed_at; /* it had nothing of what that name had from here on; 0: it was open */
+    } channels[CLOSE_CHANNELS_REMEMBERED]; /* the first ones */
 };
 
 struct closes {
@@ -35,7 +38,7 @@ struct closes {
 
 /* What one takes in memory. */
 #define CLOSES_BYTES                                                                               \
-    (sizeof(struct closes) + CLOSES_REMEMBERED * (sizeof(struct close_record) + 64u))
+    (sizeof(struct closes) + CLOSES_REMEMBERED * (sizeof(struct close_record) + 32u))
 
 /* NULL: out of memory. */
 MUST_USE struct closes *closes_new(void);

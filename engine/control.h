@@ -12,7 +12,8 @@
  * States: made (the asker's) -> taken by hub_control (the workers') -> done (the asker's). Each
  * control that was taken is done, once: at a drain with -ESHUTDOWN.
  *
- * Answers are as of the slices in which they were gathered, not of one instant. What was there all
+ * Answers know of everything that was published before the question, and are as of the slices in
+ * which they were gathered, not of one instant. What was there all
  * the while is listed exactly once, what came or went meanwhile once or not at all. Lists come in
  * pages of `limit`, in order, each of what is behind `after`. Counts of a channel that are each
  * worker's own (its subscribers) are summed; of those that all workers have (its history) the
@@ -114,7 +115,7 @@ struct control {
     /* enum control_result, -ESHUTDOWN: the workers end, or -ENOMEM. Once it is done. */
     int result;
     uint64_t hash;             /* of the channel */
-    uint64_t before;           /* hub_next_sequence when it was asked: see worker/steer.h */
+    uint64_t before;           /* hub_next_sequence when it was asked: that is taken first */
     _Atomic unsigned pending;  /* parts that are not done */
     _Atomic int failed;        /* what a part's worker said, 0: nothing */
     _Atomic unsigned *counted; /* the hub's count of those under way */

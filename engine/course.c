@@ -19,20 +19,17 @@ static enum course_fate fate_of_gone(const struct course *course, const struct c
     if (sequence <= course->greeted_through)
         return COURSE_GONE;
     if (course->skips == 0) {
-        /* With several channels one of them may have lost more than the notice's position says. */
-        if (!event->many || !course->greeted_through)
-            return COURSE_SENT;
-        if (!event->told_through)
+        /* With several channels one of them may have let go of more than that. */
+        if (event->many && !event->told_is_known)
             return COURSE_UNKNOWN;
-        return sequence <= event->told_through ? COURSE_GONE : COURSE_SENT;
+        return event->many && sequence <= event->told_through ? COURSE_GONE : COURSE_SENT;
     }
     if (sequence > course->skipped_from) {
         if (sequence <= course->skipped_through || sequence <= event->told_through)
             return COURSE_SKIPPED;
-        return event->many && !event->told_through ? COURSE_UNKNOWN : COURSE_SENT;
+        return event->many && !event->told_is_known ? COURSE_UNKNOWN : COURSE_SENT;
     }
-    bool once = course->skips == 1 && !(event->many && course->greeted_through);
-    return once ? COURSE_SENT : COURSE_UNKNOWN;
+    return course->skips == 1 && !event->many ? COURSE_SENT : COURSE_UNKNOWN;
 }
 
 /* Of one that is not behind the cursor, and still there. */

@@ -8,8 +8,9 @@
  * event: what is still in history and not behind the cursor was sent; what is not there any more
  * may have been sent first, or have gone before it could be.
  *
- * Exact for streams that were told of losses once at most; of one that was told more often, what
- * lies before the latest loss and is no longer in history is COURSE_UNKNOWN. Pure.
+ * Exact but for what is no longer in history: of a stream that was told of several losses, what
+ * lies before the latest one is COURSE_UNKNOWN, and of one with several channels also all that lies
+ * before a loss, or, once it has ended, all. Pure.
  */
 #pragma once
 
@@ -44,7 +45,8 @@ struct course_event {
     uint64_t sequence;
     bool retained;         /* it is in its channel's history */
     bool many;             /* the stream has several channels */
-    uint64_t told_through; /* then, of losses of this one; 0: not known */
+    uint64_t told_through; /* then, what of this channel it was told, or not owed: if known */
+    bool told_is_known;
 };
 enum course_fate course_fate_of(const struct course *course, uint64_t cursor,
                                 const struct course_event *event);

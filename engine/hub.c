@@ -717,6 +717,7 @@ int hub_control(struct hub *hub, struct control *control)
     }
     if (control->request.channel.len)
         control->hash = hash_text(&hub->options.key, control->request.channel);
+    control->before = hub_next_sequence(hub);
     control->counted = &hub->controls;
     control->before = hub_next_sequence(hub);
     unsigned first = 0;

@@ -215,7 +215,7 @@
  * be listeners, and some. */
 #define SUBSCRIBER_GROUPS_MAX 64u
 
-/* Streams that have ended and are remembered, where subscribers have ids: 1.4 MB. More: the oldest
+/* Streams that have ended and are remembered, where subscribers have ids: 1.7 MB. More: the oldest
  * is forgotten, and unknown. */
 #define CLOSES_REMEMBERED 10000u
 /* And of each, so many of its channels. More: of those it is not known whether it had them. */

@@ -97,7 +97,8 @@ static bool look_at_own(struct worker *worker, const struct subject *subject, st
     }
     const struct close_record *closed = &subject->closed;
     for (uint32_t i = 0; i < closed->channel_count && i < CLOSE_CHANNELS_REMEMBERED; i++) {
-        const struct channel *channel = channels_of_hash(&worker->channels, closed->hashes[i]);
+        const struct channel *channel =
+            channels_of_hash(&worker->channels, closed->channels[i].hash);
         for (; channel; channel = channel->same_hash)
             if (look_for_event(worker, channel, id, explanation))
                 return true;
@@ -163,42 +164,62 @@ static void decide_by_fate(struct explanation *explanation, enum course_fate fat
         decide(explanation, EXPLAIN_SENT, DELIVERED_YES);
 }
 
-/* What it was told of losses of the event's channel, which is one of its several. */
-static uint64_t told_through(const struct subscriber *subscriber, uint64_t hash, struct text name)
+/* The channel of that name among those of a live subscriber; NULL: it has none. */
+static const struct membership *find_membership(struct subscriber *subscriber,
+                                                struct membership *single, uint64_t hash,
+                                                struct text name)
 {
-    const struct channel_set *set = subscriber->set;
-    if (name.len == 0)
-        return set->told_through; /* of those to all */
-    uint32_t i = 0;
-    for (; i < set->count; i++) {
-        const struct channel *channel = set->items[i].channel;
+    uint32_t count;
+    const struct membership *memberships = subscriber_memberships(subscriber, single, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct channel *channel = memberships[i].channel;
         if (channel->hash == hash &&
             text_equals((struct text){channel->name, channel->name_len}, name))
-            break;
+            return &memberships[i];
     }
-    return i < set->count ? set->items[i].told_through : 0;
+    return NULL;
 }
 
-/* Of an event whose channel is known, and was none of those that the subject has now. */
+/* Whether the subject listens, or did, to the channel that has or had the event. One that was
+ * closed has nothing of what its name had later. */
 enum listener { LISTENS, LISTENS_NOT, LISTENS_PERHAPS };
-static enum listener did_listen(const struct subject *subject, uint64_t hash)
+static enum listener does_listen(const struct worker *worker, const struct subject *subject,
+                                 const struct explanation *explanation, uint64_t *ret_told)
 {
+    struct text name = {explanation->channel, explanation->channel_len};
+    uint64_t hash = hash_text(&worker->options->key, name);
+    *ret_told = 0;
+    if (name.len == 0) { /* to all */
+        if (subject->subscriber && (subject->subscriber->flags & SUBSCRIBER_MANY))
+            *ret_told = subject->subscriber->set->told_through;
+        return LISTENS;
+    }
+    if (subject->subscriber) {
+        struct membership single;
+        const struct membership *membership =
+            find_membership(subject->subscriber, &single, hash, name);
+        if (!membership || (membership->channel->closed &&
+                            explanation->sequence > membership->channel->ending->sequence))
+            return LISTENS_NOT;
+        *ret_told = membership->told_through;
+        return LISTENS;
+    }
     const struct close_record *closed = &subject->closed;
-    if (subject->subscriber)
-        return LISTENS_NOT;
-    for (uint32_t i = 0; i < closed->channel_count && i < CLOSE_CHANNELS_REMEMBERED; i++)
-        if (closed->hashes[i] == hash)
-            return LISTENS;
+    for (uint32_t i = 0; i < closed->channel_count && i < CLOSE_CHANNELS_REMEMBERED; i++) {
+        uint64_t closed_at = closed->channels[i].closed_at;
+        if (closed->channels[i].hash == hash)
+            return closed_at && explanation->sequence > closed_at ? LISTENS_NOT : LISTENS;
+    }
     return closed->channel_count > CLOSE_CHANNELS_REMEMBERED ? LISTENS_PERHAPS : LISTENS_NOT;
 }
 
-/* `own`: its channel is one of the subject's. */
+/* `own`: it is in a channel of the subject's; else in one that may have had the same name once. */
 static void judge(const struct worker *worker, const struct subject *subject,
                   const struct course *course, bool own, struct explanation *explanation)
 {
     bool is_there = subject->subscriber;
     struct course_event event = {.sequence = explanation->sequence,
-                                 .retained = explanation->event == EVENT_RETAINED,
+                                 .told_is_known = is_there,
                                  .many = is_there ? subject->subscriber->flags & SUBSCRIBER_MANY
                                                   : subject->closed.channel_count > 1};
     if (explanation->event != EVENT_RETAINED && explanation->event != EVENT_LET_GO) {
@@ -208,11 +229,9 @@ static void judge(const struct worker *worker, const struct subject *subject,
                before || unborn ? DELIVERED_NO : DELIVERED_UNKNOWN);
         return;
     }
-    struct text name = {explanation->channel, explanation->channel_len};
-    uint64_t hash = hash_text(&worker->options->key, name);
-    if (is_there && own && event.many)
-        event.told_through = told_through(subject->subscriber, hash, name);
-    enum listener listener = own ? LISTENS : did_listen(subject, hash);
+    /* One to all may be retained, and no part of a channel's history any more. */
+    event.retained = own && explanation->event == EVENT_RETAINED && explanation->channel_len;
+    enum listener listener = does_listen(worker, subject, explanation, &event.told_through);
     if (listener == LISTENS)
         decide_by_fate(explanation, course_fate_of(course, explanation->cursor, &event));
     else if (listener == LISTENS_NOT)

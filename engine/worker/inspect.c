@@ -215,20 +215,28 @@ void inspect_take(struct worker *worker, struct control_part *part)
     worker->inspect.last = part;
 }
 
+/* Else it waits for events, which bring the next turn. */
+static bool is_ready(const struct worker *worker)
+{
+    const struct control_part *part = worker->inspect.first;
+    if (!part || steer_waits(worker, part))
+        return false;
+    return control_is_wish(part->control) || part->control->before <= worker->position;
+}
+
 bool inspect_slice(struct worker *worker)
 {
     DCHECK(worker->batch.count == 0);
     struct slice slice = {worker->inspect.looks,
                           worker->io->operations->now_ns(worker->io) + SLICE_NS};
     int result = 0;
-    while (worker->inspect.first && answer_some(worker, worker->inspect.first, &slice, &result)) {
+    while (is_ready(worker) && answer_some(worker, worker->inspect.first, &slice, &result)) {
         control_finish(take_first(worker), result);
         result = 0;
         if (slice_is_spent(worker, &slice))
             break;
     }
-    /* What waits for events goes on with them. */
-    return worker->inspect.first && !steer_waits(worker, worker->inspect.first);
+    return is_ready(worker);
 }
 
 void inspect_count(struct worker *worker, struct census_part *part)

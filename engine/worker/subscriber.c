@@ -378,8 +378,11 @@ static void note_close(struct worker *worker, struct subscriber *subscriber)
                                   .course = identity->course,
                                   .reason = subscriber->ending,
                                   .channel_count = count};
-    for (uint32_t i = 0; i < count && i < CLOSE_CHANNELS_REMEMBERED; i++)
-        record.hashes[i] = memberships[i].channel->hash;
+    for (uint32_t i = 0; i < count && i < CLOSE_CHANNELS_REMEMBERED; i++) {
+        const struct channel *channel = memberships[i].channel;
+        record.channels[i].hash = channel->hash;
+        record.channels[i].closed_at = channel->closed ? channel->ending->sequence : 0;
+    }
     closes_note(worker->flow->closes, &record);
 }
 

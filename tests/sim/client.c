@@ -9,6 +9,7 @@
 #include "tests/sim/ended.h"
 #include "tests/sim/expect.h"
 #include "tests/sim/fail.h"
+#include "tests/sim/fate.h"
 #include "tests/sim/gap_text.h"
 #include "tests/sim/presence.h"
 #include "tests/sim/steer.h"
@@ -23,6 +24,7 @@ struct client *client_free(struct client *client)
     free(client->resume.at);
     free(client->commits);
     free(client->notices.at);
+    free(client->got);
     free(client);
     return NULL;
 }
@@ -47,6 +49,7 @@ struct subscribe_request client_request(struct client *client, struct text *chan
         .seat = client->seated ? &client->seat : NULL,
         .plain = client->plain,
         .bare = client->bare,
+        .tells_id = client->number % 5 != 0,
         .head = client->number % 3 ? (struct text){NULL, 0} : TEXT("X-Extra: a line\r\n")};
 }
 
@@ -136,6 +139,9 @@ static void on_head(void *context, struct text head)
                  has_line(head, "Connection: close") && has_line(head, resume) &&
                  has_line(head, "Transfer-Encoding: chunked") == !client->plain &&
                  has_line(head, "X-Extra: a line") == (client->number % 3 == 0);
+    char line[64];
+    snprintf(line, sizeof(line), "Fanfare-Subscriber: %016" PRIx64, client->id);
+    sound &= has_line(head, line) == (client->id && client->number % 5);
     if (!sound)
         fail("client %u: the head should say \"%s\" and be %s; it is:\n%.*s", client->number,
              resume, client->plain ? "plain" : "chunked", (int)head.len, head.at);
@@ -288,8 +294,7 @@ static void on_event(struct client *client, const struct block *block)
         steer_passed(client, next);
     client->through[event->channel] = next;
     client->cursor = next;
-    client->events++;
-    client->event_is_latest = true;
+    fate_note(client, next);
     if (client->events > client_most(client))
         fail("client %u: more than %u events", client->number, client_most(client));
     if (!event->without_data)
@@ -415,6 +420,7 @@ void client_join(struct client *client, struct worker *worker)
     client->worker = worker;
     client->joined_at = worker->position;
     expect_greeting(client);
+    client->began = client->cursor;
     client->joined_ns = worker->now_ns;
     client->id = identity_id(worker, client->socket->owner);
     if (client->has_resume && (client->once || ended_before(client)))

@@ -56,6 +56,7 @@ struct client {
     uint64_t gap_to[MODEL_CHANNELS_MAX];
     unsigned gap_count, greeting_gaps;
     uint64_t gap_position;
+    uint64_t began;    /* the position that its stream begins at */
     uint64_t retained; /* events that its worker has for it when it joins */
     int64_t joined_ns;
     uint64_t joined_at;  /* its worker's position then */
@@ -74,6 +75,9 @@ struct client {
     uint64_t through[MODEL_RECORDS];
     uint64_t cursor; /* the newest position it was given */
     uint32_t events;
+    uint64_t *got; /* sequences of those that came by a channel */
+    uint32_t got_count, got_size;
+    uint32_t got_at;      /* events, when the last of them came */
     bool skipped;         /* a gap came in the middle */
     bool event_is_latest; /* the latest block is an event */
     int64_t read_ns;      /* when it was last written to */

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 
+#include "tests/sim/ask.h"
+
 #define FAILURES_MAX 12
 
 static struct world_worker *within; /* its intake_events; NULL: none */
@@ -53,6 +55,7 @@ int __wrap_history_add(struct history *history, const struct hash_key *key, stru
 
 struct channel *__wrap_channels_make(struct channels *channels, uint64_t hash, struct text name)
 {
+    ask_made(channels, name);
     return fails() ? NULL : __real_channels_make(channels, hash, name);
 }
 

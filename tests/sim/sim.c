@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/sim/command.h"
+#include "tests/sim/ask.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/presence.h"
 #include "tests/sim/ruled.h"
@@ -28,6 +29,7 @@ static void step(void)
     whereabouts.step++;
     command_step();
     steer_step();
+    ask_step();
     if (percent < 30) {
         publish_step(&world->publishers[sim_random_below(random, WORLD_PUBLISHERS_MAX)]);
     } else if (percent < 65) {

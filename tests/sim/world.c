@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/sim/ask.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/presence.h"
 #include "tests/sim/ruled.h"
@@ -124,6 +125,10 @@ void world_init(uint64_t seed)
     for (unsigned i = 0; i < world->worker_count; i++) {
         world->workers[i].worker = hub_worker(world->hub, i);
         world->workers[i].index = i;
+        /* Slices so small that things happen between them. */
+        if (sim_random_one_in(world->random, 2))
+            world->workers[i].worker->inspect.looks =
+                1 + (uint32_t)sim_random_below(world->random, 3);
     }
     publishers_init();
     /* A flood of small events, so that publishers are refused for want of room. */
@@ -147,6 +152,7 @@ void world_deinit(void)
     for (unsigned i = 0; i < world->worker_count; i++)
         world->workers[i].io->operations->close(world->workers[i].io);
     hub_stop(world->hub);
+    asks_end();
     hub_free(world->hub);
     ruled_deinit();
     presence_end();
@@ -222,6 +228,7 @@ void turn_worker(struct world_worker *worker)
     trace("worker %u turned: position %llu%s", worker->index,
           (unsigned long long)worker->worker->position, worker->asleep ? ", sleeps" : "");
     inspect_worker(worker);
+    ask_look(worker);
     world->depth--;
 }
 

@@ -8,7 +8,7 @@
 static enum course_fate fate(const struct course *course, uint64_t sequence, bool retained,
                              bool many, uint64_t told)
 {
-    struct course_event event = {sequence, retained, many, told};
+    struct course_event event = {sequence, retained, many, told, told != 0};
     return course_fate_of(course, 100, &event);
 }
 
@@ -31,6 +31,7 @@ Test(course, what_was_told_to_be_gone_was_not_sent)
     cr_expect_eq(fate(&course, 21, false, true, 25), COURSE_GONE);
     cr_expect_eq(fate(&course, 26, false, true, 25), COURSE_SENT);
     cr_expect_eq(fate(&course, 26, false, true, 0), COURSE_UNKNOWN);
+    cr_expect_eq(fate(&(struct course){.began = 10}, 12, false, true, 12), COURSE_GONE);
     course_skip(&course, 40, 50, false);
     cr_expect_eq(fate(&course, 40, false, false, 0), COURSE_SENT);
     cr_expect_eq(fate(&course, 41, false, false, 0), COURSE_SKIPPED);
