@@ -307,6 +307,13 @@ static void case_page(void)
     log_await("No such file or directory; every option stays as it was");
     expect_page(large, "text/html; charset=utf-8");
     server_stop(&server);
+    /* What clients may hold of it counts. */
+    file_write(page, large);
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--page", page, "--memory-max", "1M"));
+    EXPECT_INT(status_of("GET", "/", NULL), 503);
+    EXPECT_INT(status_of("GET", "/healthz", NULL), 200);
+    server_stop(&server);
+    unlink(page);
     files_remove();
 }
 
