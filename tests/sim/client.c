@@ -255,7 +255,6 @@ static void on_slow_gap(struct client *client, const struct gap_text *gap,
     client->skipped = true;
     if (!block->has_id)
         return;
-    ended_pass(client);
     uint64_t next = client_next(client);
     if (id_read(client->ids, block->id, &position) != ID_OURS || position < client->cursor ||
         (next && position >= next))

@@ -179,7 +179,7 @@ Test(intake, what_has_ended_makes_way_behind_what_is_listened_to, .init = begin,
 
 Test(intake, ends_alone_are_given_up_for_memory, .init = begin, .fini = end)
 {
-    worker->limits.history_age_s = 0;
+    worker->ruling.items = &(struct rule){0}; /* keeps nothing */
     end_channels("a", 1, 3);
     cr_assert_eq(stats_now().history_events, 0);
     cr_assert_eq(stats_now().channels_ended, 3);
