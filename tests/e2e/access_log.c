@@ -164,6 +164,7 @@ static void case_lines(void)
     EXPECT_LINES(3, "what=refused");
     EXPECT_LINES(4, "what=request");
     EXPECT(!strstr(text, "secret"), "a secret:\n%s", text);
+    EXPECT(!strstr(text, "subscriber=0000000000000000"), "a stream without an id:\n%s", text);
     /* Who is still there when the server stops has left, too. */
     stream_open(&stream, &server, "/events/y", NULL);
     stream_await_id(&stream);
