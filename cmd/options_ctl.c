@@ -48,8 +48,8 @@ const struct command command_ctl = {
             "                           at a time of its own\n"
             "  explain SUBSCRIBER EVENT what became of an event for a subscriber, by ids\n"
             "  stats                    what is counted\n\n"
-            "Exit status 1, and a sentence on stderr, where there is no such channel, or\n"
-            "the server refuses.\n",
+            "Exit status 1, and a sentence on stderr, where there is no such channel or\n"
+            "subscriber, or the server refuses.\n",
     .examples = "  fanfare ctl channels                          a table\n"
                 "  fanfare ctl --json channel news               for a program\n"
                 "  fanfare ctl --admin 10.0.0.7:9000 --token-file admin.token stats\n",

@@ -84,6 +84,21 @@ Test(waiters, a_request_for_several_channels_neither_holds_nor_is_held)
     cr_expect_not(holds(HASH_A, HASH_C));
 }
 
+/* A command of the operator's, which is of no channel. */
+Test(waiters, who_waits_for_any_room_neither_holds_nor_is_held)
+{
+    add(0, HASH_A, HASH_A);
+    waiters_add(&queue, &slots[1], &connections[1], NULL, 0);
+    queue.pass++;
+    slots[0].refused_in = queue.pass;
+    cr_expect(waiter_waits(&slots[1]));
+    cr_expect_not(waiters_blocked(&queue, &slots[1]));
+    cr_expect_not(holds(0, 0), "the hash that nobody gave it");
+    waiters_remove(&queue, &slots[1]);
+    waiters_remove(&queue, &slots[0]);
+    cr_expect_not(waiter_waits(&slots[1]));
+}
+
 Test(waiters, who_was_refused_keeps_the_later_ones_of_its_channel_waiting)
 {
     add(0, HASH_A, HASH_A);
