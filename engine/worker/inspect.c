@@ -90,10 +90,15 @@ static bool add_subscriber(const struct worker *worker, struct control_part *par
     struct membership single;
     const struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
     struct text names[CONTROL_NAMES_MAX];
-    uint32_t named = 0;
-    for (; named < count && named < CONTROL_NAMES_MAX; named++)
-        names[named] =
-            (struct text){memberships[named].channel->name, memberships[named].channel->name_len};
+    uint32_t named = 0, listens = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct channel *channel = memberships[i].channel;
+        if (channel->closed)
+            continue;
+        listens++;
+        if (named < CONTROL_NAMES_MAX)
+            names[named++] = (struct text){channel->name, channel->name_len};
+    }
     struct control_subscriber *entry = control_add_subscriber(part, names, named);
     if (!entry)
         return false;
@@ -101,7 +106,7 @@ static bool add_subscriber(const struct worker *worker, struct control_part *par
     struct standing standing;
     standing_of(worker, subscriber, &standing);
     entry->id = identity_id(worker, index);
-    entry->channel_count = count;
+    entry->channel_count = listens;
     entry->behind = standing.behind;
     entry->behind_is_least = standing.behind_is_least;
     entry->is_blocked = standing.is_blocked;

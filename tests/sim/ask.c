@@ -142,6 +142,23 @@ static bool has_channel(const struct client *client, unsigned channel)
     return i < client->channel_count;
 }
 
+/* All its channels, but for those that were closed by now. */
+static bool has_those(const struct client *client, const struct control_subscriber *entry)
+{
+    uint32_t named = 0, least = 0;
+    for (unsigned i = 0; i < client->channel_count; i++) {
+        uint64_t close = command_close(client, client->channels[i]);
+        struct text name = world->model.channels[client->channels[i]].name;
+        bool is_named = named < entry->name_count && text_equals(entry->names[named], name);
+        bool is_open = !close || close >= client->worker->position;
+        if (is_open && !is_named)
+            return false;
+        named += is_named;
+        least += is_open;
+    }
+    return named == entry->name_count && entry->channel_count == named && least <= named;
+}
+
 static void judge_subscribers(struct ask *ask)
 {
     struct control *control = ask->control;
@@ -159,8 +176,7 @@ static void judge_subscribers(struct ask *ask)
         const struct client *client = world->clients[i];
         if (entry.id <= last || listed[i])
             fail("client %u is listed twice, or out of order", i);
-        if (entry.channel_count != client->channel_count ||
-            !text_equals(entry.names[0], world->model.channels[client->channels[0]].name))
+        if (!has_those(client, &entry))
             fail("client %u is listed with channels that are not its own", i);
         if (filters && !has_channel(client, ask->channel))
             fail("client %u is listed for a channel that it does not have", i);
@@ -214,6 +230,9 @@ static void judge(struct ask *ask)
     case CONTROL_EXPLAIN:
         fate_judge(world->clients[ask->client], ask->event, control);
         return;
+    case CONTROL_END:
+    case CONTROL_SEND:
+        break; /* steer.c's */
     }
 }
 

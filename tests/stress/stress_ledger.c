@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Channels that end while several threads publish to them, on a hub without subscribers: every
- * event that is acknowledged has its place before its channel's end, and the others are refused. And
- * channels that an operator closes while they end and are published to with keys: the name is free
- * at once, and nothing else is.
+ * event that is acknowledged has its place before its channel's end, and the others are refused.
+ * And channels that an operator closes while they end and are published to with keys: the name is
+ * free at once, and nothing else is.
  */
 #include <pthread.h>
 #include <stdio.h>

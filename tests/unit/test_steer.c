@@ -249,6 +249,35 @@ Test(steer, an_end_is_in_order, .init = begin, .fini = end)
     close(peer), close(other);
 }
 
+/* Of several channels those that were closed are not listed any more. */
+Test(steer, what_was_closed_is_not_listed, .init = begin, .fini = end)
+{
+    int fds[2];
+    struct text channels[] = {TEXT("a"), TEXT("b")};
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    struct subscribe_request request = {
+        .fd = fds[0], .before = hub_next_sequence(hub), .channels = channels, .channel_count = 2};
+    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    turns();
+    cr_assert_eq(hub_close_channel(hub, TEXT("a")), 0);
+    turns();
+    struct control_request about = {
+        .kind = CONTROL_SUBSCRIBER, .subscriber = nth(0), .done = on_done};
+    struct control *control = control_new(&about, 1);
+    cr_assert_not_null(control);
+    done = NULL;
+    cr_assert_eq(hub_control(hub, control), 0);
+    while (!done)
+        worker_turn(worker);
+    struct control_subscriber subscriber;
+    cr_assert(control_next_subscriber(done, &subscriber));
+    cr_expect_eq(subscriber.channel_count, 1);
+    cr_assert_eq(subscriber.name_count, 1);
+    cr_expect(text_equals(subscriber.names[0], TEXT("b")));
+    control_free(done);
+    close(fds[1]);
+}
+
 /* A wish that nobody grants any more is answered, and its event freed. */
 Test(steer, a_drain_answers, .init = begin)
 {
