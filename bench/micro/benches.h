@@ -15,4 +15,5 @@ void bench_sweep(struct report *report);
 void bench_workers(struct report *report);
 void bench_channels(struct report *report);
 void bench_memory(struct report *report);
+void bench_inspect(struct report *report);
 void bench_token(struct report *report);

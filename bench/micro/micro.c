@@ -25,6 +25,7 @@ static const struct bench benches[] = {
     {"sweep", "1,000 and 10,000 subscribers on sockets that take everything", bench_sweep},
     {"workers", "publish to 1, 8 and 64 workers", bench_workers},
     {"channels", "events on 100,000 channels and on one", bench_channels},
+    {"inspect", "deliveries while 1,000,000 subscribers are listed", bench_inspect},
     {"memory", "bytes per idle channel and worker", bench_memory},
     {"token", "check tokens, by algorithm", bench_token},
 };

@@ -26,6 +26,7 @@ void stage_init(struct stage *stage, const struct stage_options *options)
     hub_options.worker_subscribers = options->subscribers;
     hub_options.history_events = options->history_events;
     hub_options.memory_max = 0;
+    hub_options.subscriber_ids = options->subscriber_ids;
     hub_options.heartbeat_s = 0; /* a bench counts its own sends only */
     memset(data_bytes_of_x, 'x', sizeof(data_bytes_of_x));
     *stage = (struct stage){.workers = options->workers, .next_fd = FD_FIRST};

@@ -27,6 +27,7 @@ struct stage_options {
     unsigned workers;
     uint32_t subscribers;    /* the most one worker takes */
     uint32_t history_events; /* per channel */
+    bool subscriber_ids;
 };
 
 struct stage {

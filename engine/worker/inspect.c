@@ -129,6 +129,9 @@ static uint32_t first_record(const struct worker *worker, uint64_t after)
     return subscriber_id_record(after);
 }
 
+/* What an entry takes, in looks at records: its channel, that one's history, its name. */
+#define ENTRY_LOOKS 3u
+
 /* By records: one that was there all the while stays where it is. */
 static bool list_subscribers(struct worker *worker, struct control_part *part, struct slice *slice)
 {
@@ -159,6 +162,7 @@ static bool list_subscribers(struct worker *worker, struct control_part *part, s
             continue;
         if (!add_subscriber(worker, part, subscriber))
             return true;
+        slice_take(slice, ENTRY_LOOKS);
         if (subscriber->flags & SUBSCRIBER_MANY)
             slice_take(slice, subscriber->set->count);
     }
@@ -229,11 +233,22 @@ static bool is_ready(const struct worker *worker)
     return control_is_wish(part->control) || part->control->before <= worker->position;
 }
 
+/* The turn so far is what the slice may be a part of. A turn that did nothing takes some
+ * microseconds all the same, for the system calls. */
+static struct slice begin_slice(struct worker *worker)
+{
+    int64_t now_ns = worker->io->operations->now_ns(worker->io);
+    int64_t own_ns = now_ns - worker->now_ns;
+    int64_t least_ns = own_ns < INSPECT_BUSY_NS * 2 ? INSPECT_IDLE_NS : INSPECT_BUSY_NS;
+    int64_t slice_ns = own_ns / INSPECT_PART;
+    slice_ns = slice_ns < least_ns ? least_ns : slice_ns > SLICE_NS ? SLICE_NS : slice_ns;
+    return (struct slice){worker->inspect.looks, SLICE_LOOKS, now_ns + slice_ns};
+}
+
 bool inspect_slice(struct worker *worker)
 {
     DCHECK(worker->batch.count == 0);
-    struct slice slice = {worker->inspect.looks,
-                          worker->io->operations->now_ns(worker->io) + SLICE_NS};
+    struct slice slice = begin_slice(worker);
     int result = 0;
     while (is_ready(worker) && answer_some(worker, worker->inspect.first, &slice, &result)) {
         control_finish(take_first(worker), result);

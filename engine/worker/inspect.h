@@ -3,10 +3,11 @@
  * Looking at a worker from outside: it answers controls (engine/control.h), one after the other.
  *
  * A control's part comes as a message, waits its turn, and is answered in slices: one at the end of
- * a turn, when nothing is queued, of at most INSPECT_LOOKS records and SLICE_NS. So records never
- * change within a slice, and between slices anything may: channels are walked in channels.list from
- * its end to its beginning, where a record that goes is replaced by the last one. Those that were
- * walked may so be met again, which their mark tells, and none is missed.
+ * a turn, when nothing is queued, of at most INSPECT_LOOKS records and a small part of the turn's
+ * time. So records never change within a slice, and between slices anything may: channels are
+ * walked in channels.list from its end to its beginning, where a record that goes is replaced by
+ * the last one. Those that were walked may so be met again, which their mark tells, and none is
+ * missed.
  *
  * Once a drain has begun nothing is answered any more: all that waits, and all that comes, is
  * finished with -ESHUTDOWN. The worker's thread alone.
