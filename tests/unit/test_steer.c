@@ -233,7 +233,7 @@ Test(steer, an_end_is_in_order, .init = begin, .fini = end)
     int peer = join((struct wanted){0}), other = join((struct wanted){0});
     publish("one");
     wish(CONTROL_SEND, nth(0), TEXT("alone"));
-    worker_turn(worker);
+    cr_expect_eq(answer(), 0);
     wish(CONTROL_END, nth(0), TEXT(""));
     cr_expect_eq(answer(), 0);
     publish("two");
