@@ -102,7 +102,7 @@ static void resolve(struct worker *worker, struct subscriber *subscriber,
             subscriber->cursor =
                 position_of_newest(worker, members, count, handoff->last, handoff->before);
         /* What was let go before this subscriber was here is not owed to it. */
-        uint64_t begin = source_begins_behind(worker, members[0].channel);
+        uint64_t begin = source_lost_through(worker, members[0].channel);
         if (count == 1 && begin > subscriber->cursor)
             subscriber->cursor = begin;
         gap_was_told(worker, subscriber);

@@ -21,8 +21,8 @@ static struct span span_of_all(const struct membership *memberships, uint32_t co
     struct span span = {UINT64_MAX, 0};
     for (uint32_t i = 0; i < count; i++) {
         const struct channel *channel = memberships[i].channel;
-        if (channel->history.evicted_through < span.begin)
-            span.begin = channel->history.evicted_through;
+        uint64_t lost = source_own_lost(channel);
+        span.begin = lost < span.begin ? lost : span.begin;
         span.end = later(span.end, channel->ending ? channel->ending->to_all : UINT64_MAX);
     }
     return span;

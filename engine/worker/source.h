@@ -44,13 +44,19 @@ static inline uint64_t source_begins_behind(const struct worker *worker,
     return own > all ? own : all;
 }
 
-/* And of that, what anybody could want: where all of an ended channel is gone, its end is not. */
+/* Of a channel's own events, what anybody could want: where all of an ended channel is gone, its end
+ * is not. */
+static inline uint64_t source_own_lost(const struct channel *channel)
+{
+    uint64_t own = channel->history.evicted_through;
+    return channel->ending && own > channel->ending->before ? channel->ending->before : own;
+}
+
+/* And of both. */
 static inline uint64_t source_lost_through(const struct worker *worker,
                                            const struct channel *channel)
 {
-    uint64_t own = channel->history.evicted_through, all = source_let_go(worker, channel);
-    if (channel->ending && own > channel->ending->before)
-        own = channel->ending->before;
+    uint64_t own = source_own_lost(channel), all = source_let_go(worker, channel);
     return own > all ? own : all;
 }
 

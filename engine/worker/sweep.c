@@ -127,13 +127,24 @@ static inline void lay(struct laying *laying, struct frame *frame)
 
 static inline struct laying lay_own(const struct channel *channel, struct laying laying)
 {
-    uint64_t place = history_after(&channel->history, channel->visited);
-    for (; place < channel->history.end; place++) {
-        struct frame *frame = history_at(&channel->history, place);
+    const struct history *history = &channel->history;
+    struct run_part *parts = laying.parts;
+    char *at = laying.at;
+    const bool copied = at != NULL;
+    uint64_t place = history_after(history, channel->visited);
+    uint32_t len = 0, made = 0;
+    for (; place < history->end; place++) {
+        struct frame *frame = history_at(history, place);
         if (frame->sequence > channel->sweep_target)
             break;
-        lay(&laying, frame);
+        struct text view = form_view(laying.form, frame);
+        if (copied)
+            memcpy(at + len, view.at, view.len);
+        len += (uint32_t)view.len;
+        parts[made++] = (struct run_part){.frame = frame, .end = len};
     }
+    laying.count = made;
+    laying.len = len;
     return laying;
 }
 

@@ -110,7 +110,7 @@ static uint64_t lost_to_all(const struct client *client, const struct view *view
 {
     uint64_t begin = UINT64_MAX;
     for (unsigned i = 0; i < client->channel_count; i++)
-        begin = min(begin, view->evicted[client->channels[i]]);
+        begin = min(begin, view->lost[client->channels[i]]);
     return max(begin, min(view->evicted[MODEL_ALL], view_to_all(client, view)));
 }
 
@@ -179,7 +179,9 @@ static void expect_fresh(struct client *client, const struct view *view)
     client->start = client->last ? start_of_last(client, view) : client->before - 1;
     /* What was let go before it was there is not owed to it. */
     if (client->channel_count == 1)
-        client->start = max(client->start, lost_through(view, client->channels[0]));
+        client->start = max(client->start,
+                            max(view->lost[client->channels[0]],
+                                min(view->evicted[MODEL_ALL], view->to_all[client->channels[0]])));
     client->cursor = client->start;
     for (unsigned i = 0; i < client->channel_count; i++) {
         unsigned channel = client->channels[i];
