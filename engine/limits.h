@@ -222,10 +222,10 @@
 #define CLOSE_CHANNELS_REMEMBERED 4u
 /* What is kept of a subscriber's peer for who looks at it: an address, without port. */
 #define PEER_BYTES_MAX 17u
-/* Records that a worker looks at for them in a turn, some 80 ns each, most of it waiting for memory,
- * and the part of the turn's own time that it does so for; at least the one where there was nothing
- * else to do, the other where there was, and SLICE_NS at most. So deliveries take a little longer
- * meanwhile, and whoever comes upon a slice waits little. The rest are the next turn's. */
+/* Records that a worker looks at for them in a turn, some 80 ns each, most of it waiting for
+ * memory, and the part of the turn's own time that it does so for; at least the one where there was
+ * nothing else to do, the other where there was, and SLICE_NS at most. So deliveries take a little
+ * longer meanwhile, and whoever comes upon a slice waits little. The rest are the next turn's. */
 #define INSPECT_LOOKS   1024u
 #define INSPECT_PART    16
 #define INSPECT_IDLE_NS 10000
