@@ -68,7 +68,7 @@ static bool intake_end(struct worker *worker, struct channel *channel, struct fr
 }
 
 /* No event: its place in the order is what counts. */
-__attribute__((noinline)) static bool intake_command(struct worker *worker, struct frame *frame)
+static bool intake_command(struct worker *worker, struct frame *frame)
 {
     if (frame->flags & FRAME_CLOSES ? !closing_take(worker, frame) : !kick_take(worker, frame))
         return false;
@@ -90,7 +90,7 @@ static inline void intake_count(struct worker *worker, struct channel *channel,
 }
 
 /* One to all. */
-__attribute__((noinline)) static bool intake_to_all(struct worker *worker, struct frame *frame)
+static bool intake_to_all(struct worker *worker, struct frame *frame)
 {
     struct channel *channel = channels_make_all(&worker->channels);
     if (!channel || history_add(&channel->history, &worker->options->key, frame) < 0)
@@ -100,19 +100,34 @@ __attribute__((noinline)) static bool intake_to_all(struct worker *worker, struc
     return true;
 }
 
+/* What nearly no frame is: one to all, a command, or the last one of its channel. */
+__attribute__((noinline)) static bool intake_special(struct worker *worker, struct frame *frame)
+{
+    if (frame->flags & FRAME_ALL)
+        return intake_to_all(worker, frame);
+    if (frame->flags & FRAME_COMMANDS)
+        return intake_command(worker, frame);
+    struct channel *channel = intake_channel(worker, frame->channel_hash, frame_channel(frame));
+    if (!channel)
+        return false;
+    if (!intake_end(worker, channel, frame)) {
+        dirty_add(worker, channel); /* as below */
+        return false;
+    }
+    intake_count(worker, channel, frame);
+    return true;
+}
+
 /* Keeps a frame that was taken from the inbox. False: there is no memory for it now. */
 static bool intake_frame(struct worker *worker, struct frame *frame)
 {
     DCHECK(frame->sequence == worker->position);
-    if (__builtin_expect(frame->flags & (FRAME_COMMANDS | FRAME_ALL), 0))
-        return frame->flags & FRAME_ALL ? intake_to_all(worker, frame)
-                                        : intake_command(worker, frame);
+    if (__builtin_expect(frame->flags & (FRAME_COMMANDS | FRAME_ALL | FRAME_ENDS), 0))
+        return intake_special(worker, frame);
     struct channel *channel = intake_channel(worker, frame->channel_hash, frame_channel(frame));
     if (!channel)
         return false;
-    if (frame->flags & FRAME_ENDS
-            ? !intake_end(worker, channel, frame)
-            : history_add(&channel->history, &worker->options->key, frame) < 0) {
+    if (history_add(&channel->history, &worker->options->key, frame) < 0) {
         dirty_add(worker, channel); /* or nobody would drop the record, should it be a new one */
         return false;
     }
