@@ -44,8 +44,8 @@ static inline uint64_t source_begins_behind(const struct worker *worker,
     return own > all ? own : all;
 }
 
-/* Of a channel's own events, what anybody could want: where all of an ended channel is gone, its end
- * is not. */
+/* Of a channel's own events that are gone, what anybody could want: where all of an ended channel
+ * is gone, its end is not. */
 static inline uint64_t source_own_lost(const struct channel *channel)
 {
     uint64_t own = channel->history.evicted_through;
