@@ -112,8 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         struct text line = take_line(&rest);
         if (line.len == 0)
             break;
-        mappings[count].spec = strndup(line.at, line.len);
-        specs[count++] = strndup(line.at, line.len);
+        mappings[count].spec = c_string_of(line);
+        specs[count++] = c_string_of(line);
     }
     for (unsigned i = 0; i < count; i++) {
         good &= read_mapping(&mappings[i]);
@@ -125,7 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     CHECK(r == (good ? 0 : -EINVAL));
     while (r == 0 && rest.len > 0) {
         struct text target = take_line(&rest);
-        char *path = strndup(target.at, target.len);
+        char *path = c_string_of(target);
         check_path(paths, mappings, count, path);
         check_route(paths, target);
         free(path);

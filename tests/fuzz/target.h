@@ -59,6 +59,17 @@ static inline struct text take_line(struct text *rest)
     return line;
 }
 
+/* As a string, to be freed. Not by strndup: a sanitizer's own looks for a NUL behind the input. */
+static inline char *c_string_of(struct text text)
+{
+    char *string = malloc(text.len + 1);
+    CHECK(string);
+    if (text.len)
+        memcpy(string, text.at, text.len);
+    string[text.len] = '\0';
+    return string;
+}
+
 /* A growing record of what happened, to compare two ways of doing the same. */
 struct record {
     char *at;
