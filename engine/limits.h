@@ -369,7 +369,7 @@
 /* Records that wait to be written down, of streams and of answers: a quarter of a second of what
  * two cores can join and leave. More: they are lost, and counted. */
 #define JOURNAL_RECORDS_MAX 65536u
-/* Bytes of those that are no stream's; those of streams lie in what a stream holds anyhow. */
+/* Bytes of them, and of the seats in which a stream's records lie: they stay when it has gone. */
 #define JOURNAL_BYTES_MAX (16u << 20)
 
 /* --- presence ------------------------------------------------------------------------------ */

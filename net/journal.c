@@ -3,7 +3,9 @@
  * Records and their mailbox: see journal.h.
  *
  * A seat is held by its stream, and by its first record until that was read: whoever is last frees
- * it. Its second record takes over what the stream held, or, if it does not fit, nobody does.
+ * it. Its second record takes over what the stream held, or, if it does not fit, nobody does. Each
+ * record counts all of it against JOURNAL_BYTES_MAX as long as it waits: what nobody reads takes
+ * nothing from who is served.
  */
 #include "net/journal.h"
 
@@ -47,7 +49,7 @@ struct journal_seat {
     enum close_reason reason;
     int64_t joined_ns, ended_ns; /* since 1970 */
     int64_t began_ns, duration_ns;
-    size_t bytes; /* of all of it, counted against memory_max */
+    size_t bytes; /* of all of it, counted against memory_max until its stream ends */
     size_t channels_len;
     char channels[]; /* each as its length in two bytes, and itself */
 };
@@ -175,7 +177,6 @@ static void seat_unref(struct journal_seat *seat)
     if (atomic_fetch_sub_explicit(&seat->references, 1, memory_order_acq_rel) > 1)
         return;
     struct journal *journal = seat->journal;
-    hub_count_memory(journal->hub, -(int64_t)seat->bytes);
     free(seat);
     unref(journal);
 }
@@ -187,7 +188,7 @@ static void taken(struct seat *base, uint64_t subscriber)
     seat->subscriber = subscriber;
     seat->joined_ns = wall_ns();
     seat->began_ns = clock_ns();
-    if (!take_room(seat->journal, 0))
+    if (!take_room(seat->journal, seat->bytes))
         return;
     atomic_fetch_add_explicit(&seat->references, 1, memory_order_relaxed);
     post(seat->journal, &seat->joined, RECORD_JOIN);
@@ -200,7 +201,8 @@ static void leave(struct seat *base, const struct seat_end *end)
     seat->cursor = end->cursor;
     seat->ended_ns = wall_ns();
     seat->duration_ns = seat->was_taken ? clock_ns() - seat->began_ns : 0;
-    if (seat->hushed || !take_room(seat->journal, 0))
+    hub_count_memory(seat->journal->hub, -(int64_t)seat->bytes);
+    if (seat->hushed || !take_room(seat->journal, seat->bytes))
         seat_unref(seat);
     else
         post(seat->journal, &seat->ended, RECORD_END);
@@ -316,7 +318,7 @@ static bool read_one(struct journal *journal, struct message *message,
         read_seat(seat, kind, &fact);
     if (!take(context, &fact))
         return false;
-    give_room(journal, kind == RECORD_ANSWER ? record->bytes : 0);
+    give_room(journal, kind == RECORD_ANSWER ? record->bytes : seat->bytes);
     return true;
 }
 
