@@ -92,7 +92,11 @@ static const struct route_row rows[] = {
      .only = "subscriber, event",
      .channels_max = 1,
      .handler = &admin_explain},
-    {.path = "/kick", .name = ROUTE_NAME_ADMIN, .methods = &route_writes, .handler = &admin_kick},
+    {.path = "/kick",
+     .name = ROUTE_NAME_ADMIN,
+     .methods = &route_writes,
+     .only = "none", /* who names a channel means its readers, and everybody would be ended */
+     .handler = &admin_kick},
 };
 
 /* What the operator's paths are: as /events/CHANNEL by GET, and as /publish/CHANNEL. */

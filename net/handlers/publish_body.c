@@ -70,6 +70,8 @@ static int add_private(struct decoder *decoder, struct event *event, bool has_ch
                             "an event for one subscriber has neither an id nor a key");
     if (event->ends)
         return refuse_event(decoder, 400, "an event for one subscriber ends no channel");
+    if (event->all)
+        return refuse_event(decoder, 400, "an event for one subscriber is not to all");
     if (!event->type.len && !event->without_data)
         event->type = body->type;
     if (event->retry_ms < 0)

@@ -363,7 +363,7 @@ static bool choose(enum http_method method, const struct place *place, struct ro
     if (method == METHOD_OPTIONS)
         return false;
     if (place->methods->mask & 1u << method)
-        return place->row->parameters != 0;
+        return place->row->parameters != 0 || place->row->only;
     return refuse(route, 405, place->methods->sentence);
 }
 

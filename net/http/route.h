@@ -91,8 +91,8 @@ struct route_row {
     enum route_act act;
     bool always; /* answered although the server has as many connections as it may */
     const struct route_methods *methods;
-    unsigned parameters; /* a bit for each enum route_parameter it uses; 0: the query is ignored */
-    const char *only;    /* their names, where others are refused; NULL: those are ignored */
+    unsigned parameters;   /* a bit for each enum route_parameter it uses */
+    const char *only;      /* their names, where others are refused; NULL: they are ignored */
     unsigned channels_min; /* 0 or 1 */
     unsigned channels_max; /* 1 or SUBSCRIBER_CHANNELS_MAX */
     const char *channel;   /* one that the path itself means, if no default is set; NULL: none */

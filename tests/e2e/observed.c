@@ -210,6 +210,8 @@ static void expect_bodies(struct stream *stream, const char *last)
         {"application/json", "{\"data\": \"j\", \"key\": \"k\"}", 400, "neither an id nor a key"},
         {"application/json", "{\"data\": \"j\", \"channel\": \"b\"}", 400, "of no channel"},
         {"application/json", "{\"data\": \"j\", \"end\": true}", 400, "ends no channel"},
+        {"application/json", "{\"data\": \"j\", \"all\": true}", 400, "is not to all"},
+        {"application/x-www-form-urlencoded", "data=j&all=1", 400, "is not to all"},
         {"application/json", "[{\"data\": \"1\"}, {\"data\": \"2\"}]", 400, "one event at a time"},
         {"application/x-www-form-urlencoded", "data=f&retry=77", 204, ""},
         {"text/event-stream", "data: s\n\n", 204, ""},

@@ -230,6 +230,7 @@ static void case_kick(void)
     }
     publish_to("a", "before");
     expect_said("GET", "/kick", 405, "only for POST");
+    expect_said("POST", "/kick?channel=b", 400, "unknown parameter \\\"channel\\\"");
     EXPECT_INT(ask("POST", "/kick", "whatever", NULL), 204);
     stream_open(&later, &server, "/events/a", NULL);
     stream_await_id(&later);

@@ -659,6 +659,18 @@ Test(http, answers_that_do_not_fit_write_nothing_beyond)
     guard_free(room);
 }
 
+Test(http, each_status_of_ours_has_its_phrase)
+{
+    static const int statuses[] = {200, 204, 400, 401, 403, 404, 405, 408, 409,
+                                   413, 414, 415, 421, 429, 431, 501, 503, 505};
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        char out[HTTP_HEAD_ROOM];
+        struct http_answer answer = {.status = statuses[i]};
+        size_t len = http_format_error(out, sizeof(out), &answer, "", false, false);
+        cr_expect(len > 0 && !memmem(out, len, "Unknown", 7), "%d", statuses[i]);
+    }
+}
+
 Test(http, error_answers)
 {
     char out[HTTP_HEAD_ROOM];
