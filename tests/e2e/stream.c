@@ -323,37 +323,43 @@ bool stream_take(struct stream *stream, size_t size)
     return true;
 }
 
-static void stream_wait(struct stream *stream, const char *what)
+/* Until `end_ms`, which what comes meanwhile (a heartbeat, say) puts off no further. */
+static void stream_wait(struct stream *stream, const char *what, int64_t end_ms)
 {
     struct pollfd ready = {.fd = stream->fd, .events = POLLIN};
+    int64_t left_ms = end_ms - check_now_ms();
 
-    REQUIRE(poll(&ready, 1, DEADLINE_MS) == 1, "no %s within %d ms; %llu events so far, last id %s",
-            what, DEADLINE_MS, (unsigned long long)stream->seen, stream->last_id);
+    REQUIRE(left_ms > 0 && poll(&ready, 1, (int)left_ms) == 1,
+            "no %s within %d ms; %llu events so far, last id %s", what, DEADLINE_MS,
+            (unsigned long long)stream->seen, stream->last_id);
     stream_take(stream, 65536);
 }
 
 void stream_await_head(struct stream *stream)
 {
+    int64_t end_ms = check_now_ms() + DEADLINE_MS;
     while (!stream->status) {
         REQUIRE(!stream->closed, "closed before the head was complete");
-        stream_wait(stream, "head");
+        stream_wait(stream, "head", end_ms);
     }
 }
 
 void stream_await_id(struct stream *stream)
 {
+    int64_t end_ms = check_now_ms() + DEADLINE_MS;
     while (!stream->last_id[0]) {
         REQUIRE(!stream->closed, "closed before the first id");
-        stream_wait(stream, "id");
+        stream_wait(stream, "id", end_ms);
     }
 }
 
 bool stream_next(struct stream *stream, struct stream_event *ret_event)
 {
+    int64_t end_ms = check_now_ms() + DEADLINE_MS;
     while (stream->waiting_count == 0) {
         if (stream->closed)
             return false;
-        stream_wait(stream, "event");
+        stream_wait(stream, "event", end_ms);
     }
     *ret_event = stream->waiting[0];
     stream->waiting_count--;
