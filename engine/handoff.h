@@ -25,23 +25,23 @@ struct subscribe_request {
     unsigned channel_count;      /* 1 to SUBSCRIBER_CHANNELS_MAX */
     bool has_resume;
     struct text resume; /* the last id as the client gave it, valid or not */
-    uint32_t limit;     /* end after so many events; 0: never */
-    uint32_t last;      /* without a resume point: so many of the newest first */
-    bool plain;         /* HTTP/1.0: no chunks */
-    bool bare;          /* no block without data: see form_open */
     int64_t ends_ns;    /* on the clock (engine/base/clock.h): ended in order then, whatever it
                            lacks; 0: never */
-    bool polls;         /* ends with what is retained, else with the first events that come */
-    uint32_t wait_ms;   /* and then at the end of this time, if none does; 0: at once */
+    uint32_t limit;     /* end after so many events; 0: never */
+    uint32_t last;      /* without a resume point: so many of the newest first */
+    uint32_t wait_ms;   /* of one that polls, if no event comes; 0: not at all */
+    bool plain;         /* HTTP/1.0: no chunks */
+    bool bare;          /* no block without data: see form_open */
+    bool polls;         /* ends with what is retained, else with the first events that come, or
+                           with wait_ms */
     bool puts_off;      /* if it cannot be had: see form_refusal */
     bool charset;       /* see form_open */
-    uint8_t group;      /* below SUBSCRIBER_GROUPS_MAX: whom it counts among, see hub_groups */
     bool tells_id;      /* its head says its id, where subscribers have one */
-    struct text
-        peer; /* who it is, for who looks at it (control.h): at most PEER_BYTES_MAX, of which
-                           the engine knows nothing */
-    struct seat *seat; /* a chain, left at its end; NULL: none */
-    struct text head;  /* response head lines of the caller's, each ended by CRLF */
+    uint8_t group;      /* below SUBSCRIBER_GROUPS_MAX: whom it counts among, see hub_groups */
+    struct text peer;   /* who it is, for who looks at it (control.h): at most PEER_BYTES_MAX, of
+                           which the engine knows nothing */
+    struct seat *seat;  /* a chain, left at its end; NULL: none */
+    struct text head;   /* response head lines of the caller's, each ended by CRLF */
 };
 
 struct handoff {
@@ -50,11 +50,13 @@ struct handoff {
     struct seat *seat;    /* until the subscriber has it */
     int fd;
     uint64_t before;
-    bool has_resume, plain, bare, polls, puts_off, tells_id, charset;
-    uint8_t group;
-    bool once; /* of a channel whose rule says so: the worker finds out */
-    uint32_t limit, last, wait_ms;
     int64_t ends_ns;
+    /* As in the request, and in its order, so that they are copied together. */
+    uint32_t limit, last, wait_ms;
+    bool plain, bare, polls, puts_off, charset, tells_id;
+    uint8_t group;
+    bool has_resume;
+    bool once; /* of a channel whose rule says so: the worker finds out */
     unsigned channel_count;
     uint64_t *hashes; /* of the channels; both lie in `bytes` */
     struct text *channels;

@@ -73,18 +73,25 @@ static int64_t lost_to_all(const struct worker *worker, const struct subscriber 
     return lost_of(&worker->channels.all->history, sequence, *ret_through);
 }
 
-bool gap_is_due(const struct worker *worker, struct subscriber *subscriber, uint64_t sequence)
+/* Of one with several channels. */
+__attribute__((noinline)) static bool gap_is_due_to_many(const struct worker *worker,
+                                                         const struct subscriber *subscriber,
+                                                         uint64_t sequence)
 {
-    struct membership single;
-    uint32_t count;
-    struct membership *memberships = subscriber_memberships(subscriber, &single, &count);
-    if (count == 1) /* one number says where its history begins */
-        return lost_through(worker, memberships[0].channel) > sequence;
-    for (uint32_t i = 0; i < count; i++)
-        if (has_lost(worker, &memberships[i], sequence))
+    const struct channel_set *set = subscriber->set;
+    for (uint32_t i = 0; i < set->count; i++)
+        if (has_lost(worker, &set->items[i], sequence))
             return true;
     uint64_t through;
-    return lost_to_all(worker, subscriber, memberships, count, sequence, &through) != 0;
+    return lost_to_all(worker, subscriber, set->items, set->count, sequence, &through) != 0;
+}
+
+bool gap_is_due(const struct worker *worker, struct subscriber *subscriber, uint64_t sequence)
+{
+    if (__builtin_expect(subscriber->flags & SUBSCRIBER_MANY, 0))
+        return gap_is_due_to_many(worker, subscriber, sequence);
+    /* One number says where its history begins. */
+    return lost_through(worker, subscriber->channel) > sequence;
 }
 
 bool gap_is_any(const struct worker *worker, struct subscriber *subscriber, uint64_t sequence)

@@ -190,10 +190,10 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
             return -ENOMEM;
     }
     subscriber->begun = first_frame(worker, handoff, subscriber, &gap, notice);
-    struct identity *identity = identity_of(worker, subscriber_index(worker, subscriber));
-    if (identity) {
-        identity->course.began = handoff->has_resume ? gap.sequence : subscriber->cursor;
-        identity->course.greeted_through = notice ? notice->sequence : 0;
+    if (worker->identities.of) {
+        struct course *course = &identity_of(worker, subscriber_index(worker, subscriber))->course;
+        course->began = handoff->has_resume ? gap.sequence : subscriber->cursor;
+        course->greeted_through = notice ? notice->sequence : 0;
     }
     if (notice) {
         subscriber->cursor = notice->sequence;
@@ -318,7 +318,8 @@ static void dress(struct worker *worker, struct subscriber *subscriber,
     subscriber->events_left = handoff->limit;
     subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
     visits_expect(worker, subscriber, handoff->ends_ns);
-    identity_begin(worker, subscriber_index(worker, subscriber), handoff->peer);
+    if (worker->identities.of)
+        identity_begin(worker, subscriber_index(worker, subscriber), handoff->peer);
 }
 
 static void adopt(struct worker *worker, struct handoff *handoff)
@@ -382,10 +383,10 @@ static void adopt(struct worker *worker, struct handoff *handoff)
  * asked for, and begins at its request: what is older is for nobody who comes. It is given no id
  * before that event, and so a client that comes back with one has had its own (greet).
  */
-static void ask_for_one(const struct worker *worker, struct handoff *handoff)
+__attribute__((noinline)) static void ask_for_one(const struct worker *worker,
+                                                  struct handoff *handoff)
 {
-    if (handoff->channel_count > 1 || !(worker->ruling.things & RULES_ONCE) ||
-        !rules_find(worker->ruling.rules, handoff->channels[0])->once)
+    if (handoff->channel_count > 1 || !rules_find(worker->ruling.rules, handoff->channels[0])->once)
         return;
     handoff->once = true;
     handoff->limit = 1;
@@ -394,7 +395,6 @@ static void ask_for_one(const struct worker *worker, struct handoff *handoff)
 
 void join_take(struct worker *worker, struct handoff *handoff)
 {
-    ask_for_one(worker, handoff);
     size_t bytes = handoff_memory(handoff); /* which hub_subscribe has told */
     worker->memory.subscriber_bytes += bytes;
     worker->memory.told_bytes += bytes;
@@ -404,6 +404,8 @@ void join_take(struct worker *worker, struct handoff *handoff)
     else
         worker->arrivals.first = handoff;
     worker->arrivals.last = handoff;
+    if (__builtin_expect(worker->ruling.things & RULES_ONCE, 0))
+        ask_for_one(worker, handoff);
 }
 
 /* Everything published before the request is taken, and where history is asked for it is swept too,

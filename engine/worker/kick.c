@@ -27,11 +27,9 @@ static void kick_one(struct worker *worker, struct subscriber *subscriber)
     subscriber_clear(subscriber, SUBSCRIBER_SPARED);
 }
 
-bool kick_step(struct worker *worker)
+bool kick_walk(struct worker *worker)
 {
     struct kick *kick = &worker->kick;
-    if (!kick->under_way)
-        return false;
     uint32_t left = kick->end - kick->next;
     for (uint32_t i = left < batch ? left : batch; i > 0; i--)
         kick_one(worker, &worker->subscribers[kick->next++]);

@@ -18,7 +18,11 @@ struct subscriber;
 /* False: another one is under way. */
 bool kick_take(struct worker *worker, const struct frame *frame);
 /* Some records of the walk under way, if there is one: then true. */
-bool kick_step(struct worker *worker);
+bool kick_walk(struct worker *worker);
+static inline bool kick_step(struct worker *worker)
+{
+    return __builtin_expect(worker->kick.under_way, 0) && kick_walk(worker);
+}
 /* It has just joined, with the B of its request. */
 void kick_tell_apart(struct worker *worker, struct subscriber *subscriber, uint64_t before);
 static inline void kick_joined(struct worker *worker, struct subscriber *subscriber,

@@ -318,10 +318,9 @@ static void begin_beat(struct worker *worker)
         lag->beat_due_ns = worker->now_ns + BEAT_MS * INT64_C(1000000);
 }
 
-bool lag_check(struct worker *worker)
+/* A piece of a round. True if there is more of it. */
+__attribute__((noinline)) static bool go_around(struct worker *worker)
 {
-    if (worker->now_ns < worker->lag.due_ns)
-        return false;
     if (worker->lag.next == 0) {
         list_clean(worker);
         look_around(worker);
@@ -339,4 +338,9 @@ bool lag_check(struct worker *worker)
     worker->lag.next = 0;
     worker->lag.due_ns = worker->lag.round_due_ns;
     return false;
+}
+
+bool lag_check(struct worker *worker)
+{
+    return worker->now_ns >= worker->lag.due_ns && go_around(worker);
 }

@@ -41,14 +41,14 @@ static bool take_messages(struct worker *worker)
     bool any = message != NULL;
     while (message) {
         struct message *next = message->next;
-        if (message->kind == MESSAGE_ORDER)
+        if (__builtin_expect(message->kind == MESSAGE_HANDOFF, 1))
+            join_take(worker, (struct handoff *)(void *)message);
+        else if (message->kind == MESSAGE_ORDER)
             take_order(worker, (struct order *)(void *)message);
         else if (message->kind == MESSAGE_CONTROL)
             inspect_take(worker, (struct control_part *)(void *)message);
-        else if (message->kind == MESSAGE_CENSUS)
-            inspect_count(worker, (struct census_part *)(void *)message);
         else
-            join_take(worker, (struct handoff *)(void *)message);
+            inspect_count(worker, (struct census_part *)(void *)message);
         message = next;
     }
     return any;
