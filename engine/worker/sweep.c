@@ -41,11 +41,15 @@ static bool budget_is_spent(struct worker *worker, struct budget *budget)
     return budget->sends % 64 == 63 && worker->io->operations->now_ns(worker->io) > budget->due_ns;
 }
 
+/* What a sweep brings everybody to with one run, which is so long. */
+struct extent {
+    uint64_t target;
+    uint32_t bytes, count; /* 0: the sweep went on from another turn, nobody has looked */
+};
+
 /* The same where events to all are to be among them. */
-__attribute__((noinline)) static uint64_t run_target_of_all(const struct worker *worker,
-                                                            const struct channel *channel,
-                                                            uint32_t *ret_bytes,
-                                                            uint32_t *ret_count)
+__attribute__((noinline)) static struct extent run_extent_of_all(const struct worker *worker,
+                                                                 const struct channel *channel)
 {
     struct all_reading reading = all_read(worker, channel);
     uint64_t target = channel->visited;
@@ -58,17 +62,14 @@ __attribute__((noinline)) static uint64_t run_target_of_all(const struct worker 
         target = frame->sequence;
         count++;
     }
-    *ret_bytes = bytes;
-    *ret_count = count;
-    return target;
+    return (struct extent){target, bytes, count};
 }
 
-/* The sequence that a sweep from `visited` on can bring everybody to with one run. */
-static uint64_t run_target(const struct worker *worker, const struct channel *channel,
-                           uint32_t *ret_bytes, uint32_t *ret_count)
+/* Of a sweep from `visited` on. */
+static struct extent run_extent(const struct worker *worker, const struct channel *channel)
 {
     if (all_is_pending(worker, channel))
-        return run_target_of_all(worker, channel, ret_bytes, ret_count);
+        return run_extent_of_all(worker, channel);
     const struct history *history = &channel->history;
     uint64_t place = history_after(history, channel->visited);
     uint64_t target = channel->visited;
@@ -81,9 +82,7 @@ static uint64_t run_target(const struct worker *worker, const struct channel *ch
         target = frame->sequence;
         count++;
     }
-    *ret_bytes = bytes;
-    *ret_count = count;
-    return target;
+    return (struct extent){target, bytes, count};
 }
 
 /* Who cannot share a run waits for a send of its own, and each of its channels is told: that takes
@@ -160,15 +159,16 @@ lay_with_all(const struct worker *worker, const struct channel *channel, struct 
 
 /* Lays the frames of the sweep under way end to end, once for each form that a member has. True if
  * it submitted the batch first. */
-static bool run_build(struct worker *worker, struct channel *channel, enum form form)
+static bool run_build(struct worker *worker, struct channel *channel, enum form form,
+                      struct extent *extent)
 {
     struct arena *arena = &worker->sweep.arena;
-    uint32_t bytes, count;
-    uint64_t target = run_target(worker, channel, &bytes, &count);
-    DCHECK(target >= channel->sweep_target && count);
-    bool submitted = run_make_room(worker, bytes, count);
+    if (extent->count == 0)
+        *extent = run_extent(worker, channel);
+    DCHECK(extent->target >= channel->sweep_target && extent->count);
+    bool submitted = run_make_room(worker, extent->bytes, extent->count);
     struct laying laying = {.form = form,
-                            .at = count > 1 ? arena->bytes + arena->bytes_used : NULL,
+                            .at = extent->count > 1 ? arena->bytes + arena->bytes_used : NULL,
                             .parts = arena->parts + arena->parts_used};
     if (all_is_pending(worker, channel))
         laying = lay_with_all(worker, channel, laying);
@@ -234,8 +234,9 @@ static void prefetch_next(const struct worker *worker, const struct channel *cha
  * of their responses: a send of its own for each, and counted as one here. True when all were
  * visited. */
 __attribute__((noinline)) static bool end_members(struct worker *worker, struct channel *channel,
-                                                  struct budget *budget)
+                                                  struct budget *budget, struct extent *extent)
 {
+    (void)extent;
     while (channel->sweep_next < channel->member_count) {
         if (budget_is_spent(worker, budget))
             return false;
@@ -249,7 +250,8 @@ __attribute__((noinline)) static bool end_members(struct worker *worker, struct 
 }
 
 /* Goes on with the channel's sweep. True when every member was visited. */
-static bool sweep_members(struct worker *worker, struct channel *channel, struct budget *budget)
+static bool sweep_members(struct worker *worker, struct channel *channel, struct budget *budget,
+                          struct extent *extent)
 {
     uint32_t swept = UINT32_MAX; /* the kind that `run`, which is this sweep's, is for */
     const struct run *run = NULL;
@@ -279,7 +281,7 @@ static bool sweep_members(struct worker *worker, struct channel *channel, struct
             swept = kind;
             run = &worker->sweep.runs[form];
             if ((run->channel != channel || run->last != channel->sweep_target) &&
-                run_build(worker, channel, form))
+                run_build(worker, channel, form, extent))
                 continue; /* sends were settled, and this very subscriber may be closing now */
         }
         channel->sweep_next++;
@@ -300,24 +302,24 @@ static uint64_t newest_of(const struct worker *worker, const struct channel *cha
 /* A piece of one channel's sweep. True when it is over. */
 static bool sweep_channel(struct worker *worker, struct channel *channel, struct budget *budget)
 {
+    struct extent extent = {0};
     if (channel->sweep_target == 0) {
         /* The last sweep's sends must be settled: never two sends to one socket in a batch. */
         if (channel->finishing && channel->last_batch == worker->batch.number &&
             !MUTATION(two_sends_in_flush))
             batch_submit(worker);
-        uint32_t bytes, count;
-        uint64_t target = run_target(worker, channel, &bytes, &count);
-        if (channel->member_count == 0 && count)
-            target = newest_of(worker, channel);
+        extent = run_extent(worker, channel);
+        if (channel->member_count == 0 && extent.count)
+            extent.target = newest_of(worker, channel);
         if (__builtin_expect(channel->closed, 0)) { /* all are woken, once */
-            count = channel->visited < channel->ending->sequence;
-            target = channel->ending->sequence;
+            extent.count = channel->visited < channel->ending->sequence;
+            extent.target = channel->ending->sequence;
         }
-        channel->sweep_target = target;
-        channel->sweep_next = count && channel->member_count ? 0 : channel->member_count;
+        channel->sweep_target = extent.target;
+        channel->sweep_next = extent.count && channel->member_count ? 0 : channel->member_count;
         runs_forget(worker, channel);
     }
-    if (!(channel->ending ? end_members : sweep_members)(worker, channel, budget))
+    if (!(channel->ending ? end_members : sweep_members)(worker, channel, budget, &extent))
         return false;
     channel->visited = channel->sweep_target;
     channel->last_batch = worker->batch.number;
