@@ -182,10 +182,12 @@ static void count_taken(struct subscriber *subscriber, uint32_t bytes)
 }
 
 /* It has all of a send of its own: perhaps that was everything. */
-static inline void settle_caught_up(struct worker *worker, struct subscriber *subscriber)
+static inline void settle_caught_up(struct worker *worker, struct subscriber *subscriber,
+                                    bool is_cut)
 {
-    if (!(subscriber->flags & SUBSCRIBER_PRIVATE) && has_everything(worker, subscriber) &&
-        !subscriber_is_ending(worker, subscriber) && !subscriber_is_served(subscriber)) {
+    if (!is_cut && !(subscriber->flags & SUBSCRIBER_PRIVATE) &&
+        has_everything(worker, subscriber) && !subscriber_is_ending(worker, subscriber) &&
+        !subscriber_is_served(subscriber)) {
         subscriber_caught_up(worker, subscriber);
         subscriber_set_state(worker, subscriber, SUBSCRIBER_CURRENT);
         return;
@@ -229,7 +231,7 @@ static void send_settle(struct worker *worker, struct batch_send *send)
     } else if (send->catches_up) {
         if (__builtin_expect(subscriber->flags & SUBSCRIBER_PRIVATE, 0))
             settle_private(worker, subscriber, send, send->count);
-        settle_caught_up(worker, subscriber);
+        settle_caught_up(worker, subscriber, send->is_cut);
     }
 }
 

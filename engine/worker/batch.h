@@ -23,6 +23,7 @@ struct batch_send {
     uint32_t events;        /* in it */
     bool catches_up;        /* how it went decides what comes next */
     bool ends;              /* carries the last chunk */
+    bool is_cut;            /* what belongs behind it had no room */
     bool is_short;
     int32_t result; /* if short */
 };

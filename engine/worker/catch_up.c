@@ -293,10 +293,11 @@ static const char *gathered_bytes(struct worker *worker, const struct gathered *
 }
 
 /* A frame that is too large to be copied with others goes alone; the rest comes with the next send.
- */
-static void gathered_cut(struct worker *worker, struct gathered *gathered)
+ * True if there is any: it may be the notice of a loss, of which no history says a thing. */
+static bool gathered_cut(struct worker *worker, struct gathered *gathered)
 {
     uint32_t room = worker->catch_up.arena.bytes_size - worker->catch_up.arena.bytes_used;
+    uint32_t count = gathered->count;
     while (gathered->count > 1 && gathered->len > room) {
         struct frame *frame = gathered->parts[--gathered->count].frame;
         gathered->len = gathered->parts[gathered->count - 1].end;
@@ -305,12 +306,13 @@ static void gathered_cut(struct worker *worker, struct gathered *gathered)
         if (frame == gathered->gap)
             release_frame(worker, TAKE(gathered->gap));
     }
+    return gathered->count < count;
 }
 
 static void gathered_queue(struct worker *worker, struct subscriber *subscriber,
                            struct gathered *gathered)
 {
-    gathered_cut(worker, gathered);
+    bool is_cut = gathered_cut(worker, gathered);
     struct batch_send *send =
         batch_queue(worker, subscriber, gathered_bytes(worker, gathered), gathered->len);
     worker->catch_up.arena.parts_used += gathered->count;
@@ -320,6 +322,7 @@ static void gathered_queue(struct worker *worker, struct subscriber *subscriber,
     send->events = gathered->events;
     send->catches_up = true;
     send->ends = gathered->ends;
+    send->is_cut = is_cut;
     send->kept = TAKE(subscriber->begun);
     send->kept_gap = TAKE(gathered->gap);
     worker->batch.events += gathered->events;

@@ -79,7 +79,7 @@ static void choose_options(void)
     options->memory_max = 0; /* of this machine: a seed is the same everywhere */
     options->workers = (unsigned)sim_random_between(world->random, 1, WORLD_WORKERS_MAX);
     options->worker_subscribers = (uint32_t)ONE_OF(2, 8, 200);
-    options->history_events = (uint32_t)ONE_OF(1, 2, 5, 20, 100, 100, 10000);
+    options->history_events = (uint32_t)ONE_OF(0, 1, 2, 5, 20, 100, 100, 10000);
     options->history_bytes = ONE_OF(1, 500, 5000, 100000, 1u << 20, 16u << 20);
     options->history_age_s = (uint32_t)ONE_OF(1, 10, 3600);
     options->end_keep_s = (uint32_t)ONE_OF(1, 1, 10, 3600);
@@ -129,6 +129,10 @@ void world_init(uint64_t seed)
         if (sim_random_one_in(world->random, 2))
             world->workers[i].worker->inspect.looks =
                 1 + (uint32_t)sim_random_below(world->random, 3);
+        /* So little room that a large frame goes alone, without what belongs behind it. */
+        if (sim_random_one_in(world->random, 2))
+            world->workers[i].worker->catch_up.arena.bytes_size =
+                (uint32_t)ONE_OF(20000, 2 * CATCH_UP_BYTES);
     }
     publishers_init();
     /* A flood of small events, so that publishers are refused for want of room. */
