@@ -187,7 +187,7 @@ static void serve_until_signal(struct hub *hub, struct server *server, struct re
     hub_stats(hub, &after);
     log_info("stopped: %" PRIu64 " events published, %" PRIu64 " deliveries, %" PRIu64
              " subscribers cut by the drain timeout",
-             after.published, after.deliveries, after.closed_cut);
+             after.published, after.deliveries, after.closed_cut - before.closed_cut);
 }
 
 /* The files that are written to. False: it was said why not. */

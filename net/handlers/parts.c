@@ -95,7 +95,7 @@ static const struct route_row rows[] = {
     {.path = "/kick",
      .name = ROUTE_NAME_ADMIN,
      .methods = &route_writes,
-     .only = "none", /* who names a channel means its readers, and everybody would be ended */
+     .only = "", /* who names a channel means its readers, and everybody would be ended */
      .handler = &admin_kick},
 };
 

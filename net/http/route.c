@@ -233,8 +233,12 @@ static bool refuse_unknown(struct route *route, struct text name)
 {
     char word[HTTP_WORD_ROOM];
     http_word(name, word);
-    snprintf(route->unknown, sizeof(route->unknown), "unknown parameter \"%s\"; parameters are %s",
-             word, route->row->only);
+    if (route->row->only[0])
+        snprintf(route->unknown, sizeof(route->unknown),
+                 "unknown parameter \"%s\"; parameters are %s", word, route->row->only);
+    else
+        snprintf(route->unknown, sizeof(route->unknown),
+                 "unknown parameter \"%s\"; this path takes none", word);
     return refuse(route, 400, route->unknown);
 }
 

@@ -92,7 +92,7 @@ struct route_row {
     bool always; /* answered although the server has as many connections as it may */
     const struct route_methods *methods;
     unsigned parameters;   /* a bit for each enum route_parameter it uses */
-    const char *only;      /* their names, where others are refused; NULL: they are ignored */
+    const char *only;      /* their names, where others are refused, "" none; NULL: ignored */
     unsigned channels_min; /* 0 or 1 */
     unsigned channels_max; /* 1 or SUBSCRIBER_CHANNELS_MAX */
     const char *channel;   /* one that the path itself means, if no default is set; NULL: none */

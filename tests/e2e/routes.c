@@ -52,17 +52,21 @@ static void case_routes(void)
 /* The door to the street, and a socket file with all the rest. */
 static void case_one_listener(void)
 {
-    char path[128], inner[192];
+    char path[128], inner[192], other[192];
     struct stat status;
     snprintf(path, sizeof(path), "/tmp/fanfare-routes-%d", (int)getpid());
+    snprintf(other, sizeof(other), "unix:%s-other", path);
     snprintf(inner, sizeof(inner), "unix:%s mode=0600 routes=publish,stats,health", path);
-    server_start(&server, SERVER_OPTIONS("--workers", "1", "--listen", inner, "--routes",
-                                         "subscribe health stats"));
+    server_start(&server,
+                 SERVER_OPTIONS("--workers", "1", "--listen", inner, "--listen", other,
+                                "--listen-mode", "0640", "--routes", "subscribe health stats"));
     EXPECT_INT(ask("POST", "/publish/a", "x"), 404);
     EXPECT_INT(ask("HEAD", "/events/a", ""), 200);
     EXPECT_INT(ask("GET", "/healthz", ""), 200);
     REQUIRE(stat(path, &status) == 0, "%s", path);
     EXPECT_INT(status.st_mode & 07777, 0600);
+    REQUIRE(stat(other + 5, &status) == 0, "%s", other);
+    EXPECT_INT(status.st_mode & 07777, 0640);
     EXPECT_INT(
         status_of((struct client){.fd = connect_unix(path)}, "POST", "/publish/a", "x", NULL, 0),
         200);
