@@ -334,17 +334,29 @@ static uint32_t relieve_channel(struct worker *worker, struct channel *channel, 
     return count;
 }
 
+/* A slow one, and one whose time is over, hold nothing but what is theirs alone: the frame that they
+ * have begun, and private events. */
+static bool holds_memory(const struct subscriber *subscriber, bool much, bool admits)
+{
+    if (!(subscriber->flags & SUBSCRIBER_LAGGING))
+        return false;
+    bool waits = subscriber->flags & SUBSCRIBER_PRIVATE;
+    if (subscriber_holds_nothing(subscriber))
+        return waits || (subscriber->begun && !admits);
+    return much && !admits;
+}
+
 /* Nothing can be evicted any more and publishers find no room: who is furthest behind holds the
  * most, and is closed, unless all histories here are little: then it is other workers who hold
- * them. A slow one, and one whose time is over, hold nothing but the frame that they have begun. */
+ * them. While publishers find room, and nobody else does, only who has private events waiting. */
 static bool close_furthest(struct worker *worker)
 {
     bool much = worker->memory.kept_bytes >= worker->limits.memory_max / 8;
+    bool admits = flow_memory_admits(worker->flow);
     struct subscriber *furthest = NULL;
     for (uint32_t i = 0; i < worker->lag.listed; i++) {
         struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
-        bool holds = subscriber_holds_nothing(subscriber) ? subscriber->begun != NULL : much;
-        if ((subscriber->flags & SUBSCRIBER_LAGGING) && holds &&
+        if (holds_memory(subscriber, much, admits) &&
             (!furthest || subscriber->cursor < furthest->cursor))
             furthest = subscriber;
     }
@@ -406,7 +418,7 @@ static void trim_heap(struct worker *worker, uint64_t relieved, uint64_t max)
 bool evict_relieve(struct worker *worker)
 {
     uint64_t max = worker->limits.memory_max;
-    bool any = worker->memory.kept_bytes || worker->channels.ended.first;
+    bool any = worker->memory.kept_bytes || worker->channels.ended.first || worker->lag.live;
     uint64_t excess = max && any ? too_much(worker, max) : 0;
     if (worker->intake.stalled >= STALLED_TURNS && excess == 0)
         excess = worker->memory.kept_bytes / RELIEVE_PART;
@@ -435,7 +447,7 @@ bool evict_relieve(struct worker *worker)
     }
     if (max)
         trim_heap(worker, begin - kept_here(worker), max);
-    if (count == 0 && !flow_memory_admits(worker->flow))
+    if (count == 0 && flow_memory_is_full(worker->flow))
         return close_furthest(worker);
     return count > 0;
 }

@@ -3,8 +3,10 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "engine/closes.h"
 #include "engine/control.h"
 #include "engine/hub.h"
 #include "engine/io/io_epoll.h"
@@ -302,4 +304,58 @@ Test(steer, what_is_no_event)
     struct text view = frame_view(frame, false);
     cr_expect(text_equals(view, TEXT("9\r\nretry: 5\n\r\n")), "%.*s", (int)view.len, view.at);
     frame_unref(frame);
+}
+
+/* What is for them alone is all that there is: who reads nothing has to go, or nobody could join any
+ * more. */
+Test(steer, events_of_their_own_do_not_fill_the_memory_for_good)
+{
+    static char data[60000];
+    int peers[12], fds[2], own[12];
+    struct text channel = TEXT("a");
+    struct hub_options options;
+    memset(data, 'x', sizeof(data));
+    hub_options_default(&options);
+    options.workers = 1;
+    options.worker_subscribers = 16;
+    options.subscriber_ids = true;
+    options.slow_after_ms = 1;
+    options.memory_max = CLOSES_BYTES + (2u << 20);
+    cr_assert_eq(hub_new(&options, &hub), 0);
+    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    worker = hub_worker(hub, 0);
+    for (unsigned i = 0; i < 12; i++) {
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+        struct subscribe_request request = {
+            .fd = fds[0], .before = 1, .channels = &channel, .channel_count = 1};
+        peers[i] = fds[1];
+        own[i] = dup(fds[0]);
+        cr_assert_eq(hub_subscribe(hub, &request), 0);
+        turns();
+        while (send(own[i], data, sizeof(data), 0) > 0) /* between two frames it is full */
+            ;
+        while (send(own[i], data, 1, 0) > 0)
+            ;
+    }
+    int r = 0;
+    for (unsigned i = 0; i < 48 && r == 0; i++) {
+        wish(CONTROL_SEND, nth(i % 12), (struct text){data, sizeof(data)});
+        r = answer();
+    }
+    cr_assert_eq(r, -ENOMEM);
+    cr_expect_null(worker->subscribers[0].begun);
+    struct timespec now;
+    time_t begin_s = 0;
+    do {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        begin_s = begin_s ? begin_s : now.tv_sec;
+        cr_assert_eq(worker->io->operations->wait(worker->io, 0), 0);
+        worker_turn(worker);
+    } while (hub_memory_is_full(hub) && now.tv_sec < begin_s + 10);
+    cr_expect_not(hub_memory_is_full(hub), "somebody has made room");
+    cr_expect_geq(COUNTED(closed_memory), 1);
+    cr_expect_geq(COUNTED(subscribers), 1);
+    end();
+    for (unsigned i = 0; i < 12; i++)
+        close(peers[i]), close(own[i]);
 }
