@@ -192,7 +192,7 @@
  * sends them, and counted (`private_refused`). */
 #define PRIVATE_EVENTS_MAX 64u
 #define PRIVATE_BYTES_MAX  (256u << 10)
-/* Records looked at for a kick in one turn: some tenths of a millisecond. */
+/* Records looked at for a kick in one turn, and their channels: some tenths of a millisecond. */
 #define KICK_BATCH 4096u
 /* Events taken from the inbox before sweeps are served again. */
 #define TAKE_BATCH 2048u

@@ -18,21 +18,22 @@ bool kick_take(struct worker *worker, const struct frame *frame)
 /* As few as they may be where it is tested: there are not many there. */
 static const uint32_t batch = MUTATION_BUILD ? 1 : KICK_BATCH;
 
-static void kick_one(struct worker *worker, struct subscriber *subscriber)
+/* What it took, in looks: each channel of a stream that ends is told. */
+static uint32_t kick_one(struct worker *worker, struct subscriber *subscriber)
 {
     if (subscriber->state == SUBSCRIBER_FREE || subscriber->state == SUBSCRIBER_CLOSING)
-        return;
+        return 1;
     if (!(subscriber->flags & SUBSCRIBER_SPARED) || MUTATION(kick_spares_none))
         subscriber_end(worker, subscriber, CLOSE_CUT);
     subscriber_clear(subscriber, SUBSCRIBER_SPARED);
+    return 1 + (subscriber->flags & SUBSCRIBER_MANY ? subscriber->set->count : 0);
 }
 
 bool kick_walk(struct worker *worker)
 {
     struct kick *kick = &worker->kick;
-    uint32_t left = kick->end - kick->next;
-    for (uint32_t i = left < batch ? left : batch; i > 0; i--)
-        kick_one(worker, &worker->subscribers[kick->next++]);
+    for (uint32_t looks = 0; kick->next < kick->end && looks < batch;)
+        looks += kick_one(worker, &worker->subscribers[kick->next++]);
     kick->under_way = kick->next < kick->end;
     return true;
 }

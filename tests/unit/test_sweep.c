@@ -78,6 +78,9 @@ Test(sweep, a_turn_looks_at_so_many_channels)
     while (turn(hub).deliveries < SUBSCRIBERS && turns++ < 1000)
         ;
     cr_expect_lt(turns, 1000, "everybody has it");
+    cr_assert_eq(hub_kick(hub), 0);
+    turn(hub);
+    cr_expect_leq(hub_worker(hub, 0)->kick.next, KICK_BATCH / CHANNELS + 1, "and so does a kick");
     threadless_end(hub);
     for (unsigned i = 0; i < SUBSCRIBERS; i++)
         close(peers[i]);
