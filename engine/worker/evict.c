@@ -334,8 +334,8 @@ static uint32_t relieve_channel(struct worker *worker, struct channel *channel, 
     return count;
 }
 
-/* A slow one, and one whose time is over, hold nothing but what is theirs alone: the frame that they
- * have begun, and private events. */
+/* A slow one, and one whose time is over, hold nothing but what is theirs alone: the frame that
+ * they have begun, and private events. */
 static bool holds_memory(const struct subscriber *subscriber, bool much, bool admits)
 {
     if (!(subscriber->flags & SUBSCRIBER_LAGGING))

@@ -306,8 +306,8 @@ Test(steer, what_is_no_event)
     frame_unref(frame);
 }
 
-/* What is for them alone is all that there is: who reads nothing has to go, or nobody could join any
- * more. */
+/* What is for them alone is all that there is: who reads nothing has to go, or nobody could join
+ * any more. */
 Test(steer, events_of_their_own_do_not_fill_the_memory_for_good)
 {
     static char data[60000];
