@@ -2,7 +2,8 @@
 /*
  * One subscriber that never reads, and a crowd that does: the crowd has everything in order and
  * soon, the server's memory stays bounded, and the slow one is closed (policy disconnect) or, when
- * it reads again, is told what it missed (policy skip). Both are counted.
+ * it reads again, is told what it missed (policy skip). Both are counted. What the kernel holds for
+ * one that never reads is what --send-buffer says.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,10 +129,40 @@ static void case_skip(void)
     server_stop(&server);
 }
 
+/* Bytes that the kernel took for one that never reads, of 2 MB that were published. */
+static long long taken_with(const char *send_buffer)
+{
+    static char body[DATA_BYTES];
+    struct stream stream;
+    struct client client;
+    server_start(&server, SERVER_OPTIONS("--workers", "1", "--slow-after", "60", "--send-buffer",
+                                         send_buffer));
+    stream_open_small(&stream, &server, "/events/slow", 8192);
+    memset(body, 'b', sizeof(body) - 1);
+    client_open(&client, &server);
+    for (unsigned i = 0; i < 128; i++)
+        publish(&client, "slow", body, NULL);
+    client_close(&client);
+    server_await(&server, "subscribers_lagging", true, 1);
+    long long taken = server_stat(&server, "delivered_bytes");
+    stream_close(&stream);
+    server_await(&server, "subscribers", false, 0);
+    server_stop(&server);
+    return taken;
+}
+
+static void case_send_buffer(void)
+{
+    long long little = taken_with("4K"), much = taken_with("256K");
+    printf("   taken: %lld bytes with 4K, %lld with 256K\n", little, much);
+    EXPECT(little * 2 < much, "%lld and %lld", little, much);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     check_case("disconnect", case_disconnect);
     check_case("skip", case_skip);
+    check_case("send_buffer", case_send_buffer);
     return check_end();
 }
