@@ -35,6 +35,8 @@ Test(address, one_client_has_one_address)
         {"::FFFF:c000:201", "192.0.2.1"},
         {"2001:DB8::0:1", "2001:db8::1"},
         {"::", "::"},
+        {"0.0.0.0", "0.0.0.0"},
+        {"255.255.255.255", "255.255.255.255"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct address address = address_of(rows[i][0]);
