@@ -175,7 +175,8 @@
 #define SUBSCRIBER_MEMORY 256
 /* Events evicted in one turn because of --memory-max. */
 #define RELIEVE_BATCH 4096u
-/* Laggards looked at in one turn: each may cost a send of CATCH_UP_BYTES. */
+/* Laggards looked at in one turn: each may cost a send of CATCH_UP_BYTES. And no more channels than
+ * for the others: CATCH_UP_CHANNELS. */
 #define LAG_BATCH 256u
 /* Channels for which workers can ask each other at once whether somebody waits. More: their crowds
  * are waited for until one is free. */

@@ -284,12 +284,15 @@ static int64_t next_look(const struct worker *worker, const struct subscriber *s
 static uint32_t look_at(struct worker *worker, uint32_t first, uint32_t last)
 {
     uint64_t bytes = 0;
+    uint32_t channels = 0; /* beyond those of usual subscribers, as in catch_up.c */
     for (uint32_t i = first; i < last; i++) {
         catch_up_make_room(worker);
         struct subscriber *subscriber = &worker->subscribers[worker->lag.list[i]];
+        if (subscriber->flags & SUBSCRIBER_MANY)
+            channels += subscriber->set->count;
         if (is_to_be_tried(worker, subscriber))
             bytes += catch_up_send(worker, subscriber);
-        if (bytes >= CATCH_UP_TURN_BYTES)
+        if (bytes >= CATCH_UP_TURN_BYTES || channels >= CATCH_UP_CHANNELS)
             last = i + 1;
     }
     batch_submit(worker);

@@ -8,6 +8,7 @@
 
 #include "engine/hub.h"
 #include "engine/io/io_epoll.h"
+#include "engine/worker/subscriber.h"
 #include "engine/worker/turn.h"
 #include "engine/worker/worker.h"
 #include "threadless.h"
@@ -61,6 +62,7 @@ Test(sweep, a_turn_looks_at_so_many_channels)
     hub_options_default(&options);
     options.workers = 1;
     options.worker_subscribers = SUBSCRIBERS;
+    options.drain_timeout_ms = 1; /* in the end they read nothing */
     cr_assert_eq(hub_new(&options, &hub), 0);
     cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
     for (unsigned i = 0; i < SUBSCRIBERS; i++)
@@ -78,6 +80,24 @@ Test(sweep, a_turn_looks_at_so_many_channels)
     while (turn(hub).deliveries < SUBSCRIBERS && turns++ < 1000)
         ;
     cr_expect_lt(turns, 1000, "everybody has it");
+    struct worker *worker = hub_worker(hub, 0);
+    static char data[4096];
+    for (unsigned i = 0; i < SUBSCRIBERS; i++)
+        for (size_t len = sizeof(data); len > 0; len /= 8)
+            while (send(worker->subscribers[i].handle, data, len, MSG_DONTWAIT) > 0)
+                ;
+    cr_assert_eq(hub_frame(hub, &event, &frame), 0);
+    cr_assert_eq(hub_publish(hub, &frame, 1, &first), 0);
+    for (turns = 0; worker->lag.live < SUBSCRIBERS && turns < 1000; turns++)
+        turn(hub);
+    cr_assert_lt(turns, 1000, "all of them lag");
+    worker->lag.due_ns = 0;
+    worker->lag.next = 0;
+    for (unsigned i = 0; i < SUBSCRIBERS; i++)
+        worker->subscribers[i].window_ms -= options.slow_after_ms;
+    turn(hub);
+    cr_expect(worker->lag.next > 0 && worker->lag.next <= CATCH_UP_CHANNELS / CHANNELS + 1,
+              "those that lag are tried in parts");
     cr_assert_eq(hub_kick(hub), 0);
     turn(hub);
     cr_expect_leq(hub_worker(hub, 0)->kick.next, KICK_BATCH / CHANNELS + 1, "and so does a kick");
