@@ -55,7 +55,7 @@ void standing_of(const struct worker *worker, struct subscriber *subscriber,
         return;
     const struct identity *identity = identity_of(worker, subscriber_index(worker, subscriber));
     uint32_t since_ms = identity ? identity->lagging_ms : subscriber->window_ms;
-    ret_standing->lagging_ms = now_ms > since_ms ? now_ms - since_ms : 1;
+    ret_standing->lagging_ms = now_ms != since_ms ? now_ms - since_ms : 1; /* clocks wrap */
     ret_standing->window_ms = now_ms - subscriber->window_ms;
     ret_standing->window_bytes = subscriber->window_bytes;
 }
