@@ -719,7 +719,6 @@ int hub_control(struct hub *hub, struct control *control)
         control->hash = hash_text(&hub->options.key, control->request.channel);
     control->before = hub_next_sequence(hub);
     control->counted = &hub->controls;
-    control->before = hub_next_sequence(hub);
     unsigned first = 0;
     unsigned end = control_is_for_one(control, &first) ? first + 1 : hub->worker_count;
     atomic_init(&control->pending, end - first);
