@@ -162,7 +162,10 @@ bool route_take(struct route *route, enum route_parameter parameter, struct text
         return true;
     case PARAMETER_LIMIT:
         if (!read_number(value, 1, UINT32_MAX, &number))
-            return refuse(route, 400, "limit is not a number from 1 to 4294967295");
+            return refuse(route, 400,
+                          route->row->name == ROUTE_NAME_ADMIN /* whose lists have pages */
+                              ? "limit is not a number from 1 to 1000"
+                              : "limit is not a number from 1 to 4294967295");
         route->limit = (uint32_t)number;
         return true;
     case PARAMETER_EVENT:

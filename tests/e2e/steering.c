@@ -94,7 +94,7 @@ static void expect_statuses(void)
         int status;
         const char *said;
     } rows[] = {
-        {"GET", "/channels?limit=0", 400, "limit is not a number"},
+        {"GET", "/channels?limit=0", 400, "limit is not a number from 1 to 1000"},
         {"GET", "/channels?limit=1001", 400, "limit is not a number from 1 to 1000"},
         {"GET", "/channels?limit=x", 400, "limit"},
         {"GET", "/channels?limit=1&limit=2", 400, "twice"},
