@@ -436,12 +436,11 @@ void route_match(const struct route_table *table, const struct route_rules *rule
     route->channel_count = 0;
     route->channels_most = rules->channels_max;
     route->channels = route->room;
-    route->has_resume = false;
+    route->has_resume = route->polls = false;
     route->resume = route->event = route->id = route->token = (struct text){NULL, 0};
     route->subscriber = route->after = (struct text){NULL, 0};
     route->last = route->limit = 0;
     route->preface = CHOICE_NONE;
-    route->polls = false;
     route->wait_ms = 0;
     route->retry_ms = -1;
     route->ends = route->all = route->counts = false;
