@@ -329,8 +329,9 @@ static void on_goodbye(struct client *client, const struct block *block)
     /* One that has to wait for its socket may have begun it before. */
     if (client->told_end && client->instant && ended_by_close(client, client->worker->position))
         fail("client %u: it is told the end of what was closed", client->number);
+    bool began_before = left || expired || (cut && ended_behind(client, cut));
     if (over && ended_here(client) && !ended_by_close(client, UINT64_MAX) && !client->told_end &&
-        !left && !expired)
+        !began_before)
         fail("client %u: it is not told that its channels have ended", client->number);
     client->goodbye = true;
 }

@@ -136,6 +136,17 @@ bool ended_by_close(const struct client *client, uint64_t before)
     return any;
 }
 
+bool ended_behind(const struct client *client, uint64_t sequence)
+{
+    for (unsigned i = 0; i < client->channel_count; i++) {
+        uint64_t last =
+            model_last_before(client->model, client->channels[i], client->worker->position);
+        if (last > sequence && model_at(client->model, last)->ends)
+            return true;
+    }
+    return false;
+}
+
 bool ended_here(const struct client *client)
 {
     bool all = true;

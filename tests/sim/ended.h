@@ -22,6 +22,8 @@ void ended_refused(const struct publisher *publisher, uint64_t index);
 bool ended_for(const struct client *client);
 /* Whether one of them was closed before that place. */
 bool ended_by_close(const struct client *client, uint64_t before);
+/* Whether one of them has ended behind that place. */
+bool ended_behind(const struct client *client, uint64_t sequence);
 /* Whether its worker has all of them as ended. */
 bool ended_here(const struct client *client);
 /* At its join: whether its worker has all of its channels as ended, and it everything of them. */
