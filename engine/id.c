@@ -40,7 +40,7 @@ static bool parse_hex(const char *at, int digits, uint64_t *ret_value)
 
 enum { ROUNDS = 6, COUNT_BITS = 16 };
 
-static uint32_t keyed(const struct hash_key *key, uint32_t half, unsigned char round)
+static uint32_t keyed(const struct hash_key *key, uint32_t half, int round)
 {
     char text[sizeof(half) + 1]; /* one block of SipHash */
     memcpy(text, &half, sizeof(half));
@@ -51,7 +51,7 @@ static uint32_t keyed(const struct hash_key *key, uint32_t half, unsigned char r
 static uint64_t encipher(const struct hash_key *key, uint64_t block)
 {
     uint32_t left = (uint32_t)(block >> 32), right = (uint32_t)block;
-    for (unsigned char round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         uint32_t mixed = left ^ keyed(key, right, round);
         left = right;
         right = mixed;
@@ -62,7 +62,7 @@ static uint64_t encipher(const struct hash_key *key, uint64_t block)
 static uint64_t decipher(const struct hash_key *key, uint64_t block)
 {
     uint32_t left = (uint32_t)(block >> 32), right = (uint32_t)block;
-    for (unsigned char round = ROUNDS; round-- > 0;) {
+    for (int round = ROUNDS; round-- > 0;) {
         uint32_t mixed = right ^ keyed(key, left, round);
         right = left;
         left = mixed;

@@ -75,7 +75,10 @@ int page_file_read(const char *path, struct page_file *ret_file, char *error, si
         return refuse(path, "it is longer than 1 MiB", -EFBIG, error, error_size);
     }
     char *fitting = realloc(bytes, len > 0 ? (size_t)len : 1);
-    *ret_file = (struct page_file){type_of(path), fitting ? fitting : bytes, (size_t)len};
+    if (fitting)
+        bytes = fitting;
+    *ret_file =
+        (struct page_file){.content_type = type_of(path), .bytes = bytes, .len = (size_t)len};
     return 0;
 }
 

@@ -247,7 +247,7 @@ void ask_look(const struct world_worker *worker)
             continue;
         judge(ask);
         control_free(ask->control);
-        *ask = (struct ask){NULL};
+        *ask = (struct ask){.control = NULL};
     }
 }
 
@@ -291,7 +291,7 @@ void ask_step(void)
     if (i == ASKS_MAX || world->draining || !sim_random_one_in(random, 6))
         return;
     struct ask *ask = &asks[i];
-    *ask = (struct ask){NULL};
+    *ask = (struct ask){.control = NULL};
     struct control_request request = choose(ask);
     if (request.kind == CONTROL_EXPLAIN) {
         ask->event = 1 + sim_random_below(random, hub_next_sequence(world->hub) + 1);
@@ -319,6 +319,6 @@ void asks_end(void)
         if (asks[i].control && !asks[i].done)
             fail("a question of kind %u is never answered", asks[i].control->request.kind);
         control_free(asks[i].control);
-        asks[i] = (struct ask){NULL};
+        asks[i] = (struct ask){.control = NULL};
     }
 }
