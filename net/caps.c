@@ -37,23 +37,44 @@ static int take_channels(struct client *client, struct tally_seat *seat,
     return 0;
 }
 
+/* A stream counts once for each rule that one of its channels comes under. */
+static int take_rules(struct client *client, struct tally_seat *seat, const struct text *channels,
+                      unsigned count)
+{
+    const struct rules *rules = service_of(&client->connection)->limits.channels;
+    bool counted[RULES_MAX] = {false};
+    int r = 0;
+    for (unsigned i = 0; i < count && !r; i++) {
+        uint32_t index = rules_find(rules, channels[i])->index;
+        if (index >= rules_count(rules) || counted[index])
+            continue;
+        counted[index] = true;
+        r = tally_take(seat, TALLY_RULE, rules_pattern(rules, index), UINT32_MAX);
+    }
+    return r;
+}
+
 int caps_take(struct client *client, const struct text *channels, unsigned count,
               struct seat **ret_seat)
 {
     const struct server_limits *limits = &service_of(&client->connection)->limits;
     uint32_t per_address = limits->options.subscribers_per_address;
     bool per_channel = rules_things(limits->channels) & RULES_SUBSCRIBERS;
+    unsigned rules = rules_count(limits->channels);
     struct tally_seat *seat;
     *ret_seat = NULL;
-    if (!per_address && !per_channel)
+    if (!per_address && !per_channel && !rules)
         return 0;
-    int r = tally_seat_new(limits->tally, 1 + (per_channel ? count : 0), &seat);
+    unsigned names = 1 + (per_channel ? count : 0) + (count < rules ? count : rules);
+    int r = tally_seat_new(limits->tally, names, &seat);
     if (r)
         return r;
     if (per_address)
         r = take_address(client, seat, per_address);
     if (!r && per_channel)
         r = take_channels(client, seat, channels, count);
+    if (!r && rules)
+        r = take_rules(client, seat, channels, count);
     if (r)
         seat_refuse(tally_seat_of(seat));
     else

@@ -13,8 +13,8 @@
 int server_state_prepare(struct server_state *state, const struct server_options *options,
                          const struct server_rules *rules)
 {
-    bool counts =
-        options->subscribers_per_address || (rules_things(rules->channels) & RULES_SUBSCRIBERS);
+    bool counts = options->subscribers_per_address || rules_count(rules->channels) ||
+                  (rules_things(rules->channels) & RULES_SUBSCRIBERS);
     if (counts && !state->tally)
         state->tally = tally_new(state->hub);
     bool tells = rules_things(rules->channels) & RULES_PRESENCE;

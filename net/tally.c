@@ -147,6 +147,17 @@ int tally_take(struct tally_seat *seat, enum tally_kind kind, struct text name, 
     return r;
 }
 
+uint64_t tally_count(struct tally *tally, enum tally_kind kind, struct text name)
+{
+    uint64_t hash = hash_text(&tally->keys[kind], name);
+    struct part *part = part_of(tally, hash);
+    pthread_mutex_lock(&part->lock);
+    const uint64_t *count = map_find(&part->counts, hash);
+    uint64_t has = count ? *count : 0;
+    pthread_mutex_unlock(&part->lock);
+    return has;
+}
+
 uint64_t tally_names(struct tally *tally)
 {
     uint64_t names = 0;

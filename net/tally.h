@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many subscribers each address and each channel has, over all workers: what the caps of one of
- * them are held against.
+ * How many subscribers each address, each channel and each rule for channels has, over all workers:
+ * what the caps of one of them are held against, and what /stats tells of rules.
  *
  * Acceptors count up, in front of the hand-off; whoever ends the subscriber counts down, a worker
  * mostly, when it leaves its seat (engine/seat.h). So a count is never above its cap, however many
@@ -24,7 +24,7 @@
 #include "engine/hub.h"
 #include "engine/seat.h"
 
-enum tally_kind { TALLY_ADDRESS, TALLY_CHANNEL, TALLY_KINDS };
+enum tally_kind { TALLY_ADDRESS, TALLY_CHANNEL, TALLY_RULE, TALLY_KINDS };
 
 enum { TALLY_FULL = 1 };
 
@@ -44,5 +44,7 @@ MUST_USE int tally_take(struct tally_seat *seat, enum tally_kind kind, struct te
 /* As which it is left: with all the names that it has taken. */
 struct seat *tally_seat_of(struct tally_seat *seat);
 
+/* How many this name has now. */
+uint64_t tally_count(struct tally *tally, enum tally_kind kind, struct text name);
 /* How many names are counted, for tests: exact when nothing else happens. */
 uint64_t tally_names(struct tally *tally);

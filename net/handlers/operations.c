@@ -5,7 +5,9 @@
 #include <jansson.h>
 
 #include "engine/base/clock.h"
+#include "engine/frame.h"
 #include "net/answer.h"
+#include "net/tally.h"
 
 #define COUNT_ROW(name, kind, help) +1
 enum { ENGINE_ROWS = 0 STATS_TABLE(COUNT_ROW), NET_ROWS = 0 NET_STATS_TABLE(COUNT_ROW) };
@@ -96,12 +98,28 @@ static json_t *object_of(const struct part *parts, unsigned count)
     return object;
 }
 
+/* By pattern, as they stand; of two rules with the same one the first holds. What is no text (an
+ * option's bytes may be any) is no channel's name either. NULL: out of memory. */
+static json_t *rules_object(const struct server_limits *limits)
+{
+    json_t *object = json_object();
+    for (unsigned i = 0; object && i < rules_count(limits->channels); i++) {
+        struct text pattern = rules_pattern(limits->channels, i);
+        if (!frame_is_text(pattern))
+            continue;
+        json_t *count = json_integer((json_int_t)tally_count(limits->tally, TALLY_RULE, pattern));
+        if (json_object_setn_new(object, pattern.at, pattern.len, count))
+            object = (json_decref(object), NULL);
+    }
+    return object;
+}
+
 static uint64_t uptime_s(const struct server_state *server)
 {
     return (uint64_t)((clock_ns() - server->started_ns) / 1000000000);
 }
 
-static char *stats_text(const struct server_state *server)
+static char *stats_text(const struct server_state *server, const struct server_limits *limits)
 {
     struct numbers numbers;
     struct part closed[CLOSED_PARTS], refused[REFUSED_PARTS], listeners[LISTENERS_MAX];
@@ -117,6 +135,8 @@ static char *stats_text(const struct server_state *server)
     if (!r)
         r = json_object_set_new(object, "subscribers_by_listener",
                                 object_of(listeners, listener_parts(server, listeners)));
+    if (!r)
+        r = json_object_set_new(object, "subscribers_by_rule", rules_object(limits));
     if (!r)
         r = json_object_set_new(object, "closed_by_reason",
                                 object_of(closed, closed_parts(&numbers, closed)));
@@ -199,7 +219,8 @@ static enum handler_result on_health(struct client *client)
 
 static enum handler_result on_stats(struct client *client)
 {
-    return answer_text(client, "application/json", stats_text(server_of(client)));
+    return answer_text(client, "application/json",
+                       stats_text(server_of(client), &service_of(&client->connection)->limits));
 }
 
 static enum handler_result on_metrics(struct client *client)
