@@ -20,7 +20,10 @@
 
 #define RUN(outcome, ...) program_run((const char *[]){__VA_ARGS__, NULL}, NULL, outcome)
 #define STREAM            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-#define JSON              "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+/* A stranger serves one request of a connection, and says so: a client that sends another one there
+ * would find it closed. */
+#define CLOSES "Connection: close\r\n"
+#define JSON   "HTTP/1.1 200 OK\r\n" CLOSES "\r\n"
 
 struct stranger {
     int listener;
@@ -130,7 +133,8 @@ static void case_redirects(void)
     for (size_t i = 0; i < sizeof(status) / sizeof(status[0]); i++) {
         char redirect[256];
         snprintf(redirect, sizeof(redirect),
-                 "HTTP/1.1 %s Moved\r\nLocation: @/moved\r\nContent-Length: 0\r\n\r\n", status[i]);
+                 "HTTP/1.1 %s Moved\r\n" CLOSES "Location: @/moved\r\nContent-Length: 0\r\n\r\n",
+                 status[i]);
         struct stranger stranger = {.answers = {redirect, STREAM "data: there\n\n"}};
         stranger_start(&stranger);
         RUN(&outcome, "sub", "--raw", "--limit", "1", "--url", stranger.url, "x");
@@ -147,11 +151,11 @@ static void case_redirects_refused(void)
         const char *answer, *names;
         unsigned served_max;
     } cases[] = {
-        {"HTTP/1.1 302 Round\r\nLocation: @/again\r\nContent-Length: 0\r\n\r\n",
+        {"HTTP/1.1 302 Round\r\n" CLOSES "Location: @/again\r\nContent-Length: 0\r\n\r\n",
          "more than 10 times", 11},
-        {"HTTP/1.1 302 Off\r\nLocation: ftp://127.0.0.1/x\r\nContent-Length: 0\r\n\r\n",
+        {"HTTP/1.1 302 Off\r\n" CLOSES "Location: ftp://127.0.0.1/x\r\nContent-Length: 0\r\n\r\n",
          "http://HOST:PORT", 1},
-        {"HTTP/1.1 302 Where\r\nContent-Length: 0\r\n\r\n", "does not say where", 1},
+        {"HTTP/1.1 302 Where\r\n" CLOSES "Content-Length: 0\r\n\r\n", "does not say where", 1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct stranger stranger = {.answers = {cases[i].answer}};
@@ -268,8 +272,8 @@ static void case_terminal(void)
 static void case_pub_is_told_the_address(void)
 {
     struct outcome outcome;
-    struct stranger stranger = {
-        .answers = {"HTTP/1.1 308 Moved\r\nLocation: @/moved\r\nContent-Length: 0\r\n\r\n"}};
+    struct stranger stranger = {.answers = {"HTTP/1.1 308 Moved\r\n" CLOSES
+                                            "Location: @/moved\r\nContent-Length: 0\r\n\r\n"}};
     stranger_start(&stranger);
     RUN(&outcome, "pub", "--url", stranger.url, "x", "data");
     expect_one_line(&outcome, "/moved");
