@@ -39,7 +39,7 @@ const struct command command_ctl = {
             "  channels                 every channel: its subscribers, what is kept of it\n"
             "  channel NAME             one of them\n"
             "  subscribers [NAME]       who listens, to one channel or any, and how far\n"
-            "                           behind he is\n"
+            "                           behind they are\n"
             "  close NAME               end it now: who listens to it alone gets the end,\n"
             "                           its history is dropped, the name is free at once\n"
             "  send SUBSCRIBER DATA     an event for that one alone, in no history\n"
