@@ -24,21 +24,6 @@ static void open_ready(struct stream *stream, const char *target, const char *fi
     stream_await_id(stream);
 }
 
-/* Posts a body; the answer must have this status, and this in its body. */
-static void post(const char *target, const char *fields, const char *body, int status,
-                 const char *wanted)
-{
-    struct client client;
-    struct answer answer;
-
-    client_open(&client, &server);
-    client_request(&client, "POST", target, fields, body, strlen(body), &answer);
-    EXPECT(answer.status == status && strstr(answer.body, wanted), "POST %s %s: %d %s", target,
-           body, answer.status, answer.body);
-    answer_free(&answer);
-    client_close(&client);
-}
-
 static void feed_say(const char *text, const char *error)
 {
     struct client feed;
@@ -70,16 +55,16 @@ static void publish_all(unsigned way)
     snprintf(url, sizeof(url), "http://127.0.0.1:%u", server.port);
     switch (way) {
     case 0:
-        post("/publish?all=1", NULL, "0", 200, "\"ids\"");
+        post_expect(&server, "/publish?all=1", NULL, "0", 200, "\"ids\"");
         break;
     case 1:
-        post("/publish", JSON, "{\"data\": \"1\", \"all\": true}", 200, "\"ids\"");
+        post_expect(&server, "/publish", JSON, "{\"data\": \"1\", \"all\": true}", 200, "\"ids\"");
         break;
     case 2:
-        post("/publish", FORM, "data=2&all=1", 200, "\"ids\"");
+        post_expect(&server, "/publish", FORM, "data=2&all=1", 200, "\"ids\"");
         break;
     case 3:
-        post("/publish", SSE, "data: 3\nall: 1\n\n", 200, "\"ids\"");
+        post_expect(&server, "/publish", SSE, "data: 3\nall: 1\n\n", 200, "\"ids\"");
         break;
     case 4:
         feed_say("all: 1\ndata: 4\nack: 1\n\n", "");
@@ -112,9 +97,9 @@ static void case_every_stream(void)
     stream_await_id(&polled);
     for (unsigned way = 0; way < WAYS; way++) {
         char text[2] = {(char)('0' + way), '\0'}, id[136], same[136];
-        post("/publish/a", NULL, "before", 200, "\"ids\"");
+        post_expect(&server, "/publish/a", NULL, "before", 200, "\"ids\"");
         publish_all(way);
-        post("/publish/a", NULL, "behind", 200, "\"ids\"");
+        post_expect(&server, "/publish/a", NULL, "behind", 200, "\"ids\"");
         for (unsigned i = 0; i < STREAMS; i++) {
             bool reads_a = strstr(targets[i], "a") != NULL && i != 4;
             if (reads_a)
@@ -141,14 +126,15 @@ static void case_every_history(void)
     struct stream stream;
     char first[136], resume[192];
 
-    post("/publish?all=1&event=notice", NULL, "one", 200, "\"ids\"");
+    post_expect(&server, "/publish?all=1&event=notice", NULL, "one", 200, "\"ids\"");
     open_ready(&stream, "/events/unheard-of?last=1", NULL);
     stream_expect(&stream, "notice", "one", first);
-    post("/publish/unheard-of", NULL, "own", 200, "\"ids\"");
-    post("/publish", JSON,
-         "[{\"all\": true, \"data\": \"two\"}, {\"channel\": \"unheard-of\", \"data\": \"more\"},"
-         " {\"channel\": \"elsewhere\", \"data\": \"no\"}]",
-         200, "\"ids\"");
+    post_expect(&server, "/publish/unheard-of", NULL, "own", 200, "\"ids\"");
+    post_expect(
+        &server, "/publish", JSON,
+        "[{\"all\": true, \"data\": \"two\"}, {\"channel\": \"unheard-of\", \"data\": \"more\"},"
+        " {\"channel\": \"elsewhere\", \"data\": \"no\"}]",
+        200, "\"ids\"");
     stream_close(&stream);
     for (int again = 0; again < 2; again++) {
         snprintf(resume, sizeof(resume), "Last-Event-ID: %s\r\n", first);
@@ -172,8 +158,8 @@ static void case_behind_an_end(void)
     struct stream stream;
     char last[136], resume[192];
 
-    post("/publish/job?end=1", NULL, "done", 200, "\"ids\"");
-    post("/publish?all=1", NULL, "later", 200, "\"ids\"");
+    post_expect(&server, "/publish/job?end=1", NULL, "done", 200, "\"ids\"");
+    post_expect(&server, "/publish?all=1", NULL, "later", 200, "\"ids\"");
     open_ready(&stream, "/events/job?last=1", NULL);
     stream_expect(&stream, "message", "done", last);
     stream_expect_end(&stream);
@@ -194,11 +180,12 @@ static void case_keys(void)
     char id[136], wanted[160];
 
     open_ready(&stream, "/events/keys", NULL);
-    post("/publish?all=1", "Idempotency-Key: k\r\n", "once", 200, "\"ids\"");
+    post_expect(&server, "/publish?all=1", "Idempotency-Key: k\r\n", "once", 200, "\"ids\"");
     stream_expect(&stream, "message", "once", id);
     snprintf(wanted, sizeof(wanted), "\"%s\"", id);
-    post("/publish?all=1", "Idempotency-Key: k\r\n", "twice", 200, wanted);
-    post("/publish/keys", "Idempotency-Key: k\r\n", "of the channel", 200, "\"ids\"");
+    post_expect(&server, "/publish?all=1", "Idempotency-Key: k\r\n", "twice", 200, wanted);
+    post_expect(&server, "/publish/keys", "Idempotency-Key: k\r\n", "of the channel", 200,
+                "\"ids\"");
     stream_expect(&stream, "message", "of the channel", NULL);
     stream_close(&stream);
 }
@@ -211,7 +198,7 @@ static void case_count(void)
     open_ready(&streams[0], "/events/counted-1", NULL);
     open_ready(&streams[1], "/events?channel=counted-2&channel=counted-3", NULL);
     server_await(&server, "subscribers", false, 2);
-    post("/publish?all=1&count=1", NULL, "to both", 200, "\"subscribers\": [2]");
+    post_expect(&server, "/publish?all=1&count=1", NULL, "to both", 200, "\"subscribers\": [2]");
     for (unsigned i = 0; i < 2; i++) {
         stream_expect(&streams[i], "message", "to both", NULL);
         stream_close(&streams[i]);
@@ -245,7 +232,7 @@ static void case_refusals(void)
     long long before = server_stat(&server, "published");
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        post(rows[i][0], rows[i][1], rows[i][2], 400, rows[i][3]);
+        post_expect(&server, rows[i][0], rows[i][1], rows[i][2], 400, rows[i][3]);
     feed_say("all: 1\nchannel: a\ndata: x\nack: 1\n\n", names);
     feed_say("all: 1\nend: 1\nack: 1\n\n", ends);
     feed_say("all: 2\ndata: x\nack: 1\n\n", value);
@@ -265,11 +252,11 @@ static void case_lost(void)
 
     server_start(&server, SERVER_OPTIONS("--workers", "1", "--history-events", "4"));
     open_ready(&first_one, "/events/a", NULL);
-    post("/publish?all=1", NULL, "first", 200, "\"ids\"");
+    post_expect(&server, "/publish?all=1", NULL, "first", 200, "\"ids\"");
     stream_expect(&first_one, "message", "first", first);
     for (int i = 0; i < 9; i++) {
         snprintf(data, sizeof(data), "%d", i);
-        post(i == 1 ? "/publish/a" : "/publish?all=1", NULL, data, 200, "\"ids\"");
+        post_expect(&server, i == 1 ? "/publish/a" : "/publish?all=1", NULL, data, 200, "\"ids\"");
         stream_expect(&first_one, "message", data, NULL);
     }
     server_await(&server, "evicted", true, 5); /* of those to all, and what came before them */

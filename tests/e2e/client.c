@@ -292,6 +292,20 @@ bool client_receipt(struct client *client, struct receipt *ret_receipt)
     }
 }
 
+void post_expect(const struct server *server, const char *target, const char *fields,
+                 const char *body, int status, const char *wanted)
+{
+    struct client client;
+    struct answer answer;
+
+    client_open(&client, server);
+    client_request(&client, "POST", target, fields, body, strlen(body), &answer);
+    EXPECT(answer.status == status && strstr(answer.body, wanted), "POST %s %s: %d %s", target,
+           body, answer.status, answer.body);
+    answer_free(&answer);
+    client_close(&client);
+}
+
 void publish(struct client *client, const char *channel, const char *text, char ret_id[160])
 {
     struct answer answer;

@@ -57,6 +57,10 @@ bool client_answer(struct client *client, bool to_head, struct answer *ret_answe
 void client_request(struct client *client, const char *method, const char *target,
                     const char *fields, const char *body, size_t body_len,
                     struct answer *ret_answer);
+/* Posts a body on a connection of its own; the answer must have this status, and this in its
+ * body. */
+void post_expect(const struct server *server, const char *target, const char *fields,
+                 const char *body, int status, const char *wanted);
 /* Reads until the server closes; true if it does so before anything else arrives. */
 bool client_ends(struct client *client);
 void answer_free(struct answer *answer);

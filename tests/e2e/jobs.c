@@ -21,21 +21,6 @@ static void open_ready(struct stream *stream, const char *target, const char *fi
     REQUIRE(stream->status == 200, "%s: status %d", target, stream->status);
 }
 
-/* Posts a body; the answer must have this status, and this in its body. */
-static void post(const char *target, const char *fields, const char *body, int status,
-                 const char *wanted)
-{
-    struct client client;
-    struct answer answer;
-
-    client_open(&client, &server);
-    client_request(&client, "POST", target, fields, body, strlen(body), &answer);
-    EXPECT(answer.status == status && strstr(answer.body, wanted), "POST %s %s: %d %s", target,
-           body, answer.status, answer.body);
-    answer_free(&answer);
-    client_close(&client);
-}
-
 #define JSON "Content-Type: application/json\r\n"
 #define FORM "Content-Type: application/x-www-form-urlencoded\r\n"
 #define SSE  "Content-Type: text/event-stream\r\n"
@@ -55,8 +40,8 @@ static void case_retry_alone(void)
 
     open_ready(&stream, "/events/retry", NULL);
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-        post("/publish/retry", ways[i][0], ways[i][1], 200, "\"ids\"");
-        post("/publish/retry", NULL, ways[i][2], 200, "\"ids\"");
+        post_expect(&server, "/publish/retry", ways[i][0], ways[i][1], 200, "\"ids\"");
+        post_expect(&server, "/publish/retry", NULL, ways[i][2], 200, "\"ids\"");
         stream_expect(&stream, "message", ways[i][2], NULL);
         EXPECT_INT(stream.retry, atol(ways[i][2]));
     }
@@ -75,8 +60,8 @@ static void case_retry_alone(void)
     EXPECT_INT(stream.seen, 4);
 
     snprintf(resume, sizeof(resume), "Last-Event-ID: %s\r\n", stream.last_id);
-    post("/publish/retry", JSON, "{\"retry\": 17}", 200, "\"ids\"");
-    post("/publish/retry", NULL, "after", 200, "\"ids\"");
+    post_expect(&server, "/publish/retry", JSON, "{\"retry\": 17}", 200, "\"ids\"");
+    post_expect(&server, "/publish/retry", NULL, "after", 200, "\"ids\"");
     stream_expect(&stream, "message", "after", NULL);
     EXPECT_INT(stream.ids, 6); /* the preface's, and of each event */
     open_ready(&later, "/events/retry", resume);
@@ -86,8 +71,8 @@ static void case_retry_alone(void)
     EXPECT_INT(later.seen, 1);
     stream_close(&later);
     stream_close(&stream);
-    post("/publish/retry", JSON, "{}", 400, "data is missing");
-    post("/publish/retry", FORM, "event=x&retry=1", 400, "the form has no data");
+    post_expect(&server, "/publish/retry", JSON, "{}", 400, "data is missing");
+    post_expect(&server, "/publish/retry", FORM, "event=x&retry=1", 400, "the form has no data");
 }
 
 /* The status of a request for a stream. */
@@ -123,11 +108,11 @@ static void publish_end(const char *channel, unsigned way)
     switch (way) {
     case 0:
         snprintf(target, sizeof(target), "/publish/%s?end=1", channel);
-        post(target, NULL, "last", 200, "\"ids\"");
+        post_expect(&server, target, NULL, "last", 200, "\"ids\"");
         break;
     case 1:
         snprintf(target, sizeof(target), "/publish/%s", channel);
-        post(target, JSON, "{\"data\": \"last\", \"end\": true}", 200, "\"ids\"");
+        post_expect(&server, target, JSON, "{\"data\": \"last\", \"end\": true}", 200, "\"ids\"");
         break;
     case 2:
         snprintf(text, sizeof(text), "channel: %s\nend: 1\ndata: last\nack: 1\n\n", channel);
@@ -135,7 +120,7 @@ static void publish_end(const char *channel, unsigned way)
         break;
     default:
         snprintf(target, sizeof(target), "/publish/%s", channel);
-        post(target, SSE, "data: last\nend: 1\n\n", 200, "\"ids\"");
+        post_expect(&server, target, SSE, "data: last\nend: 1\n\n", 200, "\"ids\"");
     }
 }
 
@@ -146,11 +131,11 @@ static void publish_bare_end(const char *channel, unsigned way)
 
     snprintf(target, sizeof(target), "/publish/%s%s", channel, way % 2 ? "" : "?end=1");
     if (way == 0)
-        post(target, NULL, "", 200, "\"ids\"");
+        post_expect(&server, target, NULL, "", 200, "\"ids\"");
     else if (way == 1)
-        post(target, JSON, "{\"end\": true}", 200, "\"ids\"");
+        post_expect(&server, target, JSON, "{\"end\": true}", 200, "\"ids\"");
     else if (way == 2)
-        post(target, FORM, "", 200, "\"ids\"");
+        post_expect(&server, target, FORM, "", 200, "\"ids\"");
     else {
         snprintf(text, sizeof(text), "channel: %s\nend: 1\nack: 1\n\n", channel);
         feed_say(text, "");
@@ -167,9 +152,9 @@ static void read_job(unsigned way, bool with_data)
     snprintf(target, sizeof(target), "/events/%s", channel);
     snprintf(publish, sizeof(publish), "/publish/%s", channel);
     open_ready(&stream, target, NULL);
-    post(publish, NULL, "one", 200, "\"ids\"");
+    post_expect(&server, publish, NULL, "one", 200, "\"ids\"");
     stream_expect(&stream, "message", "one", first);
-    post(publish, NULL, "two", 200, "\"ids\"");
+    post_expect(&server, publish, NULL, "two", 200, "\"ids\"");
     if (with_data)
         publish_end(channel, way);
     else
@@ -199,7 +184,7 @@ static void read_job(unsigned way, bool with_data)
     snprintf(target, sizeof(target), "/events/%s", channel);
     snprintf(resume, sizeof(resume), "Origin: http://a.example\r\nLast-Event-ID: %s\r\n", last);
     EXPECT_INT(stream_status(target, resume), 204);
-    post(publish, NULL, "more", 409, "the channel has ended");
+    post_expect(&server, publish, NULL, "more", 409, "the channel has ended");
 }
 
 static void case_jobs(void)
@@ -216,17 +201,20 @@ static void case_refusals(void)
     struct client feed;
     struct receipt receipt;
 
-    post("/publish/over?end=1", NULL, "", 200, "\"ids\"");
-    post("/publish/over?end=1", NULL, "", 409, "the channel has ended");
-    post("/publish", JSON,
-         "[{\"channel\":\"open\",\"data\":\"\"},{\"channel\":\"over\",\"data\":\"\"}]", 409,
-         "event 2: the channel has ended");
-    post("/publish/x", SSE, "data: 1\nend: 1\n\ndata: 2\n\n", 409,
-         "event 2: the channel has ended");
-    post("/publish/x?end=1", SSE, "data: 1\n\ndata: 2\n\n", 400, "more than one event");
-    post("/publish/x?end=yes", NULL, "", 400, "end has a value other than 1");
-    post("/publish/x", JSON, "{\"data\":\"\",\"end\":1}", 400, "end is not true or false");
-    post("/publish/x", SSE, "data: 1\nend: 0\n\n", 400, "end has a value other than 1");
+    post_expect(&server, "/publish/over?end=1", NULL, "", 200, "\"ids\"");
+    post_expect(&server, "/publish/over?end=1", NULL, "", 409, "the channel has ended");
+    post_expect(&server, "/publish", JSON,
+                "[{\"channel\":\"open\",\"data\":\"\"},{\"channel\":\"over\",\"data\":\"\"}]", 409,
+                "event 2: the channel has ended");
+    post_expect(&server, "/publish/x", SSE, "data: 1\nend: 1\n\ndata: 2\n\n", 409,
+                "event 2: the channel has ended");
+    post_expect(&server, "/publish/x?end=1", SSE, "data: 1\n\ndata: 2\n\n", 400,
+                "more than one event");
+    post_expect(&server, "/publish/x?end=yes", NULL, "", 400, "end has a value other than 1");
+    post_expect(&server, "/publish/x", JSON, "{\"data\":\"\",\"end\":1}", 400,
+                "end is not true or false");
+    post_expect(&server, "/publish/x", SSE, "data: 1\nend: 0\n\n", 400,
+                "end has a value other than 1");
 
     /* Of a feed's run only what comes too late is refused, and none of what comes before. */
     open_ready(&stream, "/events?channel=run&channel=rest", NULL);
@@ -276,7 +264,7 @@ static void case_commands(void)
     EXPECT(outcome.status == 0, "sub of a 204: %d %s", outcome.status, outcome.err);
     program_run((const char *[]){"pub", "--url", url, "--end", "more", NULL}, "x\n", &outcome);
     EXPECT(outcome.status == 0, "pub --end: %d %s", outcome.status, outcome.err);
-    post("/publish/more", NULL, "y", 409, "the channel has ended");
+    post_expect(&server, "/publish/more", NULL, "y", 409, "the channel has ended");
 }
 
 /* After end-keep the name is as one that never was. */
@@ -373,11 +361,13 @@ static void case_keys(void)
             again);
     EXPECT(strncmp(again, "[\"mine\", \"", 10) == 0 && strstr(again, first + 2) == NULL, "ids %s",
            again);
-    post("/publish/keys", JSON, "[{\"data\":\"\",\"key\":\"x\"},{\"data\":\"\",\"key\":\"x\"}]",
-         400, "event 2: the key is that of one before it");
-    post("/publish/keys", KEY("x") JSON, "[{\"data\":\"1\"},{\"data\":\"2\"}]", 400,
-         "more than one event");
-    post("/publish/keys", JSON, "{\"data\":\"\",\"key\":7}", 400, "key is not a string");
+    post_expect(&server, "/publish/keys", JSON,
+                "[{\"data\":\"\",\"key\":\"x\"},{\"data\":\"\",\"key\":\"x\"}]", 400,
+                "event 2: the key is that of one before it");
+    post_expect(&server, "/publish/keys", KEY("x") JSON, "[{\"data\":\"1\"},{\"data\":\"2\"}]", 400,
+                "more than one event");
+    post_expect(&server, "/publish/keys", JSON, "{\"data\":\"\",\"key\":7}", 400,
+                "key is not a string");
     /* A key outlives the end of its channel. */
     post_id("/publish/keys?end=1", KEY("z"), "last", first);
     post_id("/publish/keys?end=1", KEY("z"), "last", again);
