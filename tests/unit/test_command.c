@@ -6,19 +6,12 @@
 #include <unistd.h>
 
 #include "engine/hub.h"
-#include "engine/io/io_epoll.h"
 #include "engine/worker/turn.h"
 #include "engine/worker/worker.h"
 #include "threadless.h"
 
 static struct hub *hub;
 static struct worker *worker;
-
-static int open_io(void *context, unsigned index, struct io **ret_io)
-{
-    (void)context, (void)index;
-    return io_epoll_open(16, ret_io);
-}
 
 static void begin(void)
 {
@@ -27,23 +20,13 @@ static void begin(void)
     options.workers = 1;
     options.worker_subscribers = 16;
     cr_assert_eq(hub_new(&options, &hub), 0);
-    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    cr_assert_eq(hub_start_threadless(hub, threadless_open, NULL), 0);
     worker = hub_worker(hub, 0);
 }
 
 static void end(void)
 {
     threadless_end(hub);
-}
-
-static void turns(void)
-{
-    int quiet = 0;
-    for (int i = 0; i < 1000 && quiet < 3; i++) {
-        cr_assert_eq(worker->io->operations->wait(worker->io, 0), 0);
-        quiet = worker_turn(worker) ? 0 : quiet + 1;
-    }
-    cr_assert_eq(quiet, 3, "it comes to rest");
 }
 
 /* Our end of a stream of these channels, which is handed over and not looked at yet. */
@@ -96,13 +79,13 @@ static struct stats stats_now(void)
 Test(command, close_gives_the_rest_and_the_end, .init = begin, .fini = end)
 {
     int one = ask("a", NULL, NULL), two = ask("a", "b", NULL);
-    turns();
+    threadless_turns(worker);
     read_from(one), read_from(two);
     cr_assert_eq(publish("a", "before", false), 0);
     cr_assert_eq(hub_close_channel(hub, TEXT("a")), 0);
     cr_assert_eq(publish("a", "after", false), 0);
     cr_assert_eq(publish("b", "other", false), 0);
-    turns();
+    threadless_turns(worker);
     const char *text = read_from(one);
     cr_expect(strstr(text, "data: before\n") && strstr(text, "retry: ") && strstr(text, LAST), "%s",
               text);
@@ -117,7 +100,7 @@ Test(command, close_gives_the_rest_and_the_end, .init = begin, .fini = end)
     cr_expect_eq(stats.history_events, 2, "what was before is gone");
     cr_expect_eq(stats.channels, 2);
     close(one), close(two);
-    turns();
+    threadless_turns(worker);
     cr_expect_null(worker->channels.closed.first, "with its last member the record goes");
 }
 
@@ -130,10 +113,10 @@ Test(command, close_is_told_to_who_lacks, .init = begin, .fini = end)
     id_format(lacks, hub_ids(hub), 1);
     id_format(has, hub_ids(hub), 2);
     cr_assert_eq(hub_close_channel(hub, TEXT("a")), 0);
-    turns();
+    threadless_turns(worker);
     cr_expect_eq(stats_now().channels, 0);
     int one = ask("a", NULL, lacks), two = ask("a", NULL, has);
-    turns();
+    threadless_turns(worker);
     const char *text = read_from(one);
     cr_expect(strstr(text, "fanfare-gap") && strstr(text, "\"expired\""), "%s", text);
     text = read_from(two);
@@ -148,11 +131,11 @@ Test(command, close_frees_a_name_that_had_ended, .init = begin, .fini = end)
     cr_assert_eq(hub_close_channel(hub, TEXT("a")), 0);
     cr_expect_eq(publish("a", "afresh", false), 0, "before any worker knows");
     cr_assert_eq(publish("a", "again", true), 0);
-    turns();
+    threadless_turns(worker);
     cr_expect_eq(publish("a", "no", false), HUB_ENDED, "the second end holds");
     cr_expect_eq(stats_now().channels_ended, 1);
     cr_assert_eq(hub_close_channel(hub, TEXT("a")), 0);
-    turns();
+    threadless_turns(worker);
     cr_expect_eq(publish("a", "afresh", false), 0);
 }
 
@@ -171,9 +154,9 @@ Test(command, close_forgets_keys, .init = begin, .fini = end)
         frame_unref(frames[1]);
         cr_assert_eq(hub_close_channel(hub, TEXT("a")), 0);
         if (round == 1)
-            turns();
+            threadless_turns(worker);
     }
-    turns();
+    threadless_turns(worker);
     const struct ledger *ledger = &worker->flow->ledger;
     cr_expect(ledger->keys.count == 0 && ledger->closes.count == 0, "and nothing is left noted");
 }
@@ -181,12 +164,12 @@ Test(command, close_forgets_keys, .init = begin, .fini = end)
 Test(command, kick_ends_who_was_there, .init = begin, .fini = end)
 {
     int there = ask("a", NULL, NULL);
-    turns();
+    threadless_turns(worker);
     int late = ask("a", NULL, NULL); /* asked before, and joins after */
     cr_assert_eq(publish("a", "before", false), 0);
     cr_assert_eq(hub_kick(hub), 0);
     int stays = ask("a", NULL, NULL);
-    turns();
+    threadless_turns(worker);
     const char *text = read_from(there);
     cr_expect(strstr(text, "data: before\n") && strstr(text, "retry: ") && strstr(text, LAST), "%s",
               text);
@@ -195,7 +178,7 @@ Test(command, kick_ends_who_was_there, .init = begin, .fini = end)
     text = read_from(stays);
     cr_expect(!strstr(text, "before") && !strstr(text, LAST), "%s", text);
     cr_assert_eq(publish("a", "after", false), 0);
-    turns();
+    threadless_turns(worker);
     cr_expect(strstr(read_from(stays), "data: after\n"));
     cr_expect_eq(stats_now().closed_cut, 2);
     cr_expect_eq(stats_now().subscribers, 1);

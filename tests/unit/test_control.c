@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/io/io_epoll.h"
 #include "threadless.h"
 
 #define WORKERS 3u
@@ -116,12 +115,6 @@ Test(control, the_server_s_own_are_hidden)
 
 /* --- with workers ---------------------------------------------------------------------------- */
 
-static int open_io(void *context, unsigned index, struct io **ret_io)
-{
-    (void)context, (void)index;
-    return io_epoll_open(16, ret_io);
-}
-
 static struct hub *start(void)
 {
     struct hub_options options;
@@ -130,7 +123,7 @@ static struct hub *start(void)
     options.workers = WORKERS;
     options.worker_subscribers = 16;
     cr_assert_eq(hub_new(&options, &hub), 0);
-    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    cr_assert_eq(hub_start_threadless(hub, threadless_open, NULL), 0);
     done_count = 0;
     return hub;
 }

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/io/io_epoll.h"
 #include "engine/subscriber_id.h"
 #include "engine/worker/subscriber.h"
 #include "threadless.h"
@@ -12,12 +11,6 @@
 static struct hub *hub;
 static int peers[16];
 static unsigned peer_count;
-
-static int open_io(void *context, unsigned index, struct io **ret_io)
-{
-    (void)context, (void)index;
-    return io_epoll_open(16, ret_io);
-}
 
 static void start(uint32_t history_events)
 {
@@ -30,7 +23,7 @@ static void start(uint32_t history_events)
     options.slow = SLOW_SKIP;
     peer_count = 0;
     cr_assert_eq(hub_new(&options, &hub), 0);
-    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    cr_assert_eq(hub_start_threadless(hub, threadless_open, NULL), 0);
 }
 
 static void turn(void)

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "engine/hub.h"
-#include "engine/io/io_epoll.h"
 #include "engine/worker/turn.h"
 #include "engine/worker/worker.h"
 #include "engine/flow.h"
@@ -170,12 +169,6 @@ Test(flow, the_last_worker_gives_back)
 /* --- waiters: a whole hub, with its worker turned by hand ----------------------------------------
  */
 
-static int open_io(void *context, unsigned index, struct io **ret_io)
-{
-    (void)context, (void)index;
-    return io_epoll_open(16, ret_io);
-}
-
 static struct hub *hub_make(void)
 {
     struct hub_options options;
@@ -184,7 +177,7 @@ static struct hub *hub_make(void)
     options.workers = 1;
     options.worker_subscribers = 16;
     cr_assert_eq(hub_new(&options, &hub), 0);
-    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    cr_assert_eq(hub_start_threadless(hub, threadless_open, NULL), 0);
     return hub;
 }
 

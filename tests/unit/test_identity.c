@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/io/io_epoll.h"
 #include "engine/subscriber_id.h"
 #include "threadless.h"
 
@@ -45,12 +44,6 @@ static void note_leave(struct seat *seat, const struct seat_end *end)
     (void)seat, (void)end;
 }
 
-static int open_io(void *context, unsigned index, struct io **ret_io)
-{
-    (void)context, (void)index;
-    return io_epoll_open(16, ret_io);
-}
-
 static struct hub *start(bool with_ids)
 {
     struct hub_options options;
@@ -60,7 +53,7 @@ static struct hub *start(bool with_ids)
     options.worker_subscribers = 16;
     options.subscriber_ids = with_ids;
     cr_assert_eq(hub_new(&options, &hub), 0);
-    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    cr_assert_eq(hub_start_threadless(hub, threadless_open, NULL), 0);
     return hub;
 }
 

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "engine/hub.h"
-#include "engine/io/io_epoll.h"
 #include "engine/worker/turn.h"
 #include "engine/worker/worker.h"
 #include "threadless.h"
@@ -16,12 +15,6 @@
 static struct hub *hub;
 static struct worker *worker;
 
-static int open_io(void *context, unsigned index, struct io **ret_io)
-{
-    (void)context, (void)index;
-    return io_epoll_open(16, ret_io);
-}
-
 static void begin(void)
 {
     struct hub_options options;
@@ -29,7 +22,7 @@ static void begin(void)
     options.workers = 1;
     options.worker_subscribers = 16;
     cr_assert_eq(hub_new(&options, &hub), 0);
-    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    cr_assert_eq(hub_start_threadless(hub, threadless_open, NULL), 0);
     worker = hub_worker(hub, 0);
     worker->channels.most = CHANNELS;
 }

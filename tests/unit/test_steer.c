@@ -9,7 +9,6 @@
 #include "engine/closes.h"
 #include "engine/control.h"
 #include "engine/hub.h"
-#include "engine/io/io_epoll.h"
 #include "engine/subscriber_id.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/turn.h"
@@ -20,12 +19,6 @@ static struct hub *hub;
 static struct worker *worker;
 static struct control *done;
 
-static int open_io(void *context, unsigned index, struct io **ret_io)
-{
-    (void)context, (void)index;
-    return io_epoll_open(16, ret_io);
-}
-
 static void begin(void)
 {
     struct hub_options options;
@@ -34,23 +27,13 @@ static void begin(void)
     options.worker_subscribers = 16;
     options.subscriber_ids = true;
     cr_assert_eq(hub_new(&options, &hub), 0);
-    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    cr_assert_eq(hub_start_threadless(hub, threadless_open, NULL), 0);
     worker = hub_worker(hub, 0);
 }
 
 static void end(void)
 {
     threadless_end(hub);
-}
-
-static void turns(void)
-{
-    int quiet = 0;
-    for (int i = 0; i < 1000 && quiet < 3; i++) {
-        cr_assert_eq(worker->io->operations->wait(worker->io, 0), 0);
-        quiet = worker_turn(worker) ? 0 : quiet + 1;
-    }
-    cr_assert_eq(quiet, 3, "it comes to rest");
 }
 
 struct wanted {
@@ -73,7 +56,7 @@ static int join(struct wanted wanted)
                                         .limit = wanted.limit,
                                         .wait_ms = wanted.wait_ms};
     cr_assert_eq(hub_subscribe(hub, &request), 0);
-    turns();
+    threadless_turns(worker);
     char head[4096];
     cr_assert_gt(recv(fds[1], head, sizeof(head), 0), 0);
     return fds[1];
@@ -147,7 +130,7 @@ Test(steer, an_event_has_its_place, .init = begin, .fini = end)
     publish("two"); /* before the answer: either place would do */
     cr_expect_eq(answer(), 0);
     publish("three");
-    turns();
+    threadless_turns(worker);
     const char *text = read_from(peer);
     const char *one = strstr(text, "data: one\n"), *three = strstr(text, "data: three\n");
     const char *alone = strstr(text, "\r\n16\r\nevent: t\ndata: alone\n\n\r\n");
@@ -158,7 +141,7 @@ Test(steer, an_event_has_its_place, .init = begin, .fini = end)
     cr_expect_eq(COUNTED(deliveries), 7);
     wish(CONTROL_SEND, nth(1), TEXT("a\nb"));
     cr_expect_eq(answer(), 0);
-    turns();
+    threadless_turns(worker);
     cr_expect_str_eq(read_from(other), "event: t\ndata: a\ndata: b\n\n");
     cr_expect_str_eq(read_from(peer), "");
     close(peer), close(other);
@@ -185,7 +168,7 @@ Test(steer, what_waits_is_bounded, .init = begin, .fini = end)
     for (int i = 0; i < 100; i++) {
         for (const char *at = read_from(peer); (at = strstr(at, "event: t\n")); at++)
             seen++;
-        turns();
+        threadless_turns(worker);
     }
     cr_expect_eq(seen, taken, "each once");
     cr_expect_eq(worker->memory.subscriber_bytes, before);
@@ -203,7 +186,7 @@ Test(steer, it_goes_with_its_subscriber, .init = begin, .fini = end)
         result = answer();
     }
     close(peer);
-    turns();
+    threadless_turns(worker);
     cr_expect_eq(COUNTED(subscribers), 0);
     cr_expect_eq(worker->memory.subscriber_bytes, 0);
     wish(CONTROL_SEND, nth(0), TEXT("late"));
@@ -223,7 +206,7 @@ Test(steer, it_counts, .init = begin, .fini = end)
         wish(CONTROL_SEND, nth(i), TEXT("alone"));
         cr_expect_eq(answer(), 0);
     }
-    turns();
+    threadless_turns(worker);
     cr_expect(strstr(read_from(limited), "data: alone\n\n" LAST));
     cr_expect(strstr(read_from(waits), "data: alone\n\n" LAST));
     cr_expect_eq(COUNTED(closed_limit), 2);
@@ -239,7 +222,7 @@ Test(steer, an_end_is_in_order, .init = begin, .fini = end)
     wish(CONTROL_END, nth(0), TEXT(""));
     cr_expect_eq(answer(), 0);
     publish("two");
-    turns();
+    threadless_turns(worker);
     const char *text = read_from(peer);
     cr_expect(strstr(text, "data: one\n") && strstr(text, "data: alone\n"), "%s", text);
     const char *retry = strstr(text, "retry: ");
@@ -260,9 +243,9 @@ Test(steer, what_was_closed_is_not_listed, .init = begin, .fini = end)
     struct subscribe_request request = {
         .fd = fds[0], .before = hub_next_sequence(hub), .channels = channels, .channel_count = 2};
     cr_assert_eq(hub_subscribe(hub, &request), 0);
-    turns();
+    threadless_turns(worker);
     cr_assert_eq(hub_close_channel(hub, TEXT("a")), 0);
-    turns();
+    threadless_turns(worker);
     struct control_request about = {
         .kind = CONTROL_SUBSCRIBER, .subscriber = nth(0), .done = on_done};
     struct control *control = control_new(&about, 1);
@@ -322,7 +305,7 @@ Test(steer, events_of_their_own_do_not_fill_the_memory_for_good)
     options.slow_after_ms = 1;
     options.memory_max = CLOSES_BYTES + (2u << 20);
     cr_assert_eq(hub_new(&options, &hub), 0);
-    cr_assert_eq(hub_start_threadless(hub, open_io, NULL), 0);
+    cr_assert_eq(hub_start_threadless(hub, threadless_open, NULL), 0);
     worker = hub_worker(hub, 0);
     for (unsigned i = 0; i < 12; i++) {
         cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
@@ -331,7 +314,7 @@ Test(steer, events_of_their_own_do_not_fill_the_memory_for_good)
         peers[i] = fds[1];
         own[i] = dup(fds[0]);
         cr_assert_eq(hub_subscribe(hub, &request), 0);
-        turns();
+        threadless_turns(worker);
         while (send(own[i], data, sizeof(data), 0) > 0) /* between two frames it is full */
             ;
         while (send(own[i], data, 1, 0) > 0)
