@@ -16,6 +16,20 @@
 #include "engine/base/base.h"
 #include "engine/reason.h"
 
+/* What became of the point that it wanted to go on from. */
+enum seat_resume {
+    SEAT_ANEW,    /* it named none */
+    SEAT_RESUMED, /* it has all that came after it */
+    SEAT_GAP,     /* it was told of a gap */
+};
+
+/* How it began. */
+struct seat_begin {
+    uint64_t subscriber; /* its id; 0: subscribers have none */
+    uint64_t cursor;     /* a sequence: it gets what comes after that */
+    enum seat_resume resume;
+};
+
 /* How it ended. */
 struct seat_end {
     /* Of one that never was a subscriber: CLOSE_REFUSED, or CLOSE_ENDED for whom its channels' end
@@ -26,19 +40,19 @@ struct seat_end {
 
 struct seat {
     struct seat *next; /* NULL: the last of the chain */
-    /* It has become a subscriber, with this number (0: subscribers have none). Once at most, on the
-     * worker's thread. NULL: does not want to know. */
-    void (*taken)(struct seat *seat, uint64_t subscriber);
+    /* It has become a subscriber. Once at most, on the worker's thread. NULL: does not want to
+     * know. */
+    void (*taken)(struct seat *seat, const struct seat_begin *begin);
     /* Any thread, once; frees it. */
     void (*leave)(struct seat *seat, const struct seat_end *end);
 };
 
 /* Of all seats of the chain. */
-static inline void seat_taken(struct seat *seat, uint64_t subscriber)
+static inline void seat_taken(struct seat *seat, const struct seat_begin *begin)
 {
     for (; seat; seat = seat->next)
         if (seat->taken)
-            seat->taken(seat, subscriber);
+            seat->taken(seat, begin);
 }
 
 /* Takes NULL; returns NULL. */

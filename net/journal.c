@@ -181,11 +181,11 @@ static void seat_unref(struct journal_seat *seat)
     unref(journal);
 }
 
-static void taken(struct seat *base, uint64_t subscriber)
+static void taken(struct seat *base, const struct seat_begin *begin)
 {
     struct journal_seat *seat = (struct journal_seat *)base;
     seat->was_taken = true;
-    seat->subscriber = subscriber;
+    seat->subscriber = begin->subscriber;
     seat->joined_ns = wall_ns();
     seat->began_ns = clock_ns();
     if (!take_room(seat->journal, seat->bytes))

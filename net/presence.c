@@ -177,17 +177,17 @@ static void change(struct presence *presence, struct entry *entry, bool joins, u
     hub_count_memory(presence->hub, (int64_t)presence_memory(&entry->count) - (int64_t)before);
 }
 
-static void taken(struct seat *base, uint64_t subscriber)
+static void taken(struct seat *base, const struct seat_begin *begin)
 {
     struct presence_seat *seat = (struct presence_seat *)base;
     struct presence *presence = seat->presence;
     bool wakes = false;
     seat->counted = true;
-    seat->subscriber = subscriber;
+    seat->subscriber = begin->subscriber;
     for (unsigned i = 0; i < seat->count; i++) {
         struct part *part = part_of(presence, seat->entries[i]->hash);
         pthread_mutex_lock(&part->lock);
-        change(presence, seat->entries[i], true, subscriber);
+        change(presence, seat->entries[i], true, seat->subscriber);
         wakes |= settle(presence, seat->entries[i]);
         pthread_mutex_unlock(&part->lock);
     }

@@ -173,7 +173,7 @@ enum { JOIN_OVER = 1 };
 /* The head and all that belongs to it becomes the begun frame. JOIN_OVER: there is nothing to send,
  * and never will be. */
 static int greet(struct worker *worker, struct subscriber *subscriber,
-                 const struct handoff *handoff)
+                 const struct handoff *handoff, struct seat_begin *ret_begin)
 {
     struct gap gap;
     if (handoff->once && handoff->has_resume)
@@ -201,6 +201,8 @@ static int greet(struct worker *worker, struct subscriber *subscriber,
     }
     if (handoff->polls)
         poll_begin(worker, subscriber, handoff, notice != NULL);
+    ret_begin->cursor = subscriber->cursor;
+    ret_begin->resume = lost ? SEAT_GAP : handoff->has_resume ? SEAT_RESUMED : SEAT_ANEW;
     release_frame(worker, notice);
     return subscriber->begun ? 0 : -ENOMEM;
 }
@@ -345,7 +347,9 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     }
     static const struct seat_end over = {.reason = CLOSE_ENDED};
     dress(worker, subscriber, handoff);
-    int r = greet(worker, subscriber, handoff);
+    struct seat_begin begin = {.subscriber =
+                                   identity_id(worker, subscriber_index(worker, subscriber))};
+    int r = greet(worker, subscriber, handoff, &begin);
     if (r == JOIN_OVER) {
         subscriber_abandon(worker, subscriber);
         handoff->seat = seat_leave(handoff->seat, &over);
@@ -364,7 +368,7 @@ static void adopt(struct worker *worker, struct handoff *handoff)
     worker->records.live++;
     if (handoff->seat) {
         if (!MUTATION(seat_untaken))
-            seat_taken(handoff->seat, identity_id(worker, subscriber_index(worker, subscriber)));
+            seat_taken(handoff->seat, &begin);
         worker->seats.of[subscriber_index(worker, subscriber)] = TAKE(handoff->seat);
         worker->seats.count++;
     }

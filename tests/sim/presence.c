@@ -52,10 +52,10 @@ static void change_all(const struct client *client, bool joins)
     }
 }
 
-static void take(struct seat *seat, uint64_t subscriber)
+static void take(struct seat *seat, const struct seat_begin *begin)
 {
     struct client *client = LINK_OWNER(seat, struct client, seat);
-    (void)subscriber;
+    (void)begin;
     if (!client->seated || client->taken || client->left)
         fail("client %u takes a seat that it has not got", client->number);
     client->taken = true;

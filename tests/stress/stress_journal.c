@@ -27,7 +27,7 @@ static void *teller(void *argument)
         struct journal_seat *seat;
         struct text channel = TEXT("channel");
         CHECK(journal_seat_new(journal, &peer, &channel, 1, 503, &seat) == 0);
-        seat_taken(journal_seat_of(seat), base + i);
+        seat_taken(journal_seat_of(seat), &(struct seat_begin){.subscriber = base + i});
         journal_tell(journal, &fact);
         seat_leave(journal_seat_of(seat), &(struct seat_end){.reason = CLOSE_GONE, .cursor = i});
     }

@@ -44,7 +44,7 @@ static void *churn(void *argument)
         CHECK(presence_seat_new(presence, rules, &rooms[which == 1], which == 2 ? 2 : 1, seat) ==
               0);
         if ((unsigned)rand_r(&churner->seed) % 8)
-            seat_taken(*seat, i + 1);
+            seat_taken(*seat, &(struct seat_begin){.subscriber = i + 1});
         else
             *seat = seat_refuse(*seat);
     }
@@ -137,7 +137,7 @@ static void case_presence(void)
         const struct text both[] = {TEXT("room"), TEXT("hall")};
         struct seat *seat;
         REQUIRE(presence_seat_new(presence, rules, both, 2, &seat) == 0, "no seat");
-        seat_taken(seat, 7);
+        seat_taken(seat, &(struct seat_begin){.subscriber = 7});
         leave_all(churners);
         expect_told(&stream, 1, 1);
         seat_leave(seat, &(struct seat_end){.reason = CLOSE_GONE});

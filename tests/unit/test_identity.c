@@ -34,9 +34,9 @@ struct named_seat {
     uint64_t subscriber;
 };
 
-static void note_taken(struct seat *seat, uint64_t subscriber)
+static void note_taken(struct seat *seat, const struct seat_begin *begin)
 {
-    ((struct named_seat *)seat)->subscriber = subscriber;
+    ((struct named_seat *)seat)->subscriber = begin->subscriber;
 }
 
 static void note_leave(struct seat *seat, const struct seat_end *end)

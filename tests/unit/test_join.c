@@ -120,13 +120,14 @@ Test(join, who_cannot_be_had_is_told_when_to_come_back)
 struct counted_seat {
     struct seat seat; /* first */
     unsigned taken, left;
+    struct seat_begin begin;
     struct seat_end end;
 };
 
-static void count_taken(struct seat *seat, uint64_t subscriber)
+static void count_taken(struct seat *seat, const struct seat_begin *begin)
 {
-    (void)subscriber;
     ((struct counted_seat *)seat)->taken++;
+    ((struct counted_seat *)seat)->begin = *begin;
 }
 
 static void count_leave(struct seat *seat, const struct seat_end *end)
@@ -179,4 +180,64 @@ Test(join, a_seat_is_left_once)
     for (unsigned i = 0; i < 3; i++)
         close(fds[i][1]);
     close(fds[2][0]);
+}
+
+/* Asks for what comes after this id of the hub's (0: after none), or for the last so many. */
+static struct seat_begin begin_after(struct hub *hub, uint64_t sequence, uint32_t last)
+{
+    int fds[2];
+    char id[ID_LEN];
+    struct text channel = TEXT("c");
+    struct counted_seat seat = {.seat = {NULL, count_taken, count_leave}};
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    id_format(id, hub_ids(hub), sequence);
+    struct subscribe_request request = {.fd = fds[0],
+                                        .before = hub_next_sequence(hub),
+                                        .channels = &channel,
+                                        .channel_count = 1,
+                                        .has_resume = sequence > 0,
+                                        .resume = {id, sequence > 0 ? sizeof(id) : 0},
+                                        .last = last,
+                                        .seat = &seat.seat};
+    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    threadless_turns(hub_worker(hub, 0));
+    close(fds[1]);
+    threadless_turns(hub_worker(hub, 0));
+    cr_assert_eq(seat.taken, 1);
+    cr_assert_eq(seat.left, 1);
+    return seat.begin;
+}
+
+Test(join, a_seat_is_told_where_its_stream_begins)
+{
+    struct hub_options options;
+    struct hub *hub;
+    hub_options_default(&options);
+    options.workers = 1;
+    options.worker_subscribers = 16;
+    options.history_events = 2;
+    cr_assert_eq(hub_new(&options, &hub), 0);
+    cr_assert_eq(hub_start_threadless(hub, threadless_open, NULL), 0);
+    for (uint64_t i = 1, sequence; i <= 5; i++) {
+        struct event event = {.channel = TEXT("c"), .data = TEXT("x")};
+        struct frame *frame;
+        cr_assert_eq(hub_frame(hub, &event, &frame), 0);
+        cr_assert_eq(hub_publish(hub, &frame, 1, &sequence), 0);
+        threadless_turns(hub_worker(hub, 0));
+    }
+    struct seat_begin begin = begin_after(hub, 0, 0);
+    cr_expect_eq(begin.resume, SEAT_ANEW);
+    cr_expect_eq(begin.cursor, 5);
+    begin = begin_after(hub, 0, 1);
+    cr_expect_eq(begin.resume, SEAT_ANEW);
+    cr_expect_eq(begin.cursor, 4);
+    begin = begin_after(hub, 4, 0);
+    cr_expect_eq(begin.resume, SEAT_RESUMED);
+    cr_expect_eq(begin.cursor, 4);
+    begin = begin_after(hub, 1, 0);
+    cr_expect_eq(begin.resume, SEAT_GAP);
+    cr_expect_eq(begin.cursor, 3, "what is told to be lost is not to come");
+    begin = begin_after(hub, 99, 0);
+    cr_expect_eq(begin.resume, SEAT_GAP, "an id that was never given");
+    threadless_end(hub);
 }

@@ -45,7 +45,7 @@ static struct journal_seat *sit(const char *first, const char *second)
 
 static void join(struct journal_seat *seat, uint64_t subscriber)
 {
-    seat_taken(journal_seat_of(seat), subscriber);
+    seat_taken(journal_seat_of(seat), &(struct seat_begin){.subscriber = subscriber});
 }
 
 static void leave(struct journal_seat *seat, enum close_reason reason, uint64_t cursor)
