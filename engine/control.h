@@ -38,7 +38,7 @@ enum control_kind {
     CONTROL_SUBSCRIBERS, /* a page of the subscribers, in order of their ids */
     CONTROL_SUBSCRIBER,  /* one subscriber */
     CONTROL_EXPLAIN,     /* what became of an event for one subscriber */
-    CONTROL_END,         /* a subscriber is ended in order */
+    CONTROL_END,         /* a subscriber is ended, in order or at once */
     CONTROL_SEND,        /* it gets an event that is for it alone */
 };
 
@@ -51,6 +51,7 @@ struct control_request {
     uint64_t subscriber; /* its id; SUBSCRIBERS: those behind it; 0: from the first one on */
     struct text event;   /* EXPLAIN: the event's id, as a client knows it */
     struct frame *frame; /* SEND: of hub_private_frame; the control's, if it was made */
+    bool at_once;        /* END: what it lacks is not sent */
     uint32_t limit;      /* of lists: 1 to CONTROL_LIMIT_MAX; 0: CONTROL_LIMIT_DEFAULT */
     /* Any worker's thread, once; also of who drains. Short: it hands the control on. */
     void (*done)(struct control *control);

@@ -78,8 +78,10 @@ static const char *closed_text(enum close_reason reason)
         return "The operator closed the stream's channels";
     case CLOSE_DRAIN:
         return "The stream ended when the server stopped";
+    case CLOSE_ASKED:
+        return "The operator ended the stream";
     case CLOSE_CUT:
-        return "The operator, or a late drain, cut the stream";
+        return "The server cut the stream, at once or after a late drain";
     case CLOSE_EXPIRED:
         return "The stream ended with its token";
     default:

@@ -78,10 +78,11 @@ enum frame_kind {
 enum frame_flag {
     FRAME_ENDS = 1, /* the last event of its channel */
     FRAME_WITHOUT_DATA = 2,
-    FRAME_KEYED = 4,  /* its key follows, after a byte with its length: frame_key */
-    FRAME_CLOSES = 8, /* a command: its channel is closed here */
-    FRAME_KICKS = 16, /* a command: whoever is here is ended */
-    FRAME_ALL = 32,   /* to all: its channel's name is empty */
+    FRAME_KEYED = 4,    /* its key follows, after a byte with its length: frame_key */
+    FRAME_CLOSES = 8,   /* a command: its channel is closed here */
+    FRAME_KICKS = 16,   /* a command: whoever is here is ended */
+    FRAME_ALL = 32,     /* to all: its channel's name is empty */
+    FRAME_AT_ONCE = 64, /* of a command that kicks: not in order */
 };
 
 /* A command is no event, and nobody gets bytes of it; it has a place in the one order, so that what

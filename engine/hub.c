@@ -578,13 +578,23 @@ int hub_close_channel(struct hub *hub, struct text name)
     return r;
 }
 
-int hub_kick(struct hub *hub)
+static int end_all(struct hub *hub, enum frame_flag flags)
 {
-    struct frame *frame = frame_new_command(FRAME_KICKS, TEXT(""), 0);
+    struct frame *frame = frame_new_command(FRAME_KICKS | flags, TEXT(""), 0);
     int r = frame ? publish_command(hub, frame) : -ENOMEM;
     if (r != 0)
         frame_unref(frame);
     return r;
+}
+
+int hub_kick(struct hub *hub)
+{
+    return end_all(hub, 0);
+}
+
+int hub_cut(struct hub *hub)
+{
+    return end_all(hub, FRAME_AT_ONCE);
 }
 
 size_t hub_known_id(struct hub *hub, const struct frame *frame, char out[EVENT_ID_BYTES_MAX])

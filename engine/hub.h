@@ -105,6 +105,8 @@ MUST_USE int hub_close_channel(struct hub *hub, struct text name);
 /* Whoever has asked for a stream before is ended in order, with what it lacks and a `retry:` of its
  * own; whoever asks after it is not. */
 MUST_USE int hub_kick(struct hub *hub);
+/* The same at once: what they lack is not sent. */
+MUST_USE int hub_cut(struct hub *hub);
 
 /*
  * A thread that found HUB_BUSY registers its eventfd, arms, tries once more and only then waits:

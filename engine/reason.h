@@ -20,7 +20,8 @@
     X(CLOSE_ENDED, ended, "ended")                   /* its channels have ended */                 \
     X(CLOSE_CHANNEL, channel, "channel-closed")      /* its channels were closed */                \
     X(CLOSE_DRAIN, drain, "drain")                   /* the server stops */                        \
-    X(CLOSE_CUT, cut, "cut")                         /* the operator's wish, or a late drain */    \
+    X(CLOSE_ASKED, asked, "asked")                   /* in order, on request */                    \
+    X(CLOSE_CUT, cut, "cut")                         /* likewise, or a late drain: not in order */ \
     X(CLOSE_EXPIRED, token_expired, "token-expired") /* so is its credential's */
 
 enum close_reason {

@@ -56,7 +56,8 @@
     X(closed_ended, counter, "Responses ended because their channels had")                         \
     X(answered_ended, counter, "Clients told 204: they had all of a channel that ended")           \
     X(closed_channel, counter, "Responses ended because their channels were closed")               \
-    X(closed_cut, counter, "Subscribers ended on request, or cut when the drain timeout ended")    \
+    X(closed_asked, counter, "Responses ended on request")                                         \
+    X(closed_cut, counter, "Subscribers cut on request, or when the drain timeout ended")          \
     X(refused_full, counter, "Subscribers refused: no worker had room")                            \
     X(refused_failed, counter, "Of them, those of a worker whose io failed meanwhile")             \
     X(refused_memory, counter, "Subscribers refused: out of memory")                               \

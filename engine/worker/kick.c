@@ -10,9 +10,19 @@ bool kick_take(struct worker *worker, const struct frame *frame)
     struct kick *kick = &worker->kick;
     if (kick->under_way)
         return false;
-    *kick =
-        (struct kick){.before = frame->sequence, .under_way = true, .end = worker->records.used};
+    *kick = (struct kick){.before = frame->sequence,
+                          .under_way = true,
+                          .at_once = frame->flags & FRAME_AT_ONCE,
+                          .end = worker->records.used};
     return true;
+}
+
+static void end(struct worker *worker, struct subscriber *subscriber)
+{
+    if (worker->kick.at_once)
+        subscriber_close(worker, subscriber, CLOSE_CUT);
+    else
+        subscriber_end(worker, subscriber, CLOSE_ASKED);
 }
 
 /* As few as they may be where it is tested: there are not many there. */
@@ -24,7 +34,7 @@ static uint32_t kick_one(struct worker *worker, struct subscriber *subscriber)
     if (subscriber->state == SUBSCRIBER_FREE || subscriber->state == SUBSCRIBER_CLOSING)
         return 1;
     if (!(subscriber->flags & SUBSCRIBER_SPARED) || MUTATION(kick_spares_none))
-        subscriber_end(worker, subscriber, CLOSE_CUT);
+        end(worker, subscriber);
     subscriber_clear(subscriber, SUBSCRIBER_SPARED);
     return 1 + (subscriber->flags & SUBSCRIBER_MANY ? subscriber->set->count : 0);
 }
@@ -43,7 +53,7 @@ void kick_tell_apart(struct worker *worker, struct subscriber *subscriber, uint6
     const struct kick *kick = &worker->kick;
     uint32_t index = subscriber_index(worker, subscriber);
     if (before <= kick->before && !MUTATION(kick_forgets))
-        subscriber_end(worker, subscriber, CLOSE_CUT);
+        end(worker, subscriber);
     else if (kick->under_way && index >= kick->next && index < kick->end)
         subscriber->flags |= SUBSCRIBER_SPARED;
 }

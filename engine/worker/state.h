@@ -220,7 +220,7 @@ struct arrivals {
 /* kick.c: who was here before the latest kick is ended. */
 struct kick {
     uint64_t before; /* it had this number: whoever asked before it is not to stay */
-    bool under_way;
+    bool under_way, at_once;
     uint32_t next, end; /* records still to be looked at */
 };
 

@@ -64,8 +64,13 @@ bool steer_some(struct worker *worker, struct control_part *part, int *ret_resul
         if (*ret_result == 0)
             request->frame = NULL; /* it is the subscriber's */
     } else {
-        subscriber_end(worker, subscriber, CLOSE_CUT);
         *ret_result = 0;
+        if (request->at_once) { /* which leaves nothing for the next turn to bury */
+            subscriber_close(worker, subscriber, CLOSE_CUT);
+            subscriber_bury(worker);
+        } else {
+            subscriber_end(worker, subscriber, CLOSE_ASKED);
+        }
     }
     return true;
 }

@@ -69,6 +69,7 @@ struct client {
     /* How far it is. */
     struct reader reader;
     bool greeted, goodbye;
+    bool cut;       /* an operator ends it at once */
     bool told_end;  /* the comment before the goodbye */
     bool told_over; /* it was answered 204 */
     unsigned gaps_seen;

@@ -187,8 +187,8 @@ void inspect_counters(void)
     expect_equal("joined less all closed",
                  stats.joined - stats.closed_gone - stats.closed_slow - stats.closed_limit -
                      stats.closed_error - stats.closed_drain - stats.closed_cut -
-                     stats.closed_token_expired - stats.closed_ended - stats.closed_channel -
-                     stats.closed_stuck,
+                     stats.closed_asked - stats.closed_token_expired - stats.closed_ended -
+                     stats.closed_channel - stats.closed_stuck,
                  open);
     expect_equal("closed_error", stats.closed_error, 0);
     expect_equal("refused_memory", stats.refused_memory, 0);

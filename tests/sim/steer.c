@@ -35,7 +35,7 @@ static void on_done(struct control *control)
         fail("client %u has no room for an event of its own", client->number);
     if (result < 0)
         fail("client %u: a wish is answered with %d", client->number, result);
-    if (result == 0 && client->socket->state != SIM_OPEN)
+    if (result == 0 && client->socket->state != SIM_OPEN && !client->cut)
         fail("client %u is gone, and a wish for it is done", client->number);
     if (result == 0 && sends) {
         client->wish_count++;
@@ -77,8 +77,10 @@ static void steer(struct client *client, bool sends)
     while (*link)
         link = &(*link)->next;
     *link = wish;
+    client->cut |= !sends && sim_random_one_in(world->random, 2);
     struct control_request request = {.kind = sends ? CONTROL_SEND : CONTROL_END,
                                       .subscriber = client->id,
+                                      .at_once = !sends && client->cut,
                                       .frame = sends ? frame_of(wish->number) : NULL,
                                       .done = on_done,
                                       .context = wish};

@@ -302,7 +302,7 @@ void on_close(void *context, struct sim_socket *socket)
     client_read(client);
     trace("client %u is closed after %u events", client->number, client->events);
     bool left = socket->half_closed && !client->limit && !client->polls;
-    if (socket->reset || left || client_is_complete(client))
+    if (socket->reset || left || client->cut || client_is_complete(client))
         return;
     /* Frames that go alone take a turn each, of which there may be too few. */
     bool alone = worker->worker->catch_up.arena.bytes_size < 2 * CATCH_UP_BYTES;

@@ -180,6 +180,25 @@ Test(command, kick_ends_who_was_there, .init = begin, .fini = end)
     cr_assert_eq(publish("a", "after", false), 0);
     threadless_turns(worker);
     cr_expect(strstr(read_from(stays), "data: after\n"));
+    cr_expect_eq(stats_now().closed_asked, 2);
+    cr_expect_eq(stats_now().subscribers, 1);
+    close(there), close(late), close(stays);
+}
+
+/* Who lacks something as well, and who joins after it with a request from before. */
+Test(command, cut_ends_at_once, .init = begin, .fini = end)
+{
+    int there = ask("a", NULL, NULL);
+    threadless_turns(worker);
+    cr_expect(strstr(read_from(there), "200 OK"));
+    int late = ask("a", NULL, NULL);
+    cr_assert_eq(publish("a", "before", false), 0);
+    cr_assert_eq(hub_cut(hub), 0);
+    int stays = ask("a", NULL, NULL);
+    threadless_turns(worker);
+    cr_expect(!strstr(read_from(there), LAST));
+    cr_expect(!strstr(read_from(late), LAST));
+    cr_expect(strstr(read_from(stays), "200 OK"));
     cr_expect_eq(stats_now().closed_cut, 2);
     cr_expect_eq(stats_now().subscribers, 1);
     close(there), close(late), close(stays);

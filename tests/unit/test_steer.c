@@ -228,10 +228,29 @@ Test(steer, an_end_is_in_order, .init = begin, .fini = end)
     const char *retry = strstr(text, "retry: ");
     cr_expect(retry && strstr(retry, "\n\n" LAST), "%s", text);
     cr_expect(!strstr(read_from(other), "retry: "));
-    cr_expect_eq(COUNTED(closed_cut), 1);
+    cr_expect_eq(COUNTED(closed_asked), 1);
     wish(CONTROL_END, nth(0), TEXT(""));
     cr_expect_eq(answer(), CONTROL_NONE, "once");
     close(peer), close(other);
+}
+
+/* And its socket is closed with the turn, though nothing else is to be done. */
+Test(steer, an_end_at_once_sends_nothing, .init = begin, .fini = end)
+{
+    int peer = join((struct wanted){0});
+    done = NULL;
+    struct control *control = control_new(
+        &(struct control_request){
+            .kind = CONTROL_END, .subscriber = nth(0), .at_once = true, .done = on_done},
+        1);
+    cr_assert_not_null(control);
+    cr_assert_eq(hub_control(hub, control), 0);
+    worker_turn(worker);
+    cr_expect_eq(answer(), 0);
+    char byte;
+    cr_expect_eq(recv(peer, &byte, 1, 0), 0, "closed, without an end of the response");
+    cr_expect_eq(COUNTED(closed_cut), 1);
+    close(peer);
 }
 
 /* Of several channels those that were closed are not listed any more. */
