@@ -75,6 +75,22 @@ static inline void put_head(struct builder *builder, enum form form, bool charse
  * 9.2.6): one that is cut off before its first event resumes without a hole. */
 #define PREFACE_BYTES_MAX (EVENT_ID_BYTES_MAX + 64)
 
+static void put_whole_head(struct builder *builder, enum form form,
+                           const struct form_opening *opening)
+{
+    put_head(builder, form, opening->charset);
+    builder_put(builder, !opening->resumes ? TEXT("Fanfare-Resume: none\r\n")
+                         : opening->notice ? TEXT("Fanfare-Resume: gap\r\n")
+                                           : TEXT("Fanfare-Resume: complete\r\n"));
+    if (opening->subscriber) {
+        builder_put(builder, TEXT("Fanfare-Subscriber: "));
+        subscriber_id_format(builder_reserve(builder, SUBSCRIBER_ID_LEN), opening->subscriber);
+        builder_put(builder, CRLF);
+    }
+    builder_put(builder, opening->lines);
+    builder_put(builder, CRLF);
+}
+
 struct frame *form_open(enum form form, const struct form_opening *opening)
 {
     const struct frame *notice = opening->notice;
@@ -91,23 +107,18 @@ struct frame *form_open(enum form form, const struct form_opening *opening)
 
     size_t size = sizeof(HEAD("")) + HEAD_REST_BYTES_MAX + opening->lines.len + preface_len +
                   (notice ? notice->len : 0);
+    for (unsigned i = 0; i < opening->first_count; i++)
+        size += opening->first[i]->len;
     struct frame *frame = frame_new_room(FRAME_NOTE, size);
     if (!frame)
         return NULL;
     struct builder builder = builder_of(frame->bytes, size);
-    put_head(&builder, form, opening->charset);
-    builder_put(&builder, !opening->resumes ? TEXT("Fanfare-Resume: none\r\n")
-                          : notice          ? TEXT("Fanfare-Resume: gap\r\n")
-                                            : TEXT("Fanfare-Resume: complete\r\n"));
-    if (opening->subscriber) {
-        builder_put(&builder, TEXT("Fanfare-Subscriber: "));
-        subscriber_id_format(builder_reserve(&builder, SUBSCRIBER_ID_LEN), opening->subscriber);
-        builder_put(&builder, CRLF);
-    }
-    builder_put(&builder, opening->lines);
-    builder_put(&builder, CRLF);
+    if (!opening->head_sent)
+        put_whole_head(&builder, form, opening);
     if (!opening->bare)
         put_piece(form, &builder, builder_text(&preface));
+    for (unsigned i = 0; i < opening->first_count; i++)
+        builder_put(&builder, form_view(form, opening->first[i]));
     if (notice)
         builder_put(&builder, (struct text){notice->bytes, notice->len});
     return built(frame, &builder);

@@ -28,17 +28,22 @@ static inline struct text form_view(enum form form, const struct frame *frame)
     return frame_view(frame, form == FORM_PLAIN);
 }
 
-/* What a response begins with: its head, `retry:`, a resume point, and what is told at once. */
+/* What a response begins with: its head, `retry:`, a resume point, events for it alone, and what is
+ * told at once. */
 struct form_opening {
-    bool resumes;         /* the client gave a resume point */
-    struct text lines;    /* head lines of the caller's, each ended by CRLF */
-    uint32_t retry_ms;    /* how long a client waits before it comes back */
-    struct text point;    /* the id it is to come back with before it has an event; NULL: none */
+    bool head_sent;    /* its head is written already */
+    bool resumes;      /* the client gave a resume point */
+    struct text lines; /* head lines of the caller's, each ended by CRLF */
+    uint32_t retry_ms; /* how long a client waits before it comes back */
+    struct text point; /* the id it is to come back with before it has an event; NULL: none */
+    struct frame *const *first; /* private ones, `first_count` */
+    unsigned first_count;
     struct frame *notice; /* of a gap, in this form; NULL: none */
     bool bare;            /* no `retry:` and no point: nothing that is not an event's */
     bool charset;         /* the type says utf-8 */
     uint64_t subscriber;  /* its id, if the head is to say it; 0: not */
 };
+/* Without any of that its length is 0. */
 MUST_USE struct frame *form_open(enum form form, const struct form_opening *opening);
 
 /* A line that clients skip: shows both sides that the other one lives. No blank line follows, which

@@ -664,8 +664,19 @@ static struct worker *reserve_place(struct hub *hub)
     }
 }
 
-int hub_subscribe(struct hub *hub, const struct subscribe_request *request)
+static bool first_is_long(const struct subscribe_request *request)
 {
+    size_t bytes = 0;
+    for (unsigned i = 0; i < request->first_count && bytes <= FIRST_BYTES_MAX; i++)
+        bytes += request->first[i]->len;
+    return bytes > FIRST_BYTES_MAX;
+}
+
+int hub_subscribe(struct hub *hub, const struct subscribe_request *request,
+                  uint64_t *ret_subscriber)
+{
+    if (first_is_long(request))
+        return -E2BIG;
     if (atomic_load_explicit(&hub->next, memory_order_relaxed) & CLOSED_BIT)
         return -ESHUTDOWN;
     if (flow_memory_is_full(&hub->flow))
@@ -685,6 +696,8 @@ int hub_subscribe(struct hub *hub, const struct subscribe_request *request)
     inbox_post(&worker->inbox, &handoff->message);
     atomic_thread_fence(memory_order_seq_cst);
     worker_wake(worker);
+    if (ret_subscriber)
+        *ret_subscriber = 0;
     return 0;
 }
 

@@ -126,10 +126,13 @@ struct ids *hub_ids(struct hub *hub);
 
 /*
  * Hands a socket to a worker, which answers with the response head and owns it from then on. 0: the
- * fd is consumed. HUB_FULL: no worker has room; HUB_NO_MEMORY: memory_max is reached; -ESHUTDOWN,
- * -ENOMEM: the fd stays with the caller.
+ * fd and the references to `first` are consumed, and *ret_subscriber (may be NULL) is its id; 0:
+ * subscribers have none. HUB_FULL: no worker has room; HUB_NO_MEMORY: memory_max is reached;
+ * -E2BIG: `first` is longer than FIRST_BYTES_MAX; -ESHUTDOWN, -ENOMEM: all of that stays with the
+ * caller.
  */
-MUST_USE int hub_subscribe(struct hub *hub, const struct subscribe_request *request);
+MUST_USE int hub_subscribe(struct hub *hub, const struct subscribe_request *request,
+                           uint64_t *ret_subscriber);
 
 /* --- memory: any thread -------------------------------------------------------------------- */
 

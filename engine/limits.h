@@ -193,6 +193,9 @@
  * sends them, and counted (`private_refused`). */
 #define PRIVATE_EVENTS_MAX 64u
 #define PRIVATE_BYTES_MAX  (256u << 10)
+/* Events that one subscriber is given to begin with, which lie in memory until its socket has them:
+ * a snapshot of some screens. More: it is not taken (-E2BIG). */
+#define FIRST_BYTES_MAX (64u << 10)
 /* Records looked at for a kick in one turn, and their channels: some tenths of a millisecond. */
 #define KICK_BATCH 4096u
 /* Events taken from the inbox before sweeps are served again. */

@@ -84,7 +84,7 @@ void stage_subscribe(struct stage *stage, struct text channel, struct text resum
                                         .channel_count = 1,
                                         .has_resume = resume.len > 0,
                                         .resume = resume};
-    int r = hub_subscribe(stage->hub, &request);
+    int r = hub_subscribe(stage->hub, &request, NULL);
     CHECK(r == 0);
 }
 

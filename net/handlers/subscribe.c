@@ -126,7 +126,7 @@ static enum handler_result subscribe(struct client *client, const struct text *c
         return refuse(client, r);
     connection_want(connection, 0);
     if (!connection->closed)
-        r = hub_subscribe(service->hub, &subscribe);
+        r = hub_subscribe(service->hub, &subscribe, NULL);
     if (r || connection->closed) {
         if (noted)
             journal_seat_hush(noted);

@@ -279,7 +279,7 @@ static struct sim_socket *subscribe(struct hub *hub, const struct sim *sim, unsi
                                         .has_resume = true,
                                         .resume = wanted->resume,
                                         .plain = plain};
-    CHECK(hub_subscribe(hub, &request) == 0);
+    CHECK(hub_subscribe(hub, &request, NULL) == 0);
     return socket;
 }
 

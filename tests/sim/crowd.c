@@ -178,7 +178,7 @@ static void join(struct group *group)
                                             .channels = &channel,
                                             .channel_count = 1,
                                             .head = {"", 0}};
-        int r = hub_subscribe(crowd->hub, &request);
+        int r = hub_subscribe(crowd->hub, &request, NULL);
         if (r != 0)
             fail("hub_subscribe gave %d", r);
     }

@@ -220,7 +220,7 @@ void hand_over_step(void)
     world->requests[at] = world->requests[--world->request_count];
     struct text channels[MODEL_CHANNELS_MAX];
     struct subscribe_request request = client_request(client, channels);
-    int r = hub_subscribe(world->hub, &request);
+    int r = hub_subscribe(world->hub, &request, NULL);
     if (client->channel_count == 1 && ruled_now(client->channels[0])->once)
         client_is_for_one(client);
     trace("client %u is handed over: %d", client->number, r);

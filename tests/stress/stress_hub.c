@@ -152,7 +152,7 @@ static void member_join(struct reader *reader, struct member *member, bool resum
         member->next = request.before;
         memset(member->next_number, 0xff, sizeof(member->next_number));
     }
-    int r = hub_subscribe(hub, &request);
+    int r = hub_subscribe(hub, &request, NULL);
     REQUIRE(r == 0, "hub_subscribe gives %d", r);
     stream_init(&member->stream, fds[0], on_event, member);
     member->leave_after = rand_r(&reader->seed) % 4 ? (uint64_t)rand_r(&reader->seed) % 3000 : 0;

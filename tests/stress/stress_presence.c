@@ -107,7 +107,7 @@ static void subscribe(struct stream *stream)
                                         .channels = channels,
                                         .channel_count = 2,
                                         .head = TEXT("Cache-Control: no-store\r\n")};
-    REQUIRE(hub_subscribe(hub, &request) == 0, "hub_subscribe");
+    REQUIRE(hub_subscribe(hub, &request, NULL) == 0, "hub_subscribe");
     stream_init(stream, fds[0], on_event, NULL);
 }
 

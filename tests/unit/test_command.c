@@ -41,7 +41,7 @@ static int ask(const char *first, const char *second, const char *resume)
                                         .channel_count = second ? 2 : 1,
                                         .has_resume = resume != NULL,
                                         .resume = text_of(resume ? resume : "")};
-    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     return fds[1];
 }
 

@@ -166,7 +166,7 @@ static int subscribe(struct hub *hub, const char *channel)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     struct subscribe_request request = {
         .fd = fds[0], .before = hub_next_sequence(hub), .channels = &name, .channel_count = 1};
-    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     return fds[1];
 }
 

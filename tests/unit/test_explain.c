@@ -52,7 +52,7 @@ static uint64_t subscribe(const struct text *channels, unsigned count, const cha
                                         .has_resume = resume,
                                         .resume = text_of(resume),
                                         .peer = TEXT("12.0.0.7")};
-    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     turn();
     peers[peer_count++] = fds[1];
     return subscriber_id_of(0, peer_count - 1, 1);

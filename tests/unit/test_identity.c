@@ -71,7 +71,7 @@ static void join(struct hub *hub, struct named_seat *seat, bool tells_id, char h
                                         .channel_count = 1,
                                         .seat = &seat->seat,
                                         .tells_id = tells_id};
-    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     while (worker_turn(hub_worker(hub, 0)))
         ;
     ssize_t len = recv(fds[1], head, 1023, 0);

@@ -69,7 +69,7 @@ static int subscribe(const char *channel, bool refused)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     struct subscribe_request request = {
         .fd = fds[0], .before = hub_next_sequence(hub), .channels = &name, .channel_count = 1};
-    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     settle();
     cr_assert_gt(read(fds[1], answer, sizeof(answer) - 1), 12);
     cr_expect_eq(strncmp(answer, "HTTP/1.1 503", 12) == 0, refused, "%s", answer);
@@ -149,7 +149,7 @@ static int subscribe_to_ended(void)
                                         .before = hub_next_sequence(hub),
                                         .channels = channels,
                                         .channel_count = ENDED + 1};
-    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     settle();
     end_channels("heard", 1, ENDED);
     cr_assert_eq(stats_now().subscribers, 1);

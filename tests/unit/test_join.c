@@ -59,7 +59,7 @@ Test(join, a_turn_has_a_time_for_it)
         cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
         struct subscribe_request request = {
             .fd = fds[0], .before = 1, .channels = &channel, .channel_count = 1};
-        cr_assert_eq(hub_subscribe(hub, &request), 0);
+        cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
         peers[i] = fds[1];
     }
     step_ns = HANDOFF_NS;
@@ -99,7 +99,7 @@ Test(join, who_cannot_be_had_is_told_when_to_come_back)
                                             .channel_count = 1,
                                             .head = TEXT("X: y\r\n"),
                                             .puts_off = i == 0};
-        cr_assert_eq(hub_subscribe(hub, &request), 0);
+        cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     }
     worker_turn(hub_worker(hub, 0));
     step_ns = 1000000;
@@ -162,7 +162,7 @@ Test(join, a_seat_is_left_once)
                                             .seat = &seats[i].seat};
         if (i == 2)
             hub_close(hub);
-        cr_expect_eq(hub_subscribe(hub, &request), i == 2 ? -ESHUTDOWN : 0);
+        cr_expect_eq(hub_subscribe(hub, &request, NULL), i == 2 ? -ESHUTDOWN : 0);
     }
     worker_turn(hub_worker(hub, 0));
     cr_expect_eq(joined(hub), 1);
@@ -199,7 +199,7 @@ static struct seat_begin begin_after(struct hub *hub, uint64_t sequence, uint32_
                                         .resume = {id, sequence > 0 ? sizeof(id) : 0},
                                         .last = last,
                                         .seat = &seat.seat};
-    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     threadless_turns(hub_worker(hub, 0));
     close(fds[1]);
     threadless_turns(hub_worker(hub, 0));

@@ -55,7 +55,7 @@ static int join(struct wanted wanted)
                                         .polls = wanted.polls,
                                         .limit = wanted.limit,
                                         .wait_ms = wanted.wait_ms};
-    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     threadless_turns(worker);
     char head[4096];
     cr_assert_gt(recv(fds[1], head, sizeof(head), 0), 0);
@@ -261,7 +261,7 @@ Test(steer, what_was_closed_is_not_listed, .init = begin, .fini = end)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     struct subscribe_request request = {
         .fd = fds[0], .before = hub_next_sequence(hub), .channels = channels, .channel_count = 2};
-    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     threadless_turns(worker);
     cr_assert_eq(hub_close_channel(hub, TEXT("a")), 0);
     threadless_turns(worker);
@@ -332,7 +332,7 @@ Test(steer, events_of_their_own_do_not_fill_the_memory_for_good)
             .fd = fds[0], .before = 1, .channels = &channel, .channel_count = 1};
         peers[i] = fds[1];
         own[i] = dup(fds[0]);
-        cr_assert_eq(hub_subscribe(hub, &request), 0);
+        cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
         threadless_turns(worker);
         while (send(own[i], data, sizeof(data), 0) > 0) /* between two frames it is full */
             ;

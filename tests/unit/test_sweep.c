@@ -48,7 +48,7 @@ static int subscribe(struct hub *hub, unsigned count)
                                         .before = hub_next_sequence(hub),
                                         .channels = channels,
                                         .channel_count = count};
-    cr_assert_eq(hub_subscribe(hub, &request), 0);
+    cr_assert_eq(hub_subscribe(hub, &request, NULL), 0);
     return fds[1];
 }
 

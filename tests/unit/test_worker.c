@@ -54,7 +54,7 @@ static int subscribe(int *ret_peer)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     struct subscribe_request request = {
         .fd = fds[0], .before = hub_next_sequence(hub), .channels = &channel, .channel_count = 1};
-    int r = hub_subscribe(hub, &request);
+    int r = hub_subscribe(hub, &request, NULL);
     if (r != 0)
         close(fds[0]);
     *ret_peer = fds[1];
