@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/wake.h"
 
 int flow_init(struct flow *flow, unsigned workers, const struct hash_key *key)
@@ -31,9 +32,9 @@ void flow_deinit(struct flow *flow)
     flow->cells = NULL;
 }
 
-static _Atomic uint64_t *cell_of(struct flow *flow, const struct frame *frame)
+static _Atomic uint64_t *cell_of(const struct flow *flow, uint64_t channel_hash)
 {
-    return &flow->cells[frame->channel_hash & (FLOW_CELLS - 1)];
+    return &flow->cells[channel_hash & (FLOW_CELLS - 1)];
 }
 
 static uint64_t charge_of(const struct frame *frame)
@@ -42,9 +43,10 @@ static uint64_t charge_of(const struct frame *frame)
 }
 
 /* The counters bound; they order nothing, so relaxed is enough everywhere. */
-static bool cell_admits(struct flow *flow, const struct frame *frame)
+static inline __attribute__((always_inline)) bool cell_admits(const struct flow *flow,
+                                                              uint64_t channel_hash)
 {
-    uint64_t held = atomic_load_explicit(cell_of(flow, frame), memory_order_relaxed);
+    uint64_t held = atomic_load_explicit(cell_of(flow, channel_hash), memory_order_relaxed);
     uint64_t total = atomic_load_explicit(&flow->total, memory_order_relaxed);
     if (held == 0)
         return total < FLOW_FIRST_BYTES;
@@ -60,10 +62,15 @@ bool flow_admits(struct flow *flow, struct frame *const *frames, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         if (i && frames[i]->channel_hash == frames[i - 1]->channel_hash)
             continue;
-        if (!cell_admits(flow, frames[i]))
+        if (!cell_admits(flow, frames[i]->channel_hash))
             return false;
     }
     return true;
+}
+
+bool flow_admits_hash(const struct flow *flow, uint64_t channel_hash)
+{
+    return flow_memory_admits(flow) && cell_admits(flow, channel_hash);
 }
 
 /* Sums runs of one channel, so that a request of many events is a few atomic operations. */
@@ -75,7 +82,7 @@ static void change(struct flow *flow, struct frame *const *frames, unsigned coun
         unsigned from = i;
         for (; i < count && frames[i]->channel_hash == frames[from]->channel_hash; i++)
             sum += charge_of(frames[i]);
-        atomic_fetch_add_explicit(cell_of(flow, frames[from]), add ? sum : -sum,
+        atomic_fetch_add_explicit(cell_of(flow, frames[from]->channel_hash), add ? sum : -sum,
                                   memory_order_relaxed);
         all += sum;
     }
@@ -105,7 +112,7 @@ bool flow_swept(const struct flow *flow, struct frame *frame)
 void flow_waiter_add(struct flow *flow, struct hub_waiter *waiter, int eventfd)
 {
     waiter->eventfd = eventfd;
-    atomic_init(&waiter->armed, false);
+    atomic_init(&waiter->armed, 0);
     pthread_mutex_lock(&flow->lock);
     waiter->next = flow->waiters;
     flow->waiters = waiter;
@@ -114,17 +121,42 @@ void flow_waiter_add(struct flow *flow, struct hub_waiter *waiter, int eventfd)
 
 void flow_waiter_arm(struct flow *flow, struct hub_waiter *waiter)
 {
-    if (!atomic_exchange_explicit(&waiter->armed, true, memory_order_relaxed))
+    if (!atomic_exchange_explicit(&waiter->armed, 1, memory_order_relaxed))
         atomic_fetch_add_explicit(&flow->armed, 1, memory_order_relaxed);
     /* Full fence between arming and the caller's next try; pairs with the one in flow_wake. */
     atomic_thread_fence(memory_order_seq_cst);
 }
 
+/* Under the lock: whoever wakes is done with a waiter when it has gone. True: it was armed. */
+static bool disarm(struct flow *flow, struct hub_waiter *waiter)
+{
+    if (!atomic_exchange_explicit(&waiter->armed, 0, memory_order_relaxed))
+        return false;
+    atomic_fetch_sub_explicit(&flow->armed, 1, memory_order_relaxed);
+    return true;
+}
+
+void flow_waiter_disarm(struct flow *flow, struct hub_waiter *waiter)
+{
+    pthread_mutex_lock(&flow->lock);
+    (void)disarm(flow, waiter);
+    pthread_mutex_unlock(&flow->lock);
+}
+
+bool flow_waiter_sleep(struct hub_waiter *waiter, int64_t until_ns)
+{
+    while (atomic_load_explicit(&waiter->armed, memory_order_relaxed)) {
+        if (until_ns <= clock_ns())
+            return false;
+        futex_wait(&waiter->armed, 1, until_ns);
+    }
+    return true;
+}
+
 void flow_waiter_remove(struct flow *flow, struct hub_waiter *waiter)
 {
     pthread_mutex_lock(&flow->lock);
-    if (atomic_exchange_explicit(&waiter->armed, false, memory_order_relaxed))
-        atomic_fetch_sub_explicit(&flow->armed, 1, memory_order_relaxed);
+    (void)disarm(flow, waiter);
     struct hub_waiter **link = &flow->waiters;
     while (*link != waiter)
         link = &(*link)->next;
@@ -140,10 +172,12 @@ void flow_wake(struct flow *flow)
         return;
     pthread_mutex_lock(&flow->lock);
     for (struct hub_waiter *waiter = flow->waiters; waiter; waiter = waiter->next) {
-        if (!atomic_exchange_explicit(&waiter->armed, false, memory_order_relaxed))
+        if (!disarm(flow, waiter))
             continue;
-        atomic_fetch_sub_explicit(&flow->armed, 1, memory_order_relaxed);
-        wake_add(waiter->eventfd);
+        if (waiter->eventfd == HUB_WAITER_SLEEPS)
+            futex_wake(&waiter->armed);
+        else
+            wake_add(waiter->eventfd);
     }
     pthread_mutex_unlock(&flow->lock);
 }

@@ -54,6 +54,8 @@ void flow_deinit(struct flow *flow);
 /* --- publishers ---------------------------------------------------------------------------- */
 
 bool flow_admits(struct flow *flow, struct frame *const *frames, unsigned count);
+/* The same of one event of this channel that has no frame yet. */
+bool flow_admits_hash(const struct flow *flow, uint64_t channel_hash);
 void flow_add(struct flow *flow, struct frame *const *frames, unsigned count);
 void flow_subtract(struct flow *flow, struct frame *const *frames, unsigned count);
 
@@ -107,6 +109,8 @@ bool flow_swept(const struct flow *flow, struct frame *frame);
 /* See hub.h: who waits for room. */
 void flow_waiter_add(struct flow *flow, struct hub_waiter *waiter, int eventfd);
 void flow_waiter_arm(struct flow *flow, struct hub_waiter *waiter);
+void flow_waiter_disarm(struct flow *flow, struct hub_waiter *waiter);
+bool flow_waiter_sleep(struct hub_waiter *waiter, int64_t until_ns);
 void flow_waiter_remove(struct flow *flow, struct hub_waiter *waiter);
 /* After counters were lowered or inbox slots freed: wakes every armed waiter. */
 void flow_wake(struct flow *flow);

@@ -68,8 +68,7 @@ static enum frame_fault check_type(struct text type)
 {
     if (type.len > EVENT_TYPE_BYTES_MAX)
         return FRAME_TYPE_LONG;
-    if (memchr(type.at ? type.at : "", '\n', type.len) ||
-        memchr(type.at ? type.at : "", '\r', type.len) || !frame_is_text(type))
+    if (memchr(type.at, '\n', type.len) || memchr(type.at, '\r', type.len) || !frame_is_text(type))
         return FRAME_TYPE_TEXT;
     return text_equals(type, TEXT(GAP_TYPE)) ? FRAME_TYPE_OURS : FRAME_OK;
 }
@@ -113,16 +112,16 @@ static enum frame_fault check_special(const struct event *event)
     return FRAME_OK;
 }
 
-static enum frame_fault check_event(const struct event *event)
+static inline __attribute__((always_inline)) enum frame_fault check_event(const struct event *event)
 {
     enum frame_fault fault = frame_check_channel(event->channel);
     if (!fault && channel_is_own(event->channel) && !event->ours)
         fault = FRAME_CHANNEL_OURS;
     if (__builtin_expect(event->all, 0))
         fault = event->channel.len ? FRAME_ALL_CHANNEL : FRAME_OK;
-    if (!fault)
+    if (!fault && event->type.len)
         fault = check_type(event->type);
-    if (!fault)
+    if (!fault && event->id.len)
         fault = frame_check_id(event->id);
     if (fault)
         return fault;
@@ -389,6 +388,12 @@ build(const struct event *event, uint64_t channel_hash, uint8_t flags, struct fr
         put_key(at, event);
     *ret_frame = frame;
     return 0;
+}
+
+enum frame_fault frame_check_event(const struct event *event)
+{
+    enum frame_fault fault = check_event(event);
+    return fault ? fault : check_special(event);
 }
 
 __attribute__((noinline)) static int new_special(const struct event *event, uint64_t channel_hash,

@@ -115,6 +115,9 @@ enum frame_fault frame_check_channel(struct text channel);
  * fine. */
 enum frame_fault frame_check_id(struct text id);
 
+/* The rules for everything else, too: FRAME_OK, or what frame_new would say of this event. */
+enum frame_fault frame_check_event(const struct event *event);
+
 /* Valid UTF-8 without NUL. */
 bool frame_is_text(struct text text);
 

@@ -321,11 +321,16 @@ __attribute__((noinline)) static int make_noted(struct hub *hub, const struct ev
     return frame_new(event, hash, ret_frame);
 }
 
+static inline uint64_t hash_of(const struct hub *hub, const struct event *event)
+{
+    return event->channel.len ? hash_text(&hub->options.key, event->channel)
+           : event->all       ? channels_hash_of_all(&hub->options.key)
+                              : 0;
+}
+
 int hub_frame(struct hub *hub, const struct event *event, struct frame **ret_frame)
 {
-    uint64_t hash = event->channel.len ? hash_text(&hub->options.key, event->channel)
-                    : event->all       ? channels_hash_of_all(&hub->options.key)
-                                       : 0;
+    uint64_t hash = hash_of(hub, event);
     if (__builtin_expect(event->ends || event->key.len, 0))
         return make_noted(hub, event, hash, ret_frame);
     return frame_new(event, hash, ret_frame);
@@ -344,7 +349,8 @@ int hub_private_frame(const struct event *event, struct frame **ret_frame)
     return r;
 }
 
-static bool inboxes_have_room(const struct hub *hub, uint64_t first, unsigned count)
+static inline __attribute__((always_inline)) bool inboxes_have_room(const struct hub *hub,
+                                                                    uint64_t first, unsigned count)
 {
     for (unsigned i = 0; i < hub->worker_count; i++)
         if (!inbox_has_room(&hub->workers[i].inbox, first, count))
@@ -425,6 +431,18 @@ static inline __attribute__((always_inline)) void wake_parked(struct hub *hub)
         hub->workers[i].io->operations->wake(hub->workers[i].io);
         atomic_fetch_add_explicit(&hub->wakes, 1, memory_order_relaxed);
     }
+}
+
+bool hub_admits(struct hub *hub, const struct event *event, unsigned count)
+{
+    uint64_t next = atomic_load_explicit(&hub->next, memory_order_acquire);
+    if (next & CLOSED_BIT) /* which hub_publish says */
+        return true;
+    if (inboxes_have_room(hub, next & ~MARKS, count) &&
+        flow_admits_hash(&hub->flow, hash_of(hub, event)))
+        return true;
+    (void)busy(hub);
+    return false;
 }
 
 /* All of them, one after the other; `noted` as for claim. */
@@ -617,6 +635,17 @@ void hub_waiter_add(struct hub *hub, struct hub_waiter *waiter, int eventfd)
 void hub_waiter_arm(struct hub *hub, struct hub_waiter *waiter)
 {
     flow_waiter_arm(&hub->flow, waiter);
+}
+
+void hub_waiter_disarm(struct hub *hub, struct hub_waiter *waiter)
+{
+    flow_waiter_disarm(&hub->flow, waiter);
+}
+
+bool hub_waiter_sleep(struct hub *hub, struct hub_waiter *waiter, int64_t until_ns)
+{
+    (void)hub;
+    return flow_waiter_sleep(waiter, until_ns);
 }
 
 void hub_waiter_remove(struct hub *hub, struct hub_waiter *waiter)

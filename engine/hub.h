@@ -62,6 +62,11 @@ struct hub *hub_free(struct hub *hub);
 /* Builds the frame of an event: 0, a positive enum frame_fault, or -ENOMEM. */
 MUST_USE int hub_frame(struct hub *hub, const struct event *event, struct frame **ret_frame);
 
+/* Whether a publish that begins with this event would find room now, as far as this event and so
+ * many numbers go: a refusal before a frame is built costs some tens of ns. Counted as hub_publish
+ * counts HUB_BUSY; true of a closed hub, too. */
+MUST_USE bool hub_admits(struct hub *hub, const struct event *event, unsigned count);
+
 enum {
     HUB_BUSY = 1,
     HUB_FULL = 2,
@@ -111,10 +116,16 @@ MUST_USE int hub_cut(struct hub *hub);
 /*
  * A thread that found HUB_BUSY registers its eventfd, arms, tries once more and only then waits:
  * the hub adds 1 to the eventfd as soon as there may be room again, or when it is closed, and
- * disarms. `eventfd` is borrowed until hub_waiter_remove.
+ * disarms. `eventfd` is borrowed until hub_waiter_remove; with HUB_WAITER_SLEEPS in its place the
+ * thread waits in hub_waiter_sleep.
  */
 void hub_waiter_add(struct hub *hub, struct hub_waiter *waiter, int eventfd);
 void hub_waiter_arm(struct hub *hub, struct hub_waiter *waiter);
+/* From its return on the eventfd is not added to any more, until it is armed again. */
+void hub_waiter_disarm(struct hub *hub, struct hub_waiter *waiter);
+/* Until it is disarmed by the hub (true), or it is `until_ns` of clock_ns (false; INT64_MAX: for
+ * ever). Not a place where a thread is cancelled. */
+bool hub_waiter_sleep(struct hub *hub, struct hub_waiter *waiter, int64_t until_ns);
 void hub_waiter_remove(struct hub *hub, struct hub_waiter *waiter);
 
 /* --- subscribing: any thread --------------------------------------------------------------- */

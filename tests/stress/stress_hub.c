@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/hub.h"
 #include "tests/e2e/check.h"
 #include "tests/e2e/stream.h"
@@ -84,6 +85,11 @@ static void wait_for_room(struct hub_waiter *waiter, struct frame **frames, unsi
     *ret_r = hub_publish(hub, frames, count, &first);
     if (*ret_r != HUB_BUSY)
         return;
+    if (waiter->eventfd == HUB_WAITER_SLEEPS) {
+        REQUIRE(hub_waiter_sleep(hub, waiter, clock_ns() + DEADLINE_MS * INT64_C(1000000)),
+                "a sleeping publisher was never woken");
+        return;
+    }
     REQUIRE(poll(&ready, 1, DEADLINE_MS) == 1, "a waiting publisher was never woken");
     REQUIRE(read(waiter->eventfd, &ignored, sizeof(ignored)) == sizeof(ignored), "eventfd");
 }
@@ -97,7 +103,8 @@ static void *publisher_run(void *argument)
     char data[8][400];
     int r = 0;
 
-    hub_waiter_add(hub, &waiter, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    hub_waiter_add(hub, &waiter,
+                   publisher % 2 ? HUB_WAITER_SLEEPS : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     while (r == 0) {
         struct frame *frames[8];
         unsigned count = 1 + (unsigned)rand_r(&seed) % 8;
@@ -122,7 +129,8 @@ static void *publisher_run(void *argument)
         }
     }
     hub_waiter_remove(hub, &waiter);
-    close(waiter.eventfd);
+    if (waiter.eventfd != HUB_WAITER_SLEEPS)
+        close(waiter.eventfd);
     return NULL;
 }
 

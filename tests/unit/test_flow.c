@@ -3,9 +3,11 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/hub.h"
 #include "engine/worker/turn.h"
 #include "engine/worker/worker.h"
@@ -254,6 +256,84 @@ Test(flow, closing_the_hub_wakes_waiters)
     threadless_end(hub);
     close(fd);
     close(removed_fd);
+}
+
+static struct event event_of(const char *channel)
+{
+    return (struct event){.channel = text_of(channel), .data = TEXT("d"), .retry_ms = -1};
+}
+
+Test(flow, room_is_known_before_a_frame_is_built)
+{
+    struct hub *hub = hub_make();
+    struct event full = event_of("flood"), other = event_of("other"), all = {.all = true};
+    cr_expect(hub_admits(hub, &full, 1));
+    for (uint32_t i = 0; i < FLOW_CHANNEL_BYTES / MIB; i++)
+        cr_assert_eq(publish(hub), 0, "event %u", i);
+    cr_expect_not(hub_admits(hub, &full, 1));
+    cr_expect(hub_admits(hub, &other, 1));
+    cr_expect(hub_admits(hub, &all, 1));
+    cr_expect(hub_admits(hub, &other, INBOX_SLOTS - FLOW_CHANNEL_BYTES / MIB));
+    cr_expect_not(hub_admits(hub, &other, INBOX_SLOTS - FLOW_CHANNEL_BYTES / MIB + 1));
+    struct stats stats;
+    hub_stats(hub, &stats);
+    cr_expect_eq(stats.publish_busy, 2);
+    hub_close(hub);
+    cr_expect(hub_admits(hub, &full, 1), "that it is closed is to be heard, not waited for");
+    threadless_end(hub);
+}
+
+struct sleeper {
+    struct hub *hub;
+    struct hub_waiter waiter;
+    _Atomic bool armed;
+};
+
+static void *sleep_until_woken(void *context)
+{
+    struct sleeper *sleeper = context;
+    hub_waiter_arm(sleeper->hub, &sleeper->waiter);
+    atomic_store(&sleeper->armed, true);
+    bool woken = hub_waiter_sleep(sleeper->hub, &sleeper->waiter, INT64_MAX);
+    hub_waiter_remove(sleeper->hub, &sleeper->waiter);
+    return woken ? sleeper : NULL;
+}
+
+Test(flow, a_waiter_without_a_descriptor_sleeps_until_there_is_room)
+{
+    struct hub *hub = hub_make();
+    struct sleeper sleeper = {.hub = hub};
+    pthread_t thread;
+    void *result = NULL;
+    hub_waiter_add(hub, &sleeper.waiter, HUB_WAITER_SLEEPS);
+    hub_waiter_arm(hub, &sleeper.waiter);
+    cr_expect_not(hub_waiter_sleep(hub, &sleeper.waiter, clock_ns() + 1000000), "its time is over");
+    hub_waiter_disarm(hub, &sleeper.waiter);
+    cr_expect(hub_waiter_sleep(hub, &sleeper.waiter, INT64_MAX), "not armed");
+    cr_assert_eq(publish(hub), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, sleep_until_woken, &sleeper), 0);
+    while (!atomic_load(&sleeper.armed))
+        sched_yield();
+    worker_turn(hub_worker(hub, 0));
+    cr_assert_eq(pthread_join(thread, &result), 0);
+    cr_expect_eq(result, &sleeper);
+    threadless_end(hub);
+}
+
+Test(flow, who_is_disarmed_is_not_woken)
+{
+    struct hub *hub = hub_make();
+    struct hub_waiter waiter;
+    int fd = eventfd(0, EFD_NONBLOCK);
+    hub_waiter_add(hub, &waiter, fd);
+    cr_assert_eq(publish(hub), 0);
+    hub_waiter_arm(hub, &waiter);
+    hub_waiter_disarm(hub, &waiter);
+    worker_turn(hub_worker(hub, 0));
+    cr_expect_eq(wakes(fd), 0);
+    hub_waiter_remove(hub, &waiter);
+    threadless_end(hub);
+    close(fd);
 }
 
 Test(flow, memory_is_counted_and_admits_what_must_flow)

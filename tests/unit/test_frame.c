@@ -29,6 +29,7 @@ static enum frame_fault fault_of(struct event event)
     struct frame *frame = NULL;
     int r = frame_new(&event, 0, &frame);
     cr_assert(r >= 0);
+    cr_expect_eq(frame_check_event(&event), (enum frame_fault)r, "the check without a frame");
     frame_unref(frame);
     return (enum frame_fault)r;
 }
