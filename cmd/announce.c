@@ -31,21 +31,22 @@ __attribute__((format(printf, 2, 3))) static void say(bool warns, const char *fo
 /* How many subscribers the workers and the limits have room for. */
 static uint64_t subscriber_room(const struct serve_settings *settings, struct hub *hub)
 {
-    uint64_t room = (uint64_t)hub_worker_capacity(hub) * settings->hub.workers;
-    return room < settings->server.subscribers_max ? room : settings->server.subscribers_max;
+    uint64_t room = (uint64_t)hub_worker_capacity(hub) * settings->base.hub.workers;
+    return room < settings->base.server.subscribers_max ? room
+                                                        : settings->base.server.subscribers_max;
 }
 
 /* Only what was asked for by name can be missed: the default is whatever the machine allows. */
 static void say_descriptors(const struct serve_settings *settings, struct hub *hub, rlim_t limit)
 {
-    bool asked = settings->server.subscribers_max != SUBSCRIBERS_DEFAULT;
-    unsigned threads = settings->hub.workers + settings->server.acceptors;
+    bool asked = settings->base.server.subscribers_max != SUBSCRIBERS_DEFAULT;
+    unsigned threads = settings->base.hub.workers + settings->base.server.acceptors;
     uint64_t room = subscriber_room(settings, hub);
-    uint64_t need =
-        OWN_DESCRIPTORS + (uint64_t)THREAD_DESCRIPTORS * threads + settings->server.connections_max;
+    uint64_t need = OWN_DESCRIPTORS + (uint64_t)THREAD_DESCRIPTORS * threads +
+                    settings->base.server.connections_max;
     if (hub_takes_descriptors(hub) && asked)
-        need += settings->server.subscribers_max;
-    bool short_of_room = asked && room < settings->server.subscribers_max;
+        need += settings->base.server.subscribers_max;
+    bool short_of_room = asked && room < settings->base.server.subscribers_max;
     if (limit == RLIM_INFINITY || (limit >= need && !short_of_room))
         return;
     say(true,
@@ -60,23 +61,26 @@ static void say_memory(const struct serve_settings *settings, struct hub *hub)
 {
     struct rlimit limit;
     const uint64_t ring_bytes = 512u << 10; /* measured: 15 to 24 rings in 8 MiB */
-    uint64_t need = ring_bytes * settings->hub.workers;
-    if (settings->hub.io == IO_EPOLL || geteuid() == 0 || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+    uint64_t need = ring_bytes * settings->base.hub.workers;
+    if (settings->base.hub.io == IO_EPOLL || geteuid() == 0 ||
+        getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
         return;
     if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= need)
         return;
     say(true,
         "limit: RLIMIT_MEMLOCK is %" PRIu64 " KiB, %u io_uring workers need about %" PRIu64
         " KiB (running: %s); raise it (ulimit -l, LimitMEMLOCK=) or lower --workers",
-        (uint64_t)limit.rlim_cur >> 10, settings->hub.workers, need >> 10, hub_io_name(hub));
+        (uint64_t)limit.rlim_cur >> 10, settings->base.hub.workers, need >> 10, hub_io_name(hub));
 }
 
 static void say_bound(const struct serve_settings *settings)
 {
-    const char *whence =
-        settings->memory_usual ? ", half of what the machine or cgroup allows (--memory-max)" : "";
-    if (settings->hub.memory_max)
-        say(false, "memory: at most %" PRIu64 " MiB%s", settings->hub.memory_max >> 20, whence);
+    const char *whence = settings->base.memory_usual
+                             ? ", half of what the machine or cgroup allows (--memory-max)"
+                             : "";
+    if (settings->base.hub.memory_max)
+        say(false, "memory: at most %" PRIu64 " MiB%s", settings->base.hub.memory_max >> 20,
+            whence);
     else
         say(false, "memory: no bound");
 }
@@ -86,14 +90,14 @@ void announce(const struct serve_settings *settings, struct hub *hub, struct ser
 {
     for (unsigned i = 0; i < server_address_count(server); i++)
         say(false, "listening on %s", server_address(server, i));
-    if (settings->server.feed)
-        say(false, "feed at %s", settings->server.feed);
+    if (settings->base.server.feed)
+        say(false, "feed at %s", settings->base.server.feed);
     else
         say(false, "feed: none");
     if (server_admin_address(server))
         say(false, "admin at %s", server_admin_address(server));
     say_bound(settings);
-    say(false, "workers: %u, io: %s, room for %" PRIu64 " subscribers", settings->hub.workers,
+    say(false, "workers: %u, io: %s, room for %" PRIu64 " subscribers", settings->base.hub.workers,
         hub_io_name(hub), subscriber_room(settings, hub));
     say_descriptors(settings, hub, descriptors);
     say_memory(settings, hub);

@@ -32,9 +32,9 @@ static void wrap(FILE *out, const char *text, size_t at)
     fprintf(out, "\n");
 }
 
-/* `finds`: the command looks for the feed and does not make it. */
-static void option_print(FILE *out, const struct option *option, bool finds)
+static void option_print(FILE *out, const struct command *command, const struct option *option)
 {
+    bool finds = command == &command_pub; /* it looks for the feed and does not make it */
     char left[64], allowed[128], text[512];
     char *cut;
     if (option->letter)
@@ -48,7 +48,9 @@ static void option_print(FILE *out, const struct option *option, bool finds)
     if (option->type == VALUE_FLAG || option->type == VALUE_LISTEN ||
         option->type == VALUE_SOCKET || option->max == UINT32_MAX)
         allowed[0] = '\0';
-    const char *usual = option->usual ? option->usual : option->usual_said;
+    const char *usual = command_usual(command, option);
+    if (!usual)
+        usual = command_usual_said(command, option);
     struct socket_path place;
     if (option->type == VALUE_SOCKET) { /* what it says is to be copied: true on this machine */
         if (!finds || socket_path_find(SOCKET_FEED, &place) != 0)
@@ -78,7 +80,7 @@ void help_command(FILE *out, const struct command *command)
             fprintf(out, "\n%s:\n", command_option(command, i)->group);
         else if (i == 0)
             fprintf(out, "\nOptions:\n");
-        option_print(out, command_option(command, i), command == &command_pub);
+        option_print(out, command, command_option(command, i));
     }
     wrap(out, "Print this help", (size_t)fprintf(out, "  -h, --help"));
     if (serve)

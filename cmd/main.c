@@ -42,7 +42,7 @@ static void warn(void *command, const char *sentence)
     log_complain(command, "%s", sentence);
 }
 
-union settings {
+union command_settings {
     struct serve_settings serve;
     struct pub_settings pub;
     struct sub_settings sub;
@@ -50,8 +50,8 @@ union settings {
     struct token_settings token;
 };
 
-static int settings_finish(const struct command *command, union settings *settings,
-                           struct parse *parse)
+static int command_finish(const struct command *command, union command_settings *settings,
+                          struct parse *parse)
 {
     if (command == &command_serve)
         return serve_settings_finish(&settings->serve, parse);
@@ -64,7 +64,7 @@ static int settings_finish(const struct command *command, union settings *settin
     return token_settings_finish(&settings->token, parse);
 }
 
-static int command_start(const struct command *command, union settings *settings,
+static int command_start(const struct command *command, union command_settings *settings,
                          const struct parse *parse)
 {
     if (command == &command_serve)
@@ -81,14 +81,16 @@ static int command_start(const struct command *command, union settings *settings
 /* Reads the options of one command into its settings and calls it. */
 static int command_run(const struct command *command, int count, char **arguments)
 {
-    union settings settings;
+    union command_settings settings;
     struct parse parse;
     memset(&settings, 0, sizeof(settings)); /* all of it, not its first member alone */
-    if (command == &command_pub)
+    if (command == &command_serve)
+        serve_settings_begin(&settings.serve);
+    else if (command == &command_pub)
         settings.pub.retry_ms = -1;
     int r = parse_run(&parse, command, count, arguments, &settings);
     if (r == 0)
-        r = settings_finish(command, &settings, &parse);
+        r = command_finish(command, &settings, &parse);
     if (r != PARSE_HELP)
         environment_check(environ, warn, (void *)(uintptr_t)command->name);
     int status = EXIT_USAGE;

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cmd/socket_path.h"
-#include "engine/base/machine.h"
 
 const struct command *const commands[COMMAND_COUNT] = {&command_serve, &command_pub, &command_sub,
                                                        &command_ctl, &command_token};
@@ -27,7 +26,7 @@ const struct command *command_find(const char *name)
 static int feed_fits(const struct serve_settings *settings, struct parse *parse)
 {
     static const char *const names[] = {"feed-mode", "feed-uid", "feed-gid"};
-    if (!settings->feed || strcmp(settings->feed, "none") != 0)
+    if (!settings->base.feed || strcmp(settings->base.feed, "none") != 0)
         return 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (parse_was_given(parse, names[i]) &&
@@ -45,7 +44,7 @@ static int feed_fits(const struct serve_settings *settings, struct parse *parse)
 static void hosts_choose(struct serve_settings *settings, const struct parse *parse)
 {
     static char machine[256];
-    struct server_options *server = &settings->server;
+    struct server_options *server = &settings->base.server;
     if (parse_was_given(parse, "listen") || server->host_count > 0)
         return;
     server->host[server->host_count++] = "localhost";
@@ -58,53 +57,37 @@ static void hosts_choose(struct serve_settings *settings, const struct parse *pa
         server->host[server->host_count++] = machine;
 }
 
+/* The usual place is the environment's, which only a program reads. */
 static int admin_choose(struct serve_settings *settings, struct parse *parse)
 {
     struct admin_place place;
     struct socket_path usual;
     char error[512];
-    if (!settings->admin)
+    if (!settings->base.admin)
         return 0;
-    if (!admin_place_read(settings->admin, &place, error, sizeof(error)))
+    if (!admin_place_read(settings->base.admin, &place, error, sizeof(error)))
         return parse_fault(parse, "admin: %s", error);
-    if (place.is_usual)
-        socket_path_expect(SOCKET_ADMIN, &usual);
-    snprintf(settings->admin_listen, sizeof(settings->admin_listen), "%s%s",
-             place.is_unix ? "unix:" : "", place.is_usual ? usual.path : place.text);
-    settings->server.admin = settings->admin_listen;
+    settings->admin_usual = place.is_usual;
+    if (!place.is_usual)
+        return 0;
+    socket_path_expect(SOCKET_ADMIN, &usual);
+    snprintf(settings->admin, sizeof(settings->admin), "unix:%s", usual.path);
+    settings->base.admin = settings->admin;
     return 0;
+}
+
+void serve_settings_begin(struct serve_settings *settings)
+{
+    *settings = (struct serve_settings){0};
+    settings_begin(&settings->base);
 }
 
 int serve_settings_finish(struct serve_settings *settings, struct parse *parse)
 {
-    struct machine machine;
-    machine_read("", &machine);
-    if (settings->hub.workers == 0)
-        settings->hub.workers = machine_threads(&machine, 1, WORKERS_MAX);
-    if (settings->server.acceptors == 0)
-        settings->server.acceptors = machine_threads(&machine, 4, ACCEPTORS_MAX);
-    if (!parse_was_given(parse, "end-keep"))
-        settings->hub.end_keep_s = settings->hub.history_age_s;
-    settings->memory_usual = !parse_was_given(parse, "memory-max");
-    if (settings->memory_usual)
-        settings->hub.memory_max = machine_memory_share(&machine);
-    settings->hub.descriptors_kept = settings->server.connections_max + CONNECTIONS_RESERVED;
     hosts_choose(settings, parse);
-    /* Who may stay although it takes nothing is not to be cut by the kernel for it. */
-    bool stays = settings->hub.stuck == STUCK_SKIP;
-    settings->server.peer_timeout_ms = stays ? 0 : settings->hub.write_timeout_ms;
-    settings->server.retry_ms = settings->hub.retry_ms;
-    settings->server.keeps_journal = settings->access_log != NULL;
-    settings->hub.subscriber_ids |= settings->server.keeps_journal || settings->admin;
-    settings->hub.rules = settings->server.channel;
-    settings->hub.rule_count = settings->server.channel_count;
-    uint32_t workers = settings->hub.workers;
-    settings->hub.worker_subscribers = (settings->server.subscribers_max + workers - 1) / workers;
-    if (settings->server.target_bytes_max > settings->server.head_bytes_max)
-        return parse_fault(
-            parse, "target-max: %u bytes do not fit into a head of %u; allowed: head-max at most",
-            settings->server.target_bytes_max, settings->server.head_bytes_max);
     int r = admin_choose(settings, parse);
+    if (r == 0 && settings_finish(&settings->base, parse->error, sizeof(parse->error)) < 0)
+        r = PARSE_FAULT;
     return r ? r : feed_fits(settings, parse);
 }
 
@@ -150,7 +133,7 @@ void serve_settings_print(const struct parse *parse)
             printf("%s = %s", option->name, parse->given[i]);
             source_print(parse, i);
         } else {
-            printf("# %s =  (%s)\n", option->name, option->usual_said);
+            printf("# %s =  (%s)\n", option->name, command_usual_said(parse->command, option));
         }
     }
 }

@@ -6,29 +6,27 @@
  * What a default is, or may be, is written in the table and nowhere else in `cmd`; a test compares
  * the table with hub_options_default and server_options_default, which serve embedders.
  *
- * The tables are in cmd/options_NAME.c, one for each command.
+ * The tables are in cmd/options_NAME.c, one for each command; those of the engine that `serve` runs
+ * are the library's (lib/options.h).
  *
  * Main thread only. Strings in the settings are borrowed from the arguments, the environment or the
  * parse that filled them.
  */
 #pragma once
 
-#include "cmd/admin_place.h"
+#include "lib/admin_place.h"
 #include "cmd/ctl_verb.h"
 #include "cmd/parse.h"
+#include "lib/options.h"
 #include "net/server.h"
 
 struct serve_settings {
-    struct hub_options hub;
-    struct server_options server;
-    const char *feed;  /* a path, "none", or NULL: the usual place (cmd/socket_path.h) */
-    const char *admin; /* words of cmd/admin_place.h; NULL: there is none */
-    char admin_listen[ADMIN_PLACE_BYTES + 8]; /* and what server.admin is of them */
+    struct settings base; /* the engine's own; feed NULL: the usual place (cmd/socket_path.h) */
     const char *config;
-    const char *log;        /* a file to append to, NULL: standard error */
-    const char *access_log; /* a file to append to, NULL: none is written */
+    const char *log;                   /* a file to append to, NULL: standard error */
+    char admin[ADMIN_PLACE_BYTES + 8]; /* where base.admin leaves it to us */
+    bool admin_usual;
     bool check;
-    bool memory_usual; /* hub.memory_max comes from the machine */
 };
 
 struct pub_settings {
@@ -84,6 +82,8 @@ extern const struct command *const commands[COMMAND_COUNT];
 /* The command of that name, or NULL. */
 const struct command *command_find(const char *name);
 
+/* Before parse_run: zero, but where that would be a wish. */
+void serve_settings_begin(struct serve_settings *settings);
 /* Fills what has no constant default (threads by core) and checks what one row cannot. 0, or
  * PARSE_FAULT with a sentence in parse->error. After parse_run. */
 MUST_USE int serve_settings_finish(struct serve_settings *settings, struct parse *parse);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of `ctl`; what a row is, cmd/options_serve.h says. */
+/* The table of `ctl`; what a row is, cmd/options.h says. */
 #include "cmd/options.h"
 
 #define CTL(member)                                                                                \

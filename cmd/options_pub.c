@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of `pub`; what a row is, cmd/options_serve.h says. */
+/* The table of `pub`; what a row is, cmd/options.h says. */
 #include "cmd/options.h"
 
 #include "cmd/address.h"

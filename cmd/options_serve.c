@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* `serve`: its tables in the order of --help, and the one about the process. */
-#include "cmd/options_serve.h"
+/* `serve`: its tables in the order of --help, the one about the process, and where its defaults
+ * differ from the library's. */
+#include "cmd/options.h"
+
+#define SERVE(member)                                                                              \
+    .offset = offsetof(struct serve_settings, member),                                             \
+    .size = sizeof(((struct serve_settings *)0)->member)
 
 static const struct option rows[] = {
-    {.group = "Running",
-     .name = "drain-timeout",
-     .type = VALUE_DURATION,
-     .shown = "SECONDS",
-     .max = HOUR_MS,
-     .usual = "8",
-     .help = "When stopping, time for everything: answers, and slow clients that get the rest",
-     .from = FROM_ANY,
-     SERVE(hub.drain_timeout_ms)},
-    {.name = "memory-max",
-     .type = VALUE_SIZE,
-     .shown = "SIZE",
-     .min = 1 << 20,
-     .max = INT64_C(1024) << 30,
-     .or_zero = true,
-     .usual_said = "half of what the machine or cgroup allows",
-     .help = "Keep events, subscribers and connections below this; 0: no bound",
-     .from = FROM_ANY,
-     SERVE(hub.memory_max)},
     {.name = "log",
      .type = VALUE_PATH,
      .shown = "FILE",
@@ -29,24 +15,6 @@ static const struct option rows[] = {
      .help = "Append log lines to this file; SIGHUP opens it again",
      .from = FROM_ANY,
      SERVE(log)},
-    {.name = "access-log",
-     .type = VALUE_PATH,
-     .shown = "FILE",
-     .usual_said = "none",
-     .help = "Append a line for each join, leave, refusal and request to this file; SIGHUP opens "
-             "it again",
-     .from = FROM_ANY,
-     .restart = true,
-     SERVE(access_log)},
-    {.name = "access-log-sample",
-     .type = VALUE_COUNT,
-     .shown = "N",
-     .min = 1,
-     .max = 1000 * 1000 * 1000,
-     .usual = "1",
-     .help = "Write one request of N there; joins, leaves and refusals always",
-     .from = FROM_ANY,
-     SERVE(server.access_log_sample)},
     {.name = "config",
      .type = VALUE_PATH,
      .shown = "FILE",
@@ -60,11 +28,20 @@ static const struct option rows[] = {
      .from = FROM_FLAG,
      SERVE(check)},
 };
-static const struct option_table options_running = {rows, sizeof(rows) / sizeof(rows[0])};
+static const struct option_table options_process = {rows, sizeof(rows) / sizeof(rows[0])};
 
 static const struct option_table *const tables[] = {
-    &options_address, &options_site,     &options_access,
-    &options_streams, &options_requests, &options_running,
+    &options_address,  &options_site,    &options_access,  &options_streams,
+    &options_requests, &options_running, &options_process,
+};
+
+/* A server is of use alone, where an engine in another program does nothing unasked. */
+static const struct usual usuals[] = {
+    {"listen", "127.0.0.1:8080", NULL},
+    {"routes", NULL, "all"},
+    {"feed", NULL,
+     "$XDG_RUNTIME_DIR/fanfare.sock, else /run/fanfare/feed.sock, else in /tmp/fanfare-UID"},
+    {"host", NULL, "any; without --listen localhost, 127.0.0.1, [::1] and this machine's name"},
 };
 
 const struct command command_serve = {
@@ -79,4 +56,6 @@ const struct command command_serve = {
                 "  fanfare serve --config /etc/fanfare.conf --check     is this file right?\n",
     .tables = tables,
     .table_count = sizeof(tables) / sizeof(tables[0]),
+    .usuals = usuals,
+    .usual_count = sizeof(usuals) / sizeof(usuals[0]),
 };

@@ -42,6 +42,26 @@ const struct option *command_option(const struct command *command, size_t index)
     return &command->tables[table]->rows[index];
 }
 
+static const struct usual *usual_find(const struct command *command, const struct option *option)
+{
+    for (size_t i = 0; i < command->usual_count; i++)
+        if (strcmp(command->usuals[i].name, option->name) == 0)
+            return &command->usuals[i];
+    return NULL;
+}
+
+const char *command_usual(const struct command *command, const struct option *option)
+{
+    const struct usual *own = usual_find(command, option);
+    return own ? own->usual : option->usual;
+}
+
+const char *command_usual_said(const struct command *command, const struct option *option)
+{
+    const struct usual *own = usual_find(command, option);
+    return own ? own->said : option->usual_said;
+}
+
 static int option_find(const struct command *command, const char *name, size_t len)
 {
     for (size_t i = 0; i < command_option_count(command); i++) {
@@ -344,9 +364,10 @@ static int read_defaults(struct parse *parse)
 {
     for (size_t i = 0; i < command_option_count(parse->command); i++) {
         const struct option *option = command_option(parse->command, i);
-        if (!option->usual || parse->source[i] != SOURCE_NONE)
+        const char *usual = command_usual(parse->command, option);
+        if (!usual || parse->source[i] != SOURCE_NONE)
             continue;
-        int r = take(parse, (int)i, option->usual, SOURCE_DEFAULT, 0, option->name);
+        int r = take(parse, (int)i, usual, SOURCE_DEFAULT, 0, option->name);
         CHECK(r == 0);
     }
     return 0;

@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "cmd/value.h"
+#include "lib/value.h"
 
 #define OPTIONS_MAX          128        /* of one command */
 #define OPERANDS_MAX         128        /* of one command line; sub takes up to 64 channels */
@@ -22,10 +22,9 @@
 #define PARSE_ERROR_BYTES    1024
 #define ENVIRONMENT_LIST_MAX 4096 /* bytes of a list in a variable; more: refused */
 
-/* Rows of options; a command has one such table or more. */
-struct option_table {
-    const struct option *rows;
-    size_t count;
+/* A default of the command's own, in place of its row's. */
+struct usual {
+    const char *name, *usual, *said; /* as struct option has them */
 };
 
 struct command {
@@ -36,6 +35,8 @@ struct command {
     const char *examples; /* three lines of commands with a sentence each */
     const struct option_table *const *tables;
     size_t table_count;
+    const struct usual *usuals;
+    size_t usual_count;
     unsigned operands_min, operands_max;
 };
 
@@ -71,6 +72,10 @@ void parse_free(struct parse *parse);
 /* A command's options, numbered through all its tables. */
 size_t command_option_count(const struct command *command);
 const struct option *command_option(const struct command *command, size_t index);
+
+/* Its default as a person would write it, NULL if it is left as it is; and how --help puts it. */
+const char *command_usual(const struct command *command, const struct option *option);
+const char *command_usual_said(const struct command *command, const struct option *option);
 
 /* For what a row cannot say: writes the sentence into parse->error and returns PARSE_FAULT. */
 __attribute__((format(printf, 2, 3))) int parse_fault(struct parse *parse, const char *format, ...);

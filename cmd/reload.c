@@ -33,6 +33,7 @@ void reload_free(struct reload *reload)
 static int read_again(const struct reload *reload, struct reading *reading)
 {
     const struct parse *now = reload->parse;
+    serve_settings_begin(&reading->settings);
     int r = parse_run(&reading->parse, now->command, now->argument_count, now->arguments,
                       &reading->settings);
     return r == 0 ? serve_settings_finish(&reading->settings, &reading->parse) : r;
@@ -53,7 +54,7 @@ static void reopen_access_log(const struct reload *reload)
     int r = reload->access_log ? access_log_reopen(reload->access_log) : 0;
     if (r < 0)
         log_error("SIGHUP: cannot open the access log %.300s: %s%s; the old one is used on",
-                  reload->settings->access_log, strerror(-r), advice_log(-r));
+                  reload->settings->base.access_log, strerror(-r), advice_log(-r));
 }
 
 /* One line of all that changes, and one for each option that cannot. */
@@ -86,8 +87,8 @@ static void report_change(void *context, const struct option *option, const char
 static void report_room(const struct reload *reload, const struct serve_settings *settings)
 {
     uint64_t room = (uint64_t)hub_worker_capacity(reload->hub) * hub_workers(reload->hub);
-    if (settings->server.subscribers_max > room &&
-        settings->server.subscribers_max > reload->settings->server.subscribers_max)
+    if (settings->base.server.subscribers_max > room &&
+        settings->base.server.subscribers_max > reload->settings->base.server.subscribers_max)
         log_warning("SIGHUP: subscribers-max: more than %llu need a restart",
                     (unsigned long long)room);
 }
@@ -109,20 +110,20 @@ void reload_run(struct reload *reload)
     (void)reload_compare(reload->parse, &reading->parse, report_change, &report);
     report_room(reload, &reading->settings);
     char error[512];
-    r = server_reload(reload->server, &reading->settings.server, error, sizeof(error));
+    r = server_reload(reload->server, &reading->settings.base.server, error, sizeof(error));
     if (r < 0) {
         log_error("SIGHUP: %s; every option stays as it was", error);
         reading_free(reading);
         return;
     }
-    r = hub_reload(reload->hub, &reading->settings.hub);
+    r = hub_reload(reload->hub, &reading->settings.base.hub);
     if (r < 0) {
         /* Not all workers know; what held before is kept, so that the next one tells them all. */
         log_error("SIGHUP: %s; some options may be as they were, send it again", strerror(-r));
         reading_free(reading);
         return;
     }
-    const struct server_options *said = &reading->settings.server;
+    const struct server_options *said = &reading->settings.base.server;
     bool files = said->publish_token_file || said->jwt_key_file_count > 0 || said->jwt_jwks ||
                  said->admin_token_file;
     log_info("SIGHUP: %s%s%s", report.len ? report.line : "nothing changed",

@@ -8,8 +8,10 @@ enum { SAID_BYTES = 1024 }; /* a longer list is cut */
 static const char *said(const struct parse *parse, size_t index, char *list)
 {
     const struct option *option = command_option(parse->command, index);
-    if (!parse->given[index])
-        return option->usual_said ? option->usual_said : "none";
+    if (!parse->given[index]) {
+        const char *usual = command_usual_said(parse->command, option);
+        return usual ? usual : "none";
+    }
     if (option->list_max == 0)
         return parse->given[index];
     size_t len = 0;

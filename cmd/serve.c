@@ -82,8 +82,9 @@ static void impatience_start(sigset_t *set)
 /* Decides the feed's path: given, none, or the usual place. */
 static int feed_choose(struct serve_settings *settings, struct socket_path *place)
 {
-    if (settings->feed) {
-        settings->server.feed = strcmp(settings->feed, "none") == 0 ? NULL : settings->feed;
+    if (settings->base.feed) {
+        settings->base.server.feed =
+            strcmp(settings->base.feed, "none") == 0 ? NULL : settings->base.feed;
         return 0;
     }
     int r = socket_path_make(SOCKET_FEED, place);
@@ -95,7 +96,7 @@ static int feed_choose(struct serve_settings *settings, struct socket_path *plac
     }
     if (place->note[0])
         log_info("feed: %s; using %s", place->note, place->path);
-    settings->server.feed = place->path;
+    settings->base.server.feed = place->path;
     return 0;
 }
 
@@ -103,7 +104,7 @@ static int feed_choose(struct serve_settings *settings, struct socket_path *plac
 static int admin_make(struct serve_settings *settings)
 {
     struct socket_path place;
-    if (!settings->admin || strcmp(settings->admin, "unix") != 0)
+    if (!settings->admin_usual)
         return 0;
     int r = socket_path_make(SOCKET_ADMIN, &place);
     if (r < 0)
@@ -111,7 +112,8 @@ static int admin_make(struct serve_settings *settings)
                      "no place for the administration's socket: %s; name one: --admin unix:PATH",
                      place.note[0] ? place.note : strerror(-r));
     else
-        snprintf(settings->admin_listen, sizeof(settings->admin_listen), "unix:%s", place.path);
+        snprintf(settings->base.admin_listen, sizeof(settings->base.admin_listen), "unix:%s",
+                 place.path);
     return r;
 }
 
@@ -183,7 +185,7 @@ static void serve_until_signal(struct hub *hub, struct server *server, struct re
     log_info("%s: draining %" PRIu64 " subscribers; a second signal stops at once",
              number == SIGINT ? "SIGINT" : "SIGTERM", before.subscribers);
     impatience_start(signals);
-    drain(hub, server, &reload->settings->hub);
+    drain(hub, server, &reload->settings->base.hub);
     hub_stats(hub, &after);
     log_info("stopped: %" PRIu64 " events published, %" PRIu64 " deliveries, %" PRIu64
              " subscribers cut by the drain timeout",
@@ -199,9 +201,9 @@ static bool logs_open(const struct serve_settings *settings, struct access_log *
                      advice_log(-r));
         return false;
     }
-    r = settings->access_log ? access_log_open(settings->access_log, ret_access_log) : 0;
+    r = settings->base.access_log ? access_log_open(settings->base.access_log, ret_access_log) : 0;
     if (r < 0)
-        log_complain(NAME, "cannot open the access log %.300s: %s%s", settings->access_log,
+        log_complain(NAME, "cannot open the access log %.300s: %s%s", settings->base.access_log,
                      strerror(-r), advice_log(-r));
     return r == 0;
 }
@@ -209,7 +211,7 @@ static bool logs_open(const struct serve_settings *settings, struct access_log *
 int serve_run(const struct parse *parse, struct serve_settings *settings)
 {
     char error[512] = "";
-    if (server_options_check(&settings->server, NULL, error, sizeof(error))) {
+    if (server_options_check(&settings->base.server, NULL, error, sizeof(error))) {
         log_complain(NAME, "%s", error);
         return EXIT_USAGE;
     }
@@ -230,15 +232,15 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
     if (!logs_open(settings, &access_log) || feed_choose(settings, &place) < 0 ||
         admin_make(settings) < 0)
         goto out;
-    int r = hub_new(&settings->hub, &hub);
+    int r = hub_new(&settings->base.hub, &hub);
     if (r < 0) {
-        log_complain(NAME, "cannot make %u workers: %s%s", settings->hub.workers, strerror(-r),
+        log_complain(NAME, "cannot make %u workers: %s%s", settings->base.hub.workers, strerror(-r),
                      advice_starting(-r, false));
         status = EXIT_FAILED;
         goto out;
     }
     /* The server binds first: an address in use is found before a thread runs. */
-    r = server_new(hub, &parts_all, &settings->server, &server, error, sizeof(error));
+    r = server_new(hub, &parts_all, &settings->base.server, &server, error, sizeof(error));
     if (r < 0) {
         log_complain(NAME, "%s%s", error[0] ? error : strerror(-r),
                      error[0] ? "" : advice_starting(-r, false));
@@ -246,7 +248,7 @@ int serve_run(const struct parse *parse, struct serve_settings *settings)
     }
     r = hub_start(hub);
     if (r < 0) {
-        enum io_choice io = settings->hub.io;
+        enum io_choice io = settings->base.hub.io;
         const char *asked = io == IO_URING          ? " with --io uring"
                             : io == IO_URING_COMPAT ? " with --io uring-compat"
                                                     : "";

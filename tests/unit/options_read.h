@@ -22,7 +22,7 @@ static inline int read_serve(const char *const *arguments)
     int count = 0;
     while (arguments[count])
         count++;
-    settings = (struct serve_settings){0};
+    serve_settings_begin(&settings);
     int r = parse_run(&parse, &command_serve, count, (char **)arguments, &settings);
     return r == 0 ? serve_settings_finish(&settings, &parse) : r;
 }

@@ -2,7 +2,7 @@
 /* The words for an administration's place, which the server and its client read alike. */
 #include <criterion/criterion.h>
 
-#include "cmd/admin_place.h"
+#include "lib/admin_place.h"
 
 static struct admin_place place;
 static char error[512];

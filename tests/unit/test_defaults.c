@@ -14,6 +14,7 @@ static struct server_options server;
 static void read_both(void)
 {
     struct parse parse;
+    serve_settings_begin(&settings);
     cr_assert_eq(parse_run(&parse, &command_serve, 0, NULL, &settings), 0, "%s", parse.error);
     cr_assert_eq(serve_settings_finish(&settings, &parse), 0, "%s", parse.error);
     hub_options_default(&hub);
@@ -21,7 +22,7 @@ static void read_both(void)
     parse_free(&parse);
 }
 
-#define EXPECT_SAME(part, member) cr_expect_eq(settings.part.member, part.member, #member)
+#define EXPECT_SAME(part, member) cr_expect_eq(settings.base.part.member, part.member, #member)
 
 Test(defaults, hub, .init = read_both)
 {

@@ -11,49 +11,49 @@
 Test(options, defaults)
 {
     cr_assert_eq(READ_NONE(), 0);
-    cr_expect_eq(settings.server.listen_count, 1);
-    cr_expect_str_eq(settings.server.listen[0], "127.0.0.1:8080");
-    cr_expect_null(settings.feed);
-    cr_expect_eq(settings.server.feed_mode, 0660);
-    cr_expect_eq(settings.server.feed_uid, -1);
-    cr_expect_eq(settings.server.feed_gid, -1);
-    cr_expect_geq(settings.hub.workers, 1);
-    cr_expect_geq(settings.server.acceptors, 1);
-    cr_expect_eq(settings.hub.io, IO_AUTO);
-    cr_expect_eq(settings.hub.history_events, 10000);
-    cr_expect_eq(settings.hub.history_bytes, 16u << 20);
-    cr_expect_eq(settings.hub.history_age_s, 3600);
-    cr_expect_eq(settings.hub.heartbeat_s, 15);
-    cr_expect_eq(settings.hub.retry_ms, 2000);
-    cr_expect_eq(settings.hub.slow, SLOW_DISCONNECT);
-    cr_expect_eq(settings.hub.slow_after_ms, 1000);
-    cr_expect_eq(settings.hub.hold_max_ms, 10000);
-    cr_expect_eq(settings.hub.slow_rate, 1u << 20);
-    cr_expect_eq(settings.hub.drain_timeout_ms, 8000);
-    cr_expect_eq(settings.server.publish_wait_ms, 1000);
-    cr_expect_eq(settings.server.body_max, DATA_BYTES_DEFAULT);
-    cr_expect_eq(settings.server.head_bytes_max, HEAD_BYTES_MAX);
-    cr_expect_eq(settings.server.target_bytes_max, TARGET_BYTES_MAX);
-    cr_expect_eq(settings.server.head_timeout_ms, 10000);
-    cr_expect_eq(settings.server.body_timeout_ms, 30000);
-    cr_expect_eq(settings.server.allow_origin_count, 0);
+    cr_expect_eq(settings.base.server.listen_count, 1);
+    cr_expect_str_eq(settings.base.server.listen[0], "127.0.0.1:8080");
+    cr_expect_null(settings.base.feed);
+    cr_expect_eq(settings.base.server.feed_mode, 0660);
+    cr_expect_eq(settings.base.server.feed_uid, -1);
+    cr_expect_eq(settings.base.server.feed_gid, -1);
+    cr_expect_geq(settings.base.hub.workers, 1);
+    cr_expect_geq(settings.base.server.acceptors, 1);
+    cr_expect_eq(settings.base.hub.io, IO_AUTO);
+    cr_expect_eq(settings.base.hub.history_events, 10000);
+    cr_expect_eq(settings.base.hub.history_bytes, 16u << 20);
+    cr_expect_eq(settings.base.hub.history_age_s, 3600);
+    cr_expect_eq(settings.base.hub.heartbeat_s, 15);
+    cr_expect_eq(settings.base.hub.retry_ms, 2000);
+    cr_expect_eq(settings.base.hub.slow, SLOW_DISCONNECT);
+    cr_expect_eq(settings.base.hub.slow_after_ms, 1000);
+    cr_expect_eq(settings.base.hub.hold_max_ms, 10000);
+    cr_expect_eq(settings.base.hub.slow_rate, 1u << 20);
+    cr_expect_eq(settings.base.hub.drain_timeout_ms, 8000);
+    cr_expect_eq(settings.base.server.publish_wait_ms, 1000);
+    cr_expect_eq(settings.base.server.body_max, DATA_BYTES_DEFAULT);
+    cr_expect_eq(settings.base.server.head_bytes_max, HEAD_BYTES_MAX);
+    cr_expect_eq(settings.base.server.target_bytes_max, TARGET_BYTES_MAX);
+    cr_expect_eq(settings.base.server.head_timeout_ms, 10000);
+    cr_expect_eq(settings.base.server.body_timeout_ms, 30000);
+    cr_expect_eq(settings.base.server.allow_origin_count, 0);
     cr_expect_not(settings.check);
-    uint64_t room = (uint64_t)settings.hub.worker_subscribers * settings.hub.workers;
-    cr_expect_geq(room, settings.server.subscribers_max);
+    uint64_t room = (uint64_t)settings.base.hub.worker_subscribers * settings.base.hub.workers;
+    cr_expect_geq(room, settings.base.server.subscribers_max);
     parse_free(&parse);
 }
 
 Test(options, zero_besides_a_range)
 {
     cr_assert_eq(READ("--memory-max", "0", "--write-timeout=0", "--lifetime=0.5"), 0);
-    cr_expect_eq(settings.hub.memory_max, 0);
-    cr_expect_eq(settings.hub.write_timeout_ms, 0);
-    cr_expect_eq(settings.hub.idle_timeout_ms, 0);
-    cr_expect_eq(settings.hub.lifetime_ms, 500);
+    cr_expect_eq(settings.base.hub.memory_max, 0);
+    cr_expect_eq(settings.base.hub.write_timeout_ms, 0);
+    cr_expect_eq(settings.base.hub.idle_timeout_ms, 0);
+    cr_expect_eq(settings.base.hub.lifetime_ms, 500);
     parse_free(&parse);
     cr_assert_eq(READ("--memory-max", "1M"), 0);
-    cr_expect_eq(settings.hub.memory_max, 1u << 20);
-    cr_expect_eq(settings.hub.write_timeout_ms, 300000);
+    cr_expect_eq(settings.base.hub.memory_max, 1u << 20);
+    cr_expect_eq(settings.base.hub.write_timeout_ms, 300000);
     parse_free(&parse);
     cr_expect_eq(READ("--memory-max=1000K"), PARSE_FAULT);
     expect_fault("--memory-max: 1000K is out of range; allowed: 0, or 1M to 1024G (bytes; K, M and "
@@ -68,38 +68,38 @@ Test(options, values_of_every_type)
     cr_assert_eq(READ("--slow-after", "0.5", "--history-bytes=2g", "--slow=skip", "--feed-mode",
                       "600", "--heartbeat=0", "--check"),
                  0);
-    cr_expect_eq(settings.hub.slow_after_ms, 500);
-    cr_expect_eq(settings.hub.history_bytes, UINT64_C(2) << 30);
-    cr_expect_eq(settings.hub.slow, SLOW_SKIP);
-    cr_expect_eq(settings.server.feed_mode, 0600);
-    cr_expect_eq(settings.hub.heartbeat_s, 0);
+    cr_expect_eq(settings.base.hub.slow_after_ms, 500);
+    cr_expect_eq(settings.base.hub.history_bytes, UINT64_C(2) << 30);
+    cr_expect_eq(settings.base.hub.slow, SLOW_SKIP);
+    cr_expect_eq(settings.base.server.feed_mode, 0600);
+    cr_expect_eq(settings.base.hub.heartbeat_s, 0);
     cr_expect(settings.check);
     parse_free(&parse);
     cr_assert_eq(READ("--publish-wait=.125", "--drain-timeout", "1.050", "--feed-uid", "root",
                       "--feed-gid=any", "--body-max=1K"),
                  0);
-    cr_expect_eq(settings.server.publish_wait_ms, 125);
-    cr_expect_eq(settings.hub.drain_timeout_ms, 1050);
-    cr_expect_eq(settings.server.feed_uid, 0);
-    cr_expect_eq(settings.server.feed_gid, -1);
-    cr_expect_eq(settings.server.body_max, 1024);
+    cr_expect_eq(settings.base.server.publish_wait_ms, 125);
+    cr_expect_eq(settings.base.hub.drain_timeout_ms, 1050);
+    cr_expect_eq(settings.base.server.feed_uid, 0);
+    cr_expect_eq(settings.base.server.feed_gid, -1);
+    cr_expect_eq(settings.base.server.body_max, 1024);
     parse_free(&parse);
 }
 
 Test(options, lists_are_repeated)
 {
     cr_assert_eq(READ("--listen", "127.0.0.1:0", "--listen=[::1]:80", "--listen=unix:/tmp/x"), 0);
-    cr_assert_eq(settings.server.listen_count, 3);
-    cr_expect_str_eq(settings.server.listen[0], "127.0.0.1:0");
-    cr_expect_str_eq(settings.server.listen[1], "[::1]:80");
-    cr_expect_str_eq(settings.server.listen[2], "unix:/tmp/x");
+    cr_assert_eq(settings.base.server.listen_count, 3);
+    cr_expect_str_eq(settings.base.server.listen[0], "127.0.0.1:0");
+    cr_expect_str_eq(settings.base.server.listen[1], "[::1]:80");
+    cr_expect_str_eq(settings.base.server.listen[2], "unix:/tmp/x");
     parse_free(&parse);
 }
 
 Test(options, given_twice)
 {
     cr_assert_eq(READ("--slow=disconnect", "--slow", "skip", "--check", "--check"), 0);
-    cr_expect_eq(settings.hub.slow, SLOW_SKIP);
+    cr_expect_eq(settings.base.hub.slow, SLOW_SKIP);
     parse_free(&parse);
 }
 
@@ -248,36 +248,36 @@ Test(options, flag_beats_environment_beats_file_beats_default)
     setenv("FANFARE_SLOW_AFTER", "", 1); /* as good as not set */
     setenv("FANFARE_PORT", "tcp://10.0.0.1:80", 1);
     cr_assert_eq(READ("--workers=5"), 0, "%s", parse.error);
-    cr_expect_eq(settings.hub.workers, 5);
-    cr_expect_eq(settings.hub.heartbeat_s, 8);
-    cr_expect_eq(settings.hub.history_age_s, 60);
-    cr_expect_eq(settings.hub.slow_after_ms, 1000);
-    cr_expect_eq(settings.server.listen_count, 2);
-    cr_expect_str_eq(settings.server.listen[1], "127.0.0.1:2");
-    cr_expect_str_eq(settings.feed, "/tmp/a#b");
+    cr_expect_eq(settings.base.hub.workers, 5);
+    cr_expect_eq(settings.base.hub.heartbeat_s, 8);
+    cr_expect_eq(settings.base.hub.history_age_s, 60);
+    cr_expect_eq(settings.base.hub.slow_after_ms, 1000);
+    cr_expect_eq(settings.base.server.listen_count, 2);
+    cr_expect_str_eq(settings.base.server.listen[1], "127.0.0.1:2");
+    cr_expect_str_eq(settings.base.feed, "/tmp/a#b");
     cr_expect(parse_was_given(&parse, "history-age"));
     cr_expect_not(parse_was_given(&parse, "retry"));
     parse_free(&parse);
 
     setenv("FANFARE_LISTEN", "127.0.0.1:3, 127.0.0.1:4 unix:/tmp/y", 1);
     cr_assert_eq(READ_NONE(), 0, "%s", parse.error);
-    cr_assert_eq(settings.server.listen_count, 3);
-    cr_expect_str_eq(settings.server.listen[2], "unix:/tmp/y");
+    cr_assert_eq(settings.base.server.listen_count, 3);
+    cr_expect_str_eq(settings.base.server.listen[2], "unix:/tmp/y");
     parse_free(&parse);
 
     /* What has no colon belongs to the address in front of it. */
     setenv("FANFARE_LISTEN", "127.0.0.1:3 routes=subscribe,health  unix:/tmp/y mode=0600, [::1]:1",
            1);
     cr_assert_eq(READ_NONE(), 0, "%s", parse.error);
-    cr_assert_eq(settings.server.listen_count, 3);
-    cr_expect_str_eq(settings.server.listen[0], "127.0.0.1:3 routes=subscribe,health");
-    cr_expect_str_eq(settings.server.listen[1], "unix:/tmp/y mode=0600");
-    cr_expect_str_eq(settings.server.listen[2], "[::1]:1");
+    cr_assert_eq(settings.base.server.listen_count, 3);
+    cr_expect_str_eq(settings.base.server.listen[0], "127.0.0.1:3 routes=subscribe,health");
+    cr_expect_str_eq(settings.base.server.listen[1], "unix:/tmp/y mode=0600");
+    cr_expect_str_eq(settings.base.server.listen[2], "[::1]:1");
     parse_free(&parse);
 
     cr_assert_eq(READ("--listen=127.0.0.1:5"), 0, "%s", parse.error);
-    cr_assert_eq(settings.server.listen_count, 1);
-    cr_expect_str_eq(settings.server.listen[0], "127.0.0.1:5");
+    cr_assert_eq(settings.base.server.listen_count, 1);
+    cr_expect_str_eq(settings.base.server.listen[0], "127.0.0.1:5");
     parse_free(&parse);
     config_remove();
 }
@@ -322,8 +322,8 @@ Test(options, byte_order_mark)
 {
     config_write("\xef\xbb\xbfretry = 100\r\nheartbeat = 3\n");
     cr_assert_eq(READ_NONE(), 0, "%s", parse.error);
-    cr_expect_eq(settings.hub.retry_ms, 100);
-    cr_expect_eq(settings.hub.heartbeat_s, 3);
+    cr_expect_eq(settings.base.hub.retry_ms, 100);
+    cr_expect_eq(settings.base.hub.heartbeat_s, 3);
     parse_free(&parse);
     config_remove();
 }
@@ -379,10 +379,10 @@ Test(options, pub_operands_and_letters)
 Test(options, a_yes_or_no_stands_alone_or_with_its_word)
 {
     cr_assert_eq(READ("--allow-credentials", "--workers", "2"), 0, "%s", parse.error);
-    cr_expect(settings.server.allow_credentials);
+    cr_expect(settings.base.server.allow_credentials);
     parse_free(&parse);
     cr_assert_eq(READ("--allow-credentials", "yes", "--check", "no"), 0, "%s", parse.error);
-    cr_expect(settings.server.allow_credentials);
+    cr_expect(settings.base.server.allow_credentials);
     cr_expect_not(settings.check);
     parse_free(&parse);
     cr_expect_eq(READ("--allow-credentials", "maybe"), PARSE_FAULT);
@@ -395,17 +395,17 @@ Test(options, the_default_listener_serves_this_machines_names)
 {
     cr_assert_eq(READ("--workers", "1"), 0, "%s", parse.error);
     cr_assert_eq(serve_settings_finish(&settings, &parse), 0, "%s", parse.error);
-    cr_assert(settings.server.host_count >= 3);
-    cr_expect_str_eq(settings.server.host[0], "localhost");
-    cr_expect_str_eq(settings.server.host[1], "127.0.0.1");
-    cr_expect_str_eq(settings.server.host[2], "[::1]");
+    cr_assert(settings.base.server.host_count >= 3);
+    cr_expect_str_eq(settings.base.server.host[0], "localhost");
+    cr_expect_str_eq(settings.base.server.host[1], "127.0.0.1");
+    cr_expect_str_eq(settings.base.server.host[2], "[::1]");
     parse_free(&parse);
     cr_assert_eq(READ("--listen", "127.0.0.1:8080"), 0, "%s", parse.error);
     cr_assert_eq(serve_settings_finish(&settings, &parse), 0, "%s", parse.error);
-    cr_expect_eq(settings.server.host_count, 0, "a named listener serves any");
+    cr_expect_eq(settings.base.server.host_count, 0, "a named listener serves any");
     parse_free(&parse);
     cr_assert_eq(READ("--host", "a", "--host", "b"), 0, "%s", parse.error);
     cr_assert_eq(serve_settings_finish(&settings, &parse), 0, "%s", parse.error);
-    cr_expect_eq(settings.server.host_count, 2);
+    cr_expect_eq(settings.base.server.host_count, 2);
     parse_free(&parse);
 }

@@ -25,7 +25,7 @@ static unsigned compare_files(const char *now, const char *next)
     cr_assert_eq(READ_NONE(), 0, "%s", parse.error);
     FILE *file = fopen(getenv("FANFARE_CONFIG"), "we");
     cr_assert(file && fputs(now, file) >= 0 && fclose(file) == 0);
-    other_settings = (struct serve_settings){0};
+    serve_settings_begin(&other_settings);
     cr_assert_eq(parse_run(&other, &command_serve, 0, no_arguments, &other_settings), 0);
     cr_assert_eq(serve_settings_finish(&other_settings, &other), 0);
     config_remove();
@@ -43,7 +43,7 @@ Test(reload_compare, names_what_differs)
     cr_expect_eq(compare_files("heartbeat = 5\nslow = skip\n", "history-bytes = 1M\nslow = skip\n"),
                  2);
     cr_expect_str_eq(differences, "history-bytes: 16M -> 1M; heartbeat: 5 -> 15");
-    cr_expect_eq(settings.hub.heartbeat_s, 15);
+    cr_expect_eq(settings.base.hub.heartbeat_s, 15);
     compare_over();
 }
 
@@ -66,11 +66,11 @@ Test(reload_compare, keeps_what_needs_a_restart)
         "listen: a:1 -> a:1 b:2 (restart); "
         "feed: $XDG_RUNTIME_DIR/fanfare.sock, else /run/fanfare/feed.sock, else in "
         "/tmp/fanfare-UID -> none (restart); allow-origin: none -> *; workers: 3 -> 4 (restart)");
-    cr_expect_eq(settings.hub.workers, 3);
-    cr_expect_eq(settings.server.listen_count, 1);
-    cr_expect_null(settings.feed);
-    cr_expect_eq(settings.server.allow_origin_count, 1);
-    cr_expect_str_eq(settings.server.allow_origin[0], "*");
+    cr_expect_eq(settings.base.hub.workers, 3);
+    cr_expect_eq(settings.base.server.listen_count, 1);
+    cr_expect_null(settings.base.feed);
+    cr_expect_eq(settings.base.server.allow_origin_count, 1);
+    cr_expect_str_eq(settings.base.server.allow_origin[0], "*");
     /* And so they differ again next time. */
     differences[0] = '\0';
     struct parse running = parse;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads, history, and what holds for streams: rows of `serve`'s table, see options_serve.h. */
-#include "cmd/options_serve.h"
+/* Threads, history, and what holds for streams: rows of `serve`'s table, see options.h. */
+#include "lib/options.h"
 
 static const struct option rows[] = {
     {.group = "Threads",
@@ -13,7 +13,7 @@ static const struct option rows[] = {
      .help = "Threads that write to subscribers",
      .from = FROM_ANY,
      .restart = true,
-     SERVE(hub.workers)},
+     SETTING(hub.workers)},
     {.name = "acceptors",
      .type = VALUE_COUNT,
      .shown = "N",
@@ -23,7 +23,7 @@ static const struct option rows[] = {
      .help = "Threads that accept connections and read requests",
      .from = FROM_ANY,
      .restart = true,
-     SERVE(server.acceptors)},
+     SETTING(server.acceptors)},
     {.name = "io",
      .type = VALUE_CHOICE,
      .shown = "KIND",
@@ -33,7 +33,7 @@ static const struct option rows[] = {
              "variant, uring-compat the one for kernels before 6.13",
      .from = FROM_ANY,
      .restart = true,
-     SERVE(hub.io)},
+     SETTING(hub.io)},
 
     {.group = "History, per channel: what a client that comes back can still get",
      .name = "history-events",
@@ -44,7 +44,7 @@ static const struct option rows[] = {
      .usual = "10000",
      .help = "Keep at most so many events",
      .from = FROM_ANY,
-     SERVE(hub.history_events)},
+     SETTING(hub.history_events)},
     {.name = "history-bytes",
      .type = VALUE_SIZE,
      .shown = "SIZE",
@@ -53,7 +53,7 @@ static const struct option rows[] = {
      .usual = "16M",
      .help = "Keep at most so many bytes",
      .from = FROM_ANY,
-     SERVE(hub.history_bytes)},
+     SETTING(hub.history_bytes)},
     {.name = "history-age",
      .type = VALUE_SECONDS,
      .shown = "SECONDS",
@@ -62,7 +62,7 @@ static const struct option rows[] = {
      .usual = "3600",
      .help = "Keep events no longer than this",
      .from = FROM_ANY,
-     SERVE(hub.history_age_s)},
+     SETTING(hub.history_age_s)},
     {.name = "end-keep",
      .type = VALUE_SECONDS,
      .shown = "SECONDS",
@@ -71,7 +71,7 @@ static const struct option rows[] = {
      .usual_said = "history-age",
      .help = "Nobody publishes to an ended channel for so long; then it begins anew",
      .from = FROM_ANY,
-     SERVE(hub.end_keep_s)},
+     SETTING(hub.end_keep_s)},
 
     {.name = "channel",
      .type = VALUE_TEXT,
@@ -83,9 +83,9 @@ static const struct option rows[] = {
              "presence. The first that matches holds; may be repeated; in FANFARE_CHANNEL one a "
              "line",
      .from = FROM_ANY,
-     SERVE(server.channel),
+     SETTING(server.channel),
      .list_max = RULES_MAX,
-     .count_offset = offsetof(struct serve_settings, server.channel_count),
+     .count_offset = offsetof(struct settings, server.channel_count),
      .by_line = true},
 
     {.group = "Subscribers",
@@ -97,7 +97,7 @@ static const struct option rows[] = {
      .usual = "1000000",
      .help = "More than this are refused, see --refuse",
      .from = FROM_ANY,
-     SERVE(server.subscribers_max)},
+     SETTING(server.subscribers_max)},
     {.name = "subscribers-per-address",
      .type = VALUE_COUNT,
      .shown = "N",
@@ -106,7 +106,7 @@ static const struct option rows[] = {
      .help = "Streams that an IPv4 address or IPv6 /64 may have; more are answered 429; 0: any "
              "number",
      .from = FROM_ANY,
-     SERVE(server.subscribers_per_address)},
+     SETTING(server.subscribers_per_address)},
     {.name = "subscribers-per-channel",
      .type = VALUE_COUNT,
      .shown = "N",
@@ -114,7 +114,7 @@ static const struct option rows[] = {
      .usual = "0",
      .help = "Streams that may listen to one channel; more are answered 429; 0: any number",
      .from = FROM_ANY,
-     SERVE(server.subscribers_per_channel)},
+     SETTING(server.subscribers_per_channel)},
     {.name = "subscriber-channels-max",
      .type = VALUE_COUNT,
      .shown = "N",
@@ -124,7 +124,7 @@ static const struct option rows[] = {
      .help = "Channels of one stream (else 400); with thousands each event costs some tenths of a "
              "millisecond",
      .from = FROM_ANY,
-     SERVE(server.subscriber_channels_max)},
+     SETTING(server.subscriber_channels_max)},
     {.name = "heartbeat",
      .type = VALUE_SECONDS,
      .shown = "SECONDS",
@@ -132,7 +132,7 @@ static const struct option rows[] = {
      .usual = "15",
      .help = "Write a comment to streams to which nothing was written for so long; 0: never",
      .from = FROM_ANY,
-     SERVE(hub.heartbeat_s)},
+     SETTING(hub.heartbeat_s)},
     {.name = "retry",
      .type = VALUE_COUNT,
      .shown = "MS",
@@ -140,7 +140,7 @@ static const struct option rows[] = {
      .usual = "2000",
      .help = "Milliseconds a client waits before it reconnects",
      .from = FROM_ANY,
-     SERVE(hub.retry_ms)},
+     SETTING(hub.retry_ms)},
     {.name = "refuse",
      .type = VALUE_CHOICE,
      .shown = "HOW",
@@ -149,7 +149,7 @@ static const struct option rows[] = {
      .help = "What a browser's stream gets that cannot be had now: 200, when to come back and the "
              "end, since an EventSource gives up for good on 503; or 503",
      .from = FROM_ANY,
-     SERVE(server.refuse)},
+     SETTING(server.refuse)},
     {.name = "preface",
      .type = VALUE_FLAG,
      .usual = "yes",
@@ -157,7 +157,7 @@ static const struct option rows[] = {
          "Begin streams with `retry:` and the id they start from; no: with the first event, for "
          "clients that hand out every blank line. ?preface=yes|no decides for one stream",
      .from = FROM_ANY,
-     SERVE(server.preface)},
+     SETTING(server.preface)},
     {.name = "slow",
      .type = VALUE_CHOICE,
      .shown = "POLICY",
@@ -166,7 +166,7 @@ static const struct option rows[] = {
      .help = "What happens to a slow client when history passes it: it is closed and resumes, or "
              "skips ahead and is told",
      .from = FROM_ANY,
-     SERVE(hub.slow)},
+     SETTING(hub.slow)},
     {.name = "slow-after",
      .type = VALUE_DURATION,
      .shown = "SECONDS",
@@ -175,7 +175,7 @@ static const struct option rows[] = {
      .usual = "1",
      .help = "Time over which a client that is behind is measured",
      .from = FROM_ANY,
-     SERVE(hub.slow_after_ms)},
+     SETTING(hub.slow_after_ms)},
     {.name = "slow-rate",
      .type = VALUE_SIZE,
      .shown = "SIZE",
@@ -184,7 +184,7 @@ static const struct option rows[] = {
      .usual = "1M",
      .help = "Taking fewer bytes a second than this is slow",
      .from = FROM_ANY,
-     SERVE(hub.slow_rate)},
+     SETTING(hub.slow_rate)},
     {.name = "hold-max",
      .type = VALUE_DURATION,
      .shown = "SECONDS",
@@ -194,7 +194,7 @@ static const struct option rows[] = {
      .help = "How long a crowd of slow clients may hold back publishers while others wait and the "
              "server has time to spare",
      .from = FROM_ANY,
-     SERVE(hub.hold_max_ms)},
+     SETTING(hub.hold_max_ms)},
     {.name = "write-timeout",
      .type = VALUE_DURATION,
      .shown = "SECONDS",
@@ -206,7 +206,7 @@ static const struct option rows[] = {
              "answers nothing; 0: never, or after ten minutes. Kept to the second, whatever "
              "--slow-after is",
      .from = FROM_ANY,
-     SERVE(hub.write_timeout_ms)},
+     SETTING(hub.write_timeout_ms)},
     {.name = "stuck",
      .type = VALUE_CHOICE,
      .shown = "POLICY",
@@ -215,7 +215,7 @@ static const struct option rows[] = {
      .help = "What happens to a client that took nothing for --write-timeout: it is closed, or "
              "stays, and when it takes bytes again skips what it lacks and is told",
      .from = FROM_ANY,
-     SERVE(hub.stuck)},
+     SETTING(hub.stuck)},
     {.name = "send-buffer",
      .type = VALUE_SIZE,
      .shown = "SIZE",
@@ -226,7 +226,7 @@ static const struct option rows[] = {
      .help = "Bytes in the kernel for a client that does not read (SO_SNDBUF; it takes twice as "
              "much); 0: up to 4M",
      .from = FROM_ANY,
-     SERVE(server.send_buffer)},
+     SETTING(server.send_buffer)},
     {.name = "idle-timeout",
      .type = VALUE_DURATION,
      .shown = "SECONDS",
@@ -236,7 +236,7 @@ static const struct option rows[] = {
      .usual = "0",
      .help = "End a stream in order when it had no event for so long; 0: never",
      .from = FROM_ANY,
-     SERVE(hub.idle_timeout_ms)},
+     SETTING(hub.idle_timeout_ms)},
     {.name = "lifetime",
      .type = VALUE_DURATION,
      .shown = "SECONDS",
@@ -246,7 +246,7 @@ static const struct option rows[] = {
      .usual = "0",
      .help = "End every stream in order at 80 to 100 percent of this age; 0: never",
      .from = FROM_ANY,
-     SERVE(hub.lifetime_ms)},
+     SETTING(hub.lifetime_ms)},
 };
 
 const struct option_table options_streams = {rows, sizeof(rows) / sizeof(rows[0])};

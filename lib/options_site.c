@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What front ends of the operator's find: rows of `serve`'s table, see options_serve.h. */
-#include "cmd/options_serve.h"
+/* What front ends of the operator's find: rows of `serve`'s table, see options.h. */
+#include "lib/options.h"
 
 static const struct option rows[] = {
     {.group = "Front ends",
@@ -11,7 +11,7 @@ static const struct option rows[] = {
      .help = "The channel that /events without one means, and /stream and /send too; without this "
              "/events needs a channel (else 400) and those two mean `default`",
      .from = FROM_ANY,
-     SERVE(server.default_channel)},
+     SETTING(server.default_channel)},
     {.name = "path",
      .type = VALUE_TEXT,
      .shown = "'PATH=CHANNEL'",
@@ -21,9 +21,9 @@ static const struct option rows[] = {
              "PREFIX, and what stands there the channel; may be repeated, the first that fits "
              "holds. Paths of the server's own stay what they are",
      .from = FROM_ANY,
-     SERVE(server.path),
+     SETTING(server.path),
      .list_max = PATHS_MAX,
-     .count_offset = offsetof(struct serve_settings, server.path_count)},
+     .count_offset = offsetof(struct settings, server.path_count)},
     {.name = "page",
      .type = VALUE_PATH,
      .shown = "FILE",
@@ -31,7 +31,7 @@ static const struct option rows[] = {
      .help = "Serve this file at /, as what its ending says (.html, .txt, .svg, .json...); at most "
              "1 MiB, read at start and at SIGHUP",
      .from = FROM_ANY,
-     SERVE(server.page)},
+     SETTING(server.page)},
     {.name = "header",
      .type = VALUE_TEXT,
      .shown = "'NAME: VALUE'",
@@ -39,9 +39,9 @@ static const struct option rows[] = {
      .help = "This line in the head of all answers; may be repeated. Lines that the server says "
              "itself are refused",
      .from = FROM_ANY,
-     SERVE(server.header),
+     SETTING(server.header),
      .list_max = HEAD_LINES_MAX,
-     .count_offset = offsetof(struct serve_settings, server.header_count),
+     .count_offset = offsetof(struct settings, server.header_count),
      .by_line = true},
     {.name = "stream-header",
      .type = VALUE_TEXT,
@@ -50,16 +50,16 @@ static const struct option rows[] = {
      .help = "This line in the head of streams of channels that the pattern matches, * being any "
              "run of bytes; may be repeated, a stream has those of all its channels, each once",
      .from = FROM_ANY,
-     SERVE(server.stream_header),
+     SETTING(server.stream_header),
      .list_max = HEAD_LINES_MAX,
-     .count_offset = offsetof(struct serve_settings, server.stream_header_count),
+     .count_offset = offsetof(struct settings, server.stream_header_count),
      .by_line = true},
     {.name = "charset",
      .type = VALUE_FLAG,
      .usual = "no",
      .help = "Streams say `text/event-stream; charset=utf-8`, for clients that look for it",
      .from = FROM_ANY,
-     SERVE(server.charset)},
+     SETTING(server.charset)},
 };
 
 const struct option_table options_site = {rows, sizeof(rows) / sizeof(rows[0])};

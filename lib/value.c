@@ -6,7 +6,7 @@
  * A decimal duration is exact: digits after the point are counted, and more than three of them are
  * refused, since milliseconds is all that is kept.
  */
-#include "cmd/value.h"
+#include "lib/value.h"
 
 #include <ctype.h>
 #include <grp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who needs a token, and who is asked: rows of `serve`'s table, see cmd/options_serve.h. */
-#include "cmd/options_serve.h"
+/* Who needs a token, and who is asked: rows of `serve`'s table, see lib/options.h. */
+#include "lib/options.h"
 
 static const struct option rows[] = {
     {.group = "Access",
@@ -11,7 +11,7 @@ static const struct option rows[] = {
      .help = "Tokens, one a line: publishing over HTTP needs one of them, as Authorization: Bearer "
              "TOKEN. Reading stays free, the feed too",
      .from = FROM_ANY,
-     SERVE(server.publish_token_file)},
+     SETTING(server.publish_token_file)},
     {.name = "jwt-key-file",
      .type = VALUE_PATH,
      .shown = "FILE",
@@ -22,9 +22,9 @@ static const struct option rows[] = {
          "token. A secret of 32 bytes or more, or a public key in PEM; may be repeated, for "
          "rotation. SIGHUP reads it again",
      .from = FROM_ANY,
-     SERVE(server.jwt_key_file),
+     SETTING(server.jwt_key_file),
      .list_max = ACCESS_KEY_FILES_MAX,
-     .count_offset = offsetof(struct serve_settings, server.jwt_key_file_count)},
+     .count_offset = offsetof(struct settings, server.jwt_key_file_count)},
     {.name = "jwt-algorithm",
      .type = VALUE_CHOICE,
      .shown = "NAME",
@@ -32,7 +32,7 @@ static const struct option rows[] = {
      .usual = "HS256",
      .help = "What the keys of --jwt-key-file are for; a token never chooses",
      .from = FROM_ANY,
-     SERVE(server.jwt_algorithm)},
+     SETTING(server.jwt_algorithm)},
     {.name = "jwt-jwks",
      .type = VALUE_TEXT,
      .shown = "FILE|URL",
@@ -40,7 +40,7 @@ static const struct option rows[] = {
      .help = "A JWK set (RFC 7517) with keys for the same tokens, each with its own alg and kid; a "
              "URL is fetched every five minutes, at SIGHUP, and for a kid that is not known",
      .from = FROM_ANY,
-     SERVE(server.jwt_jwks)},
+     SETTING(server.jwt_jwks)},
     {.name = "anonymous",
      .type = VALUE_TEXT,
      .shown = "PATTERN",
@@ -49,16 +49,16 @@ static const struct option rows[] = {
          "Channels that may be read without a token where there are keys; * is any run of bytes, "
          "also /; may be repeated",
      .from = FROM_ANY,
-     SERVE(server.anonymous),
+     SETTING(server.anonymous),
      .list_max = ACCESS_PATTERNS_MAX,
-     .count_offset = offsetof(struct serve_settings, server.anonymous_count)},
+     .count_offset = offsetof(struct settings, server.anonymous_count)},
     {.name = "publish-open",
      .type = VALUE_FLAG,
      .usual = "no",
      .help = "Let everybody publish who reaches a --listen that is not loopback or unix; without "
              "this, tokens, keys or an application to ask the server does not start there",
      .from = FROM_ANY,
-     SERVE(server.publish_open)},
+     SETTING(server.publish_open)},
     {.name = "authorize-url",
      .type = VALUE_TEXT,
      .shown = "URL",
@@ -68,7 +68,7 @@ static const struct option rows[] = {
              "unix:SOCKET:/PATH",
      .from = FROM_ANY,
      .restart = true,
-     SERVE(server.authorize_url)},
+     SETTING(server.authorize_url)},
     {.name = "authorize-timeout",
      .type = VALUE_DURATION,
      .shown = "SECONDS",
@@ -77,7 +77,7 @@ static const struct option rows[] = {
      .usual = "5",
      .help = "Time for its answer (else 503)",
      .from = FROM_ANY,
-     SERVE(server.authorize_timeout_ms)},
+     SETTING(server.authorize_timeout_ms)},
     {.name = "authorize-cache",
      .type = VALUE_SECONDS,
      .shown = "SECONDS",
@@ -86,7 +86,7 @@ static const struct option rows[] = {
      .help = "Keep what it said of a credential, address and target for so long; 0: not at all. "
              "SIGHUP forgets it",
      .from = FROM_ANY,
-     SERVE(server.authorize_cache_s)},
+     SETTING(server.authorize_cache_s)},
     {.name = "opaque-ids",
      .type = VALUE_FLAG,
      .usual = "no",
@@ -94,7 +94,7 @@ static const struct option rows[] = {
              "says nothing either",
      .from = FROM_ANY,
      .restart = true,
-     SERVE(hub.opaque_ids)},
+     SETTING(hub.opaque_ids)},
 };
 
 const struct option_table options_access = {rows, sizeof(rows) / sizeof(rows[0])};

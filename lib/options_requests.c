@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Publishing, connections and requests: rows of `serve`'s table, see cmd/options_serve.h. */
-#include "cmd/options_serve.h"
+/* Publishing, connections and requests: rows of `serve`'s table, see lib/options.h. */
+#include "lib/options.h"
 
 static const struct option rows[] = {
     {.group = "Publishing",
@@ -12,7 +12,7 @@ static const struct option rows[] = {
      .usual = "1M",
      .help = "Largest request body, and largest event of the feed",
      .from = FROM_ANY,
-     SERVE(server.body_max)},
+     SETTING(server.body_max)},
     {.name = "publish-wait",
      .type = VALUE_DURATION,
      .shown = "SECONDS",
@@ -20,7 +20,7 @@ static const struct option rows[] = {
      .usual = "1",
      .help = "An HTTP publish waits so long for room before it gets 503",
      .from = FROM_ANY,
-     SERVE(server.publish_wait_ms)},
+     SETTING(server.publish_wait_ms)},
 
     {.group = "Connections",
      .name = "connections-max",
@@ -32,7 +32,7 @@ static const struct option rows[] = {
      .help = "Connections that are not subscribers; then the one that waits longest without a "
              "request goes, and where each has one 503 is answered",
      .from = FROM_ANY,
-     SERVE(server.connections_max)},
+     SETTING(server.connections_max)},
     {.name = "connect-rate",
      .type = VALUE_COUNT,
      .shown = "N",
@@ -41,7 +41,7 @@ static const struct option rows[] = {
      .help = "New connections a second of one IPv4 address or IPv6 /64, with a burst of as many; "
              "more are answered 429 and closed; 0: any number",
      .from = FROM_ANY,
-     SERVE(server.connect_rate)},
+     SETTING(server.connect_rate)},
     {.name = "head-max",
      .type = VALUE_SIZE,
      .shown = "SIZE",
@@ -50,7 +50,7 @@ static const struct option rows[] = {
      .usual = "16K",
      .help = "Largest request head (else 431)",
      .from = FROM_ANY,
-     SERVE(server.head_bytes_max)},
+     SETTING(server.head_bytes_max)},
     {.name = "target-max",
      .type = VALUE_SIZE,
      .shown = "SIZE",
@@ -59,7 +59,7 @@ static const struct option rows[] = {
      .usual = "8K",
      .help = "Longest request target (else 414)",
      .from = FROM_ANY,
-     SERVE(server.target_bytes_max)},
+     SETTING(server.target_bytes_max)},
     {.name = "head-timeout",
      .type = VALUE_DURATION,
      .shown = "SECONDS",
@@ -68,7 +68,7 @@ static const struct option rows[] = {
      .usual = "10",
      .help = "Time for a request's head (else 408), and for the first byte of a connection",
      .from = FROM_ANY,
-     SERVE(server.head_timeout_ms)},
+     SETTING(server.head_timeout_ms)},
     {.name = "body-timeout",
      .type = VALUE_DURATION,
      .shown = "SECONDS",
@@ -77,7 +77,7 @@ static const struct option rows[] = {
      .usual = "30",
      .help = "Time for a request's body (else 408)",
      .from = FROM_ANY,
-     SERVE(server.body_timeout_ms)},
+     SETTING(server.body_timeout_ms)},
     {.name = "keep-alive-timeout",
      .type = VALUE_DURATION,
      .shown = "SECONDS",
@@ -86,7 +86,7 @@ static const struct option rows[] = {
      .usual = "75",
      .help = "A kept connection without a request is closed after this",
      .from = FROM_ANY,
-     SERVE(server.keep_alive_timeout_ms)},
+     SETTING(server.keep_alive_timeout_ms)},
 };
 
 const struct option_table options_requests = {rows, sizeof(rows) / sizeof(rows[0])};

@@ -3,11 +3,12 @@
  * One option's value: from the text a person wrote to a number, and the sentence that says what is
  * allowed when it cannot be one.
  *
- * An option is a row of a table (cmd/options_NAME.c). Everything that is said about it, in --help
- * and in faults, is made from the row, so that what is said and what is done cannot differ.
+ * An option is a row of a table (lib/options.h; of other commands cmd/options.h). Everything that
+ * is said about it, in --help and in faults, is made from the row, so that what is said and what is
+ * done cannot differ.
  *
- * Pure functions; called by cmd/parse.c and cmd/help.c on the main thread. Where a value comes from
- * (flag, environment, file) is not known here.
+ * Pure functions; any thread. Where a value comes from (a call, a flag, the environment, a file) is
+ * not known here.
  */
 #pragma once
 
@@ -52,6 +53,12 @@ struct option {
     size_t list_max;     /* more than 0: repeatable, and offset is an array of so many texts */
     size_t count_offset; /* unsigned, for a list */
     bool by_line;        /* its texts have spaces in them: in a variable each has a line */
+};
+
+/* Rows of options; a command has one such table or more. */
+struct option_table {
+    const struct option *rows;
+    size_t count;
 };
 
 struct value {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The words for an administration's place: see admin_place.h. */
-#include "cmd/admin_place.h"
+#include "lib/admin_place.h"
 
 #include <sys/un.h>
 

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libfanfare: publish an event once, and every subscriber of its channel has it, over Server-Sent
+ * Events, from inside your own program. This is the only installed header; libfanfare(7) is the
+ * overview.
+ *
+ * Life:  fanfare_new -> fanfare_set ... -> fanfare_start -> fanfare_publish, fanfare_adopt, ...
+ *        -> fanfare_drain or fanfare_stop -> fanfare_free
+ *
+ * Threads. An engine has its own threads: `workers` that write to subscribers, `acceptors` that
+ * read requests (none without `listen` and feed). You lend it none and give it no event loop. Each
+ * function says who may call it:
+ *   "any"    any thread, at any time between fanfare_new and fanfare_free, at the same time as any
+ *            other call;
+ *   "owner"  one thread at a time, and not from a hook: make, set, start, stop, free;
+ *   "any, hook"  and also inside a request hook.
+ * fanfare_free must not run at the same time as any other call on that engine. No other rule.
+ *
+ * What the library never does: log, exit, read the environment, install a signal handler, change a
+ * process-wide setting, open a file that you did not name, call you back on a worker's thread. Its
+ * threads block all signals, and it cannot raise SIGPIPE. Its descriptors are close-on-exec. There
+ * is no global state: any number of engines may live in one process (each has its own threads:
+ * set `workers`). A broken invariant of its own (never bad input) ends the process with one line on
+ * stderr and abort(3), for what would follow is wrong data.
+ *
+ * fork(2). Threads do not survive it, so an engine belongs to the process that started it. In a
+ * child every call on it answers -ECHILD, and fanfare_free frees the memory and touches nothing
+ * else (so finalisers of a scripting language are safe). Fork before fanfare_start, or call exec
+ * soon: a child that does neither keeps copies of sockets open that the parent thinks closed.
+ *
+ * Results. Functions that return int: 0 (or a count) is success, negative is an error: an errno, or
+ * one of FANFARE_ERROR_ below. fanfare_strerror has one plain sentence for each. ret_ parameters
+ * are written on success only, come last, and may be NULL where that is said.
+ *
+ * Text. (pointer, length) without a terminating NUL, or length FANFARE_NUL for a C string. All text
+ * is UTF-8 and is copied before the call returns; what the library hands out is owned as said
+ * there. "A text of lines", only ever handed out, has one item a line: a channel's name has no line
+ * end.
+ *
+ * Structs begin with `size`. Set them up with = {sizeof(struct ...)} (the rest 0), or with memset
+ * and size. 0 in a member always means "none" or "as usual", so what a later version adds at the
+ * end changes nothing for you. A struct that is larger than the library knows is fine as long as
+ * what it does not know is 0, else -E2BIG: an old library never ignores what you asked for.
+ *
+ * Limits. Each queue, table and wait has a bound, and reaching one has a named outcome: an error
+ * code here, and a counter (fanfare_stat). libfanfare(7) lists all of them.
+ */
+#ifndef FANFARE_H
+#define FANFARE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef FANFARE_API
+#if defined(__GNUC__)
+#define FANFARE_API __attribute__((visibility("default")))
+#else
+#define FANFARE_API
+#endif
+#endif
+
+#ifndef FANFARE_MUST_USE
+#if defined(__GNUC__)
+#define FANFARE_MUST_USE __attribute__((warn_unused_result))
+#else
+#define FANFARE_MUST_USE
+#endif
+#endif
+
+/* --- version ------------------------------------------------------------------------------- */
+
+/* Of this header. The ABI generation is the soname's number: libfanfare.so.1. */
+#define FANFARE_VERSION_MAJOR  0
+#define FANFARE_VERSION_MINOR  2
+#define FANFARE_VERSION_PATCH  0
+#define FANFARE_VERSION_NUMBER 0x000200 /* 0xMMmmpp */
+#define FANFARE_ABI            1
+
+/* Of the library that runs: "0.2.0", and as a number. Static. Threads: any, hook. */
+FANFARE_API const char *fanfare_version(void);
+FANFARE_API uint32_t fanfare_version_number(void);
+
+/* --- results ------------------------------------------------------------------------------- */
+
+/* Beside errno's: why an event or a name is refused. All below -4095, where no errno is. */
+enum {
+    FANFARE_ERROR_CHANNEL_EMPTY = -5001,
+    FANFARE_ERROR_CHANNEL_LONG = -5002, /* above FANFARE_CHANNEL_MAX */
+    FANFARE_ERROR_CHANNEL_TEXT = -5003, /* no valid UTF-8, or a control character */
+    FANFARE_ERROR_TYPE_LONG = -5004,    /* above FANFARE_TYPE_MAX */
+    FANFARE_ERROR_TYPE_TEXT = -5005,    /* no valid UTF-8, or CR, LF or NUL */
+    FANFARE_ERROR_ID_LONG = -5006,      /* above FANFARE_ID_MAX */
+    FANFARE_ERROR_ID_TEXT = -5007,      /* no valid UTF-8, or a control character */
+    FANFARE_ERROR_ID_SPACE = -5008,     /* begins or ends with a space */
+    FANFARE_ERROR_ID_OURS = -5009,      /* has the form of the engine's own ids */
+    FANFARE_ERROR_DATA_LONG = -5010,    /* above FANFARE_DATA_MAX; over HTTP and feed: body-max */
+    FANFARE_ERROR_DATA_TEXT = -5011,    /* no valid UTF-8, or NUL */
+    FANFARE_ERROR_RETRY =
+        -5012, /* negative, and not FANFARE_RETRY_AT_ONCE; above 1 hour counts as 1 hour */
+    FANFARE_ERROR_SYNTAX = -5013, /* fanfare_publish_text: no event-stream text */
+    FANFARE_ERROR_CHANNELS =
+        -5014, /* a subscription without a channel, or above subscriber-channels-max */
+    FANFARE_ERROR_HEAD = -5015,   /* header lines that are none */
+    FANFARE_ERROR_OPTION = -5016, /* no option, fact or counter of that name */
+    FANFARE_ERROR_VALUE = -5017   /* the option's value: fanfare_error says what is allowed */
+};
+
+/* One sentence for a result of any function here, without a line end: what is wrong, for a person.
+ * Static text, never NULL; 0 is "no error". Threads: any, hook. */
+FANFARE_API const char *fanfare_strerror(int result);
+
+/* Lengths of text in bytes. They may grow in a later version, never shrink. */
+#define FANFARE_NUL         ((size_t)-1) /* as a length: up to the NUL */
+#define FANFARE_CHANNEL_MAX 256
+#define FANFARE_TYPE_MAX    256
+#define FANFARE_ID_MAX      128
+#define FANFARE_DATA_MAX    (16 << 20)
+#define FANFARE_ID_SIZE     32   /* room for an id of the engine's own, with its NUL */
+#define FANFARE_EVENTS_MAX  1024 /* of one publish call */
+#define FANFARE_FOREVER     (-1) /* as a timeout */
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+struct fanfare;
+
+/* A new engine with the usual options; it does nothing yet, and has neither thread nor descriptor.
+ * NULL: out of memory; every function takes that NULL and answers -EINVAL, so that a small program
+ * need not look before fanfare_start. Threads: any. */
+FANFARE_API struct fanfare *fanfare_new(void);
+
+/*
+ * Sets an option by its name, as in `fanfare serve --help`, the config file and fanfare.conf(5):
+ * one table, so nothing that the server can do is missing here. Values are written as there:
+ * "1000", "16M", "2.5" (seconds), "skip". NULL: the default again. `listen`, `path`, `header`,
+ * `stream-header`, `allow-origin`, `channel`, `host` and others are lists (fanfare_option_text says
+ * which): each call adds one, NULL empties the list.
+ *
+ *   listen    "127.0.0.1:8080", "[::1]:0", "unix:/run/x.sock". None by default.
+ *   feed      path of the publishing socket. None by default (the server has one).
+ *   routes    which of "subscribe publish send page health stats metrics" are answered, the others
+ *             are 404. Default here: "subscribe health" (the server: all). Publishing over HTTP is
+ *             nothing that a library turns on unasked.
+ *   path      "/events=clock": GET on that path subscribes to that channel. "/live/<any>=<any>",
+ *             with a star for <any>: what follows /live/ is the channel.
+ *   header    "Name: value": on all answers; stream-header "PATTERN Name: value": on the streams
+ *             of matching channels.
+ *   history-events, history-bytes, history-age, heartbeat, retry, slow, slow-after, slow-rate,
+ *   write-timeout, idle-timeout, lifetime, drain-timeout, memory-max, subscribers-max, workers,
+ *   acceptors, io, body-max, ...: all others of the table, see fanfare_option_text.
+ *
+ * Before fanfare_start it takes effect there. After it the value is kept until fanfare_apply.
+ * A refused value is remembered: fanfare_start (fanfare_apply) then fails with the same result and
+ * sentence, so that a program may look once, at the end.
+ *
+ * FANFARE_ERROR_OPTION, FANFARE_ERROR_VALUE; -EBUSY: started, and this option needs a new start;
+ * -E2BIG: the list is full; -ENOMEM. fanfare_error has the sentence with the name, the value
+ * and what is allowed. Threads: owner.
+ */
+FANFARE_API int fanfare_set(struct fanfare *fanfare, const char *name, const char *value);
+
+/*
+ * The text of an option's value, or of a fact: "io" ("io_uring", or "epoll (io_uring: Operation
+ * not permitted)"), "addresses" (a text of lines, with the ports that were taken), "room" (how many
+ * subscribers the machine's limits allow), "epoch", "state" ("new", "running", "draining",
+ * "stopped"). Like snprintf: writes at most `size` bytes with NUL and returns the whole length.
+ * FANFARE_ERROR_OPTION. Threads: owner.
+ */
+FANFARE_API int fanfare_get(const struct fanfare *fanfare, const char *name, char *text,
+                            size_t size);
+
+/* The sentence of the last owner call (fanfare_set, _start, _apply) that failed; "" if none did.
+ * Says more than fanfare_strerror: which address, path, value, limit, and what to do. Belongs to
+ * the engine, until the next owner call. Threads: owner. */
+FANFARE_API const char *fanfare_error(const struct fanfare *fanfare);
+
+/*
+ * Binds what is to be bound, starts the threads. All or nothing: after an error it may be tried
+ * again, but what was stopped is not started again (-ESHUTDOWN): make a new one, whose epoch
+ * differs. Without `listen`, `feed` and `handoff` there are no acceptors, only workers.
+ *
+ * -EADDRINUSE, -EACCES, -EMFILE, -ENOMEM, -EPERM (io=uring, and the kernel forbids it), what a
+ * fanfare_set said, or another errno of socket, bind, mmap or pthread_create; -EALREADY.
+ * Threads: owner. Blocks: for the threads to be there.
+ */
+FANFARE_API FANFARE_MUST_USE int fanfare_start(struct fanfare *fanfare);
+
+/* fanfare_drain, waits for its end, joins the threads, closes and unlinks what was bound. Counters
+ * can still be read. 0 also if it was never started. -ECHILD. Threads: owner. Blocks: up to
+ * `drain-timeout` and some seconds. */
+FANFARE_API int fanfare_stop(struct fanfare *fanfare);
+
+/* Frees it. One that runs is stopped first, without waiting for slow subscribers. Waiters must be
+ * freed before. Takes NULL. Threads: owner, and nobody else uses it any more. */
+FANFARE_API void fanfare_free(struct fanfare *fanfare);
+
+/* What there is to set, for documentation, checks and bindings: the names in order, NULL behind the
+ * last; and of an option by name: "help", "shown", "allowed", "default", "group", "restart" ("yes",
+ * ""), "list". NULL: no such option or item. Static. Threads: any, hook. */
+FANFARE_API const char *fanfare_option_name(unsigned index);
+FANFARE_API const char *fanfare_option_text(const char *name, const char *item);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An engine's life: its options, its start and its end. What it does while it runs is in the other
+ * files of lib, what must be known of it in instance.h.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/id.h"
+#include "lib/instance.h"
+#include "net/handlers/parts.h"
+
+enum { ALIVE_BYTES = 4096 };
+
+__attribute__((format(printf, 3, 4))) static int refuse(struct fanfare *fanfare, int result,
+                                                        const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fanfare->error, sizeof(fanfare->error), format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+/* A page that says 1 here and 0 in a child; NULL: out of memory. */
+static const unsigned char *alive_new(void)
+{
+    unsigned char *page =
+        mmap(NULL, ALIVE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return NULL;
+    if (madvise(page, ALIVE_BYTES, MADV_WIPEONFORK) < 0) {
+        munmap(page, ALIVE_BYTES);
+        return NULL;
+    }
+    *page = 1;
+    return page;
+}
+
+struct fanfare *fanfare_new(void)
+{
+    struct fanfare *fanfare = calloc(1, sizeof(*fanfare));
+    if (fanfare && !(fanfare->alive = alive_new()))
+        free(TAKE(fanfare));
+    return fanfare;
+}
+
+/* --- options ------------------------------------------------------------------------------- */
+
+const char *fanfare_option_name(unsigned index)
+{
+    const struct option *option = option_at(index);
+    return option ? option->name : NULL;
+}
+
+const char *fanfare_option_text(const char *name, const char *item)
+{
+    int index = name && item ? option_index(name) : -1;
+    const struct option *option = index < 0 ? NULL : option_at((unsigned)index);
+    if (!option)
+        return NULL;
+    if (strcmp(item, "help") == 0)
+        return option->help;
+    if (strcmp(item, "shown") == 0)
+        return option->shown ? option->shown : "";
+    if (strcmp(item, "default") == 0)
+        return option->usual ? option->usual : option->usual_said;
+    if (strcmp(item, "restart") == 0)
+        return option->restart ? "yes" : "";
+    if (strcmp(item, "list") == 0)
+        return option->list_max > 0 ? "yes" : "";
+    return NULL;
+}
+
+/* Keeps it for fanfare_start, too. */
+static int refuse_option(struct fanfare *fanfare, int result)
+{
+    fanfare->refused = result;
+    return result;
+}
+
+int fanfare_set(struct fanfare *fanfare, const char *name, const char *value)
+{
+    char error[512];
+    int r = instance_check(fanfare);
+    if (r < 0)
+        return r;
+    int index = name ? option_index(name) : -1;
+    if (index < 0) {
+        refuse(fanfare, 0, "there is no option \"%.100s\"", name ? name : "");
+        return refuse_option(fanfare, FANFARE_ERROR_OPTION);
+    }
+    if (atomic_load(&fanfare->state) != INSTANCE_NEW && option_at((unsigned)index)->restart)
+        return refuse(fanfare, -EBUSY, "%s: it cannot change while the engine runs", name);
+    r = staged_set(&fanfare->staged, (unsigned)index, value, error, sizeof(error));
+    if (r == -ENOMEM)
+        refuse(fanfare, 0, "%s: out of memory", name);
+    else if (r < 0)
+        refuse(fanfare, 0, "%s: %s", name, error);
+    if (r == -EINVAL)
+        r = FANFARE_ERROR_VALUE;
+    return r < 0 ? refuse_option(fanfare, r) : 0;
+}
+
+static const char *state_text(const struct fanfare *fanfare)
+{
+    static const char *const texts[] = {"new", "running", "draining", "stopped"};
+    return texts[atomic_load(&fanfare->state)];
+}
+
+/* How many subscribers the workers and the limits have room for. */
+static uint64_t room(const struct fanfare *fanfare)
+{
+    uint64_t room = (uint64_t)hub_worker_capacity(fanfare->hub) * hub_workers(fanfare->hub);
+    uint32_t most = fanfare->settings.server.subscribers_max;
+    return room < most ? room : most;
+}
+
+/* Appends like snprintf: what does not fit is counted. */
+__attribute__((format(printf, 4, 5))) static void append(char *text, size_t size, int *len,
+                                                         const char *format, ...)
+{
+    size_t at = (size_t)*len < size ? (size_t)*len : size;
+    va_list arguments;
+    va_start(arguments, format);
+    *len += vsnprintf(size > at ? text + at : NULL, size - at, format, arguments);
+    va_end(arguments);
+}
+
+/* 0: there is no such fact, or not yet. */
+static bool fact(const struct fanfare *fanfare, const char *name, char *text, size_t size, int *len)
+{
+    if (strcmp(name, "state") == 0) {
+        append(text, size, len, "%s", state_text(fanfare));
+        return true;
+    }
+    bool begun = atomic_load(&fanfare->state) != INSTANCE_NEW;
+    if (strcmp(name, "io") == 0 && begun)
+        append(text, size, len, "%s", hub_io_name(fanfare->hub));
+    else if (strcmp(name, "workers") == 0 && begun)
+        append(text, size, len, "%u", hub_workers(fanfare->hub));
+    else if (strcmp(name, "room") == 0)
+        append(text, size, len, "%llu", begun ? (unsigned long long)room(fanfare) : 0);
+    else if (strcmp(name, "epoch") == 0 && begun)
+        append(text, size, len, "%.*s", ID_EPOCH_LEN - 1, hub_ids(fanfare->hub)->epoch);
+    else if (strcmp(name, "addresses") == 0)
+        for (unsigned i = 0; fanfare->server && i < server_address_count(fanfare->server); i++)
+            append(text, size, len, "%s%s", i ? "\n" : "", server_address(fanfare->server, i));
+    else
+        return false;
+    return true;
+}
+
+int fanfare_get(const struct fanfare *fanfare, const char *name, char *text, size_t size)
+{
+    int len = 0, r = instance_check(fanfare);
+    if (r < 0)
+        return r;
+    if (size > 0)
+        text[0] = '\0';
+    if (!name)
+        return FANFARE_ERROR_OPTION;
+    if (fact(fanfare, name, text, size, &len))
+        return len;
+    int index = option_index(name);
+    if (index < 0)
+        return FANFARE_ERROR_OPTION;
+    const struct option *option = option_at((unsigned)index);
+    unsigned count = fanfare->staged.counts[index];
+    for (unsigned i = 0; i < count; i++)
+        append(text, size, &len, "%s%s", i ? "\n" : "", fanfare->staged.texts[index][i]);
+    if (count == 0 && option->usual)
+        append(text, size, &len, "%s", option->usual);
+    return len;
+}
+
+const char *fanfare_error(const struct fanfare *fanfare)
+{
+    return fanfare ? fanfare->error : "out of memory";
+}
+
+/* --- start --------------------------------------------------------------------------------- */
+
+static bool listens(const struct server_options *options)
+{
+    return options->listen_count > 0 || options->feed || options->admin;
+}
+
+static int start_hub(struct fanfare *fanfare)
+{
+    int r = hub_new(&fanfare->settings.hub, &fanfare->hub);
+    if (r < 0)
+        return refuse(fanfare, r, "cannot make %u workers: %s", fanfare->settings.hub.workers,
+                      fanfare_strerror(r));
+    /* The server binds first: an address in use is found before a thread runs. */
+    char error[512] = "";
+    if (listens(&fanfare->settings.server))
+        r = server_new(fanfare->hub, &parts_all, &fanfare->settings.server, &fanfare->server, error,
+                       sizeof(error));
+    if (r < 0)
+        return refuse(fanfare, r, "%s", error[0] ? error : fanfare_strerror(r));
+    r = hub_start(fanfare->hub);
+    if (r < 0)
+        return refuse(fanfare, r, "cannot start the workers: %s", hub_start_error(r));
+    r = fanfare->server ? server_start(fanfare->server) : 0;
+    if (r < 0) {
+        hub_close(fanfare->hub);
+        hub_stop(fanfare->hub);
+        return refuse(fanfare, r, "cannot start the acceptors: %s", fanfare_strerror(r));
+    }
+    return 0;
+}
+
+/* The texts that hub and server borrow, and what they say. */
+static int settle(struct fanfare *fanfare)
+{
+    char error[512];
+    int r = staged_copy(&fanfare->begun, &fanfare->staged);
+    if (r < 0)
+        return refuse(fanfare, r, "out of memory");
+    r = staged_make(&fanfare->begun, &fanfare->settings, error, sizeof(error));
+    return r < 0 ? refuse(fanfare, FANFARE_ERROR_VALUE, "%s", error) : 0;
+}
+
+static void engine_free(struct fanfare *fanfare)
+{
+    fanfare->server = server_free(fanfare->server);
+    fanfare->hub = hub_free(fanfare->hub);
+    staged_deinit(&fanfare->begun);
+}
+
+int fanfare_start(struct fanfare *fanfare)
+{
+    int r = instance_check(fanfare);
+    if (r < 0)
+        return r;
+    int state = atomic_load(&fanfare->state);
+    if (state != INSTANCE_NEW)
+        return state == INSTANCE_STOPPED
+                   ? refuse(fanfare, -ESHUTDOWN, "it was stopped; make a new one")
+                   : refuse(fanfare, -EALREADY, "it was started already");
+    r = fanfare->refused;
+    fanfare->refused = 0;
+    if (r < 0) /* and fanfare->error says why */
+        return r;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* its threads inherit that */
+    r = settle(fanfare);
+    if (r == 0)
+        r = start_hub(fanfare);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r < 0) {
+        engine_free(fanfare);
+        return r;
+    }
+    fanfare->error[0] = '\0';
+    /* pairs: instance_running's acquire */
+    atomic_store_explicit(&fanfare->state, INSTANCE_RUNNING, memory_order_release);
+    return 0;
+}
+
+/* --- the end ------------------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* `drain-timeout` is for the whole stop: what the acceptors took of it, the slow clients have had
+ * too. A little is left in any case, so that whoever has everything gets the last chunk. */
+static void drain(struct fanfare *fanfare, uint32_t drain_ms)
+{
+    enum { LEAST_MS = 500 };
+    struct hub_options rest = fanfare->settings.hub;
+    int64_t begun_ms = now_ms();
+    if (fanfare->server)
+        server_stop(fanfare->server);
+    else
+        hub_close(fanfare->hub);
+    int64_t left_ms = drain_ms - (now_ms() - begun_ms);
+    uint32_t least_ms = drain_ms < LEAST_MS ? drain_ms : LEAST_MS;
+    rest.drain_timeout_ms = left_ms < least_ms ? least_ms : (uint32_t)left_ms;
+    if (hub_reload(fanfare->hub, &rest) < 0) {
+        /* Without memory slow clients are waited for a little longer. */
+    }
+    hub_stop(fanfare->hub);
+}
+
+int fanfare_stop(struct fanfare *fanfare)
+{
+    int r = instance_check(fanfare);
+    if (r < 0)
+        return r;
+    int state = atomic_load(&fanfare->state);
+    if (state == INSTANCE_RUNNING || state == INSTANCE_DRAINING) {
+        atomic_store(&fanfare->state, INSTANCE_DRAINING);
+        drain(fanfare, fanfare->settings.hub.drain_timeout_ms);
+    }
+    atomic_store(&fanfare->state, INSTANCE_STOPPED);
+    return 0;
+}
+
+void fanfare_free(struct fanfare *fanfare)
+{
+    if (!fanfare)
+        return;
+    if (instance_check(fanfare) == 0) {
+        fanfare->settings.hub.drain_timeout_ms = 0;
+        fanfare_stop(fanfare);
+        engine_free(fanfare);
+    }
+    staged_deinit(&fanfare->staged);
+    munmap((void *)(uintptr_t)fanfare->alive, ALIVE_BYTES);
+    free(fanfare);
+}

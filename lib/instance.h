@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An engine, as its public functions see it, and what each of them asks first.
+ *
+ * States: NEW (options are set) -> RUNNING (fanfare_start) -> DRAINING (fanfare_drain, or a stop)
+ * -> STOPPED (fanfare_stop). It never goes back; an engine that could not start is NEW again.
+ *
+ * `hub` and `server` are written by the owner's thread while it starts, before `state` says RUNNING
+ * (release; instance_running reads it with acquire), and stay until fanfare_free: so whoever saw
+ * RUNNING may use them until then.
+ *
+ * A process that was forked has a copy of all this and none of the threads. `alive` is a page that
+ * the kernel gives the child as zeros (MADV_WIPEONFORK): a load tells both apart.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "engine/hub.h"
+#include "fanfare.h"
+#include "lib/staged.h"
+#include "net/server.h"
+
+enum instance_state { INSTANCE_NEW, INSTANCE_RUNNING, INSTANCE_DRAINING, INSTANCE_STOPPED };
+
+enum { INSTANCE_ERROR_BYTES = 1024 };
+
+struct fanfare {
+    const unsigned char *alive; /* 1; in a child 0 */
+    _Atomic int state;          /* enum instance_state */
+    struct hub *hub;
+    struct server *server; /* NULL: nothing is listened on */
+    /* The owner's alone. */
+    struct staged staged;     /* as it was set */
+    struct staged begun;      /* as it was started, whose texts hub and server borrow */
+    struct settings settings; /* what holds */
+    int refused;              /* by fanfare_set, and not told by fanfare_start yet; 0: nothing */
+    char error[INSTANCE_ERROR_BYTES];
+};
+
+/* 0; -EINVAL: NULL; -ECHILD: of a process that was forked. */
+static inline int instance_check(const struct fanfare *fanfare)
+{
+    if (!fanfare)
+        return -EINVAL;
+    return *(const volatile unsigned char *)fanfare->alive ? 0 : -ECHILD;
+}
+
+/* Likewise, and -ESHUTDOWN: it does not run, or is about to end. */
+static inline int instance_running(const struct fanfare *fanfare)
+{
+    int r = instance_check(fanfare);
+    if (r < 0)
+        return r;
+    /* pairs: fanfare_start's release */
+    return atomic_load_explicit(&fanfare->state, memory_order_acquire) == INSTANCE_RUNNING
+               ? 0
+               : -ESHUTDOWN;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An engine's options, start and end, seen from outside: what is set wrongly is told at once and
+ * at the start, what is right runs, and a client that knows nothing but HTTP is served.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "tests/e2e/check.h"
+#include "tests/e2e/client.h"
+#include "tests/library/engine.h"
+
+static void says_what_is_wrong(void)
+{
+    struct fanfare *fanfare = fanfare_new();
+    EXPECT_INT(fanfare_set(fanfare, "histroy-events", "1"), FANFARE_ERROR_OPTION);
+    EXPECT(strstr(fanfare_error(fanfare), "histroy-events"), "%s", fanfare_error(fanfare));
+    EXPECT_INT(fanfare_start(fanfare), FANFARE_ERROR_OPTION);
+    EXPECT_INT(fanfare_set(fanfare, "workers", "0"), FANFARE_ERROR_VALUE);
+    EXPECT(strstr(fanfare_error(fanfare), "1 to "), "%s", fanfare_error(fanfare));
+    EXPECT_INT(fanfare_start(fanfare), FANFARE_ERROR_VALUE);
+    EXPECT(strstr(fanfare_error(fanfare), "workers"), "%s", fanfare_error(fanfare));
+    fanfare_free(fanfare);
+}
+
+static void takes_nothing(void)
+{
+    EXPECT_INT(fanfare_set(NULL, "workers", "1"), -EINVAL);
+    EXPECT_INT(fanfare_get(NULL, "workers", NULL, 0), -EINVAL);
+    EXPECT_INT(fanfare_start(NULL), -EINVAL);
+    EXPECT_INT(fanfare_stop(NULL), -EINVAL);
+    fanfare_free(NULL);
+}
+
+static void is_started_once(void)
+{
+    struct fanfare *fanfare = engine_silent(NULL);
+    engine_start(fanfare, NULL);
+    EXPECT_INT(fanfare_start(fanfare), -EALREADY);
+    EXPECT_INT(fanfare_set(fanfare, "workers", "3"), -EBUSY);
+    EXPECT_INT(fanfare_stop(fanfare), 0);
+    EXPECT_INT(fanfare_stop(fanfare), 0);
+    EXPECT_INT(fanfare_start(fanfare), -ESHUTDOWN);
+    fanfare_free(fanfare);
+}
+
+static void serves(void)
+{
+    struct server server;
+    struct client client;
+    struct answer answer;
+    struct fanfare *fanfare = engine_new(NULL);
+    engine_start(fanfare, &server);
+    client_open(&client, &server);
+    client_request(&client, "GET", "/healthz", NULL, NULL, 0, &answer);
+    EXPECT_INT(answer.status, 200);
+    answer_free(&answer);
+    /* Publishing is nothing that a library turns on unasked. */
+    client_request(&client, "POST", "/publish/news", NULL, "x", 1, &answer);
+    EXPECT_INT(answer.status, 404);
+    answer_free(&answer);
+    client_close(&client);
+    engine_end(fanfare);
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    check_case("says_what_is_wrong", says_what_is_wrong);
+    check_case("takes_nothing", takes_nothing);
+    check_case("is_started_once", is_started_once);
+    check_case("serves", serves);
+    return check_end();
+}
