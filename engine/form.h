@@ -93,7 +93,7 @@ struct form_refusal {
     uint32_t retry_ms;
     struct text point; /* the id it is to come back with; NULL: none */
 };
-#define FORM_REFUSAL_LINES_MAX 8192
+#define FORM_REFUSAL_LINES_MAX 16384
 #define FORM_REFUSAL_BYTES_MAX (FORM_REFUSAL_LINES_MAX + 1024)
 /* How many bytes. */
 size_t form_refusal(enum form form, const struct form_refusal *refusal,

@@ -814,6 +814,14 @@ void hub_stats(struct hub *hub, struct stats *ret_stats)
     ret_stats->in_flight_bytes = atomic_load_explicit(&hub->flow.total, memory_order_relaxed);
 }
 
+uint64_t hub_subscribers(const struct hub *hub)
+{
+    uint64_t subscribers = 0;
+    for (unsigned i = 0; hub->started && i < hub->worker_count; i++)
+        subscribers += atomic_load_explicit(&hub->workers[i].reserved, memory_order_relaxed);
+    return subscribers;
+}
+
 void hub_groups(const struct hub *hub, uint64_t ret_subscribers[SUBSCRIBER_GROUPS_MAX])
 {
     for (unsigned group = 0; group < SUBSCRIBER_GROUPS_MAX; group++) {

@@ -188,5 +188,7 @@ MUST_USE int hub_census(struct hub *hub, struct census *census);
 
 /* Sums all counters: any thread; each number is exact, the set is not one instant. */
 void hub_stats(struct hub *hub, struct stats *ret_stats);
-/* How many subscribers there are of each group. Any thread. */
+/* How many subscribers there are, with those on their way to a worker. Any thread. */
+uint64_t hub_subscribers(const struct hub *hub);
+/* How many there are of each group. Any thread. */
 void hub_groups(const struct hub *hub, uint64_t ret_subscribers[SUBSCRIBER_GROUPS_MAX]);

@@ -92,6 +92,9 @@
  * together in room for them. More: refused at the start. */
 #define HEAD_LINES_MAX       64u
 #define HEAD_LINES_BYTES_MAX 2048u
+/* Head lines that a program may give with a connection that it hands over: what a request's head
+ * may have, halved. More: it is not taken (-E2BIG). */
+#define ADOPT_HEAD_BYTES_MAX 8192u
 /* The file of --page: each client that fetches it may hold a copy. Longer: refused at the start,
  * and at a reload. */
 #define PAGE_BYTES_MAX (1u << 20)

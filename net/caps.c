@@ -3,34 +3,28 @@
 #include "net/caps.h"
 
 #include "net/connect_rate.h"
-#include "net/peer.h"
 #include "net/tally.h"
 
 const struct refusal caps_too_fast = {
     429, "rate", "this address opens connections faster than it may, try again later"};
 
-static int take_address(struct client *client, struct tally_seat *seat, uint32_t most)
+static int take_address(const struct caps *caps, struct tally_seat *seat,
+                        const struct address *peer)
 {
-    struct address address = peer_of_request(client), group;
-    if (!address_group(&address, &group))
+    struct address group;
+    if (!address_group(peer, &group))
         return 0;
     struct text name = {(const char *)&group, sizeof(group)};
-    int r = tally_take(seat, TALLY_ADDRESS, name, most);
-    if (r != TALLY_FULL)
-        return r;
-    net_count(&client->connection.loop->stats.subscribers_refused_address);
-    return CAPS_ADDRESS;
+    int r = tally_take(seat, TALLY_ADDRESS, name, caps->per_address);
+    return r == TALLY_FULL ? CAPS_ADDRESS : r;
 }
 
-static int take_channels(struct client *client, struct tally_seat *seat,
+static int take_channels(const struct caps *caps, struct tally_seat *seat,
                          const struct text *channels, unsigned count)
 {
-    const struct rules *rules = service_of(&client->connection)->limits.channels;
     for (unsigned i = 0; i < count; i++) {
-        uint32_t most = rules_find(rules, channels[i])->subscribers_max;
+        uint32_t most = rules_find(caps->rules, channels[i])->subscribers_max;
         int r = most ? tally_take(seat, TALLY_CHANNEL, channels[i], most) : 0;
-        if (r == TALLY_FULL)
-            net_count(&client->connection.loop->stats.subscribers_refused_channel);
         if (r)
             return r == TALLY_FULL ? CAPS_CHANNEL : r;
     }
@@ -38,43 +32,40 @@ static int take_channels(struct client *client, struct tally_seat *seat,
 }
 
 /* A stream counts once for each rule that one of its channels comes under. */
-static int take_rules(struct client *client, struct tally_seat *seat, const struct text *channels,
+static int take_rules(const struct caps *caps, struct tally_seat *seat, const struct text *channels,
                       unsigned count)
 {
-    const struct rules *rules = service_of(&client->connection)->limits.channels;
     bool counted[RULES_MAX] = {false};
     int r = 0;
     for (unsigned i = 0; i < count && !r; i++) {
-        uint32_t index = rules_find(rules, channels[i])->index;
-        if (index >= rules_count(rules) || counted[index])
+        uint32_t index = rules_find(caps->rules, channels[i])->index;
+        if (index >= rules_count(caps->rules) || counted[index])
             continue;
         counted[index] = true;
-        r = tally_take(seat, TALLY_RULE, rules_pattern(rules, index), UINT32_MAX);
+        r = tally_take(seat, TALLY_RULE, rules_pattern(caps->rules, index), UINT32_MAX);
     }
     return r;
 }
 
-int caps_take(struct client *client, const struct text *channels, unsigned count,
-              struct seat **ret_seat)
+int caps_take(const struct caps *caps, const struct address *peer, const struct text *channels,
+              unsigned count, struct seat **ret_seat)
 {
-    const struct server_limits *limits = &service_of(&client->connection)->limits;
-    uint32_t per_address = limits->options.subscribers_per_address;
-    bool per_channel = rules_things(limits->channels) & RULES_SUBSCRIBERS;
-    unsigned rules = rules_count(limits->channels);
+    bool per_channel = rules_things(caps->rules) & RULES_SUBSCRIBERS;
+    unsigned rules = rules_count(caps->rules);
     struct tally_seat *seat;
     *ret_seat = NULL;
-    if (!per_address && !per_channel && !rules)
+    if (!caps->per_address && !per_channel && !rules)
         return 0;
     unsigned names = 1 + (per_channel ? count : 0) + (count < rules ? count : rules);
-    int r = tally_seat_new(limits->tally, names, &seat);
+    int r = tally_seat_new(caps->tally, names, &seat);
     if (r)
         return r;
-    if (per_address)
-        r = take_address(client, seat, per_address);
+    if (caps->per_address)
+        r = take_address(caps, seat, peer);
     if (!r && per_channel)
-        r = take_channels(client, seat, channels, count);
+        r = take_channels(caps, seat, channels, count);
     if (!r && rules)
-        r = take_rules(client, seat, channels, count);
+        r = take_rules(caps, seat, channels, count);
     if (r)
         seat_refuse(tally_seat_of(seat));
     else
@@ -82,10 +73,9 @@ int caps_take(struct client *client, const struct text *channels, unsigned count
     return r;
 }
 
-bool caps_stand_alone(const struct service *service, const struct text *channels, unsigned count,
+bool caps_stand_alone(const struct rules *rules, const struct text *channels, unsigned count,
                       unsigned *ret_which)
 {
-    const struct rules *rules = service->limits.channels;
     if (count == 1 || !(rules_things(rules) & RULES_ONCE))
         return true;
     for (*ret_which = 0; *ret_which < count; ++*ret_which)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What one address, and one channel, may have of the server: subscribers of each, and connections a
- * second; and which channels may be of one stream. It puts together who a client is (peer.h), the
- * options, the rules for channels, and the tables (tally.h, connect_rate.h).
+ * second; and which channels may be of one stream. It puts together who a client is, the options,
+ * the rules for channels, and the tables (tally.h, connect_rate.h).
  *
  * Who has no address (a socket file, without a proxy that says more) is bounded by no cap of
  * addresses. A trusted proxy's connections carry many clients' requests: they have no rate, unless
- * each of them says whose it is (the PROXY protocol). Belongs to the acceptor's thread.
+ * each of them says whose it is (the PROXY protocol). Belongs to the acceptor's thread, but for what
+ * says otherwise.
  */
 #pragma once
 
@@ -15,14 +16,21 @@
 
 enum { CAPS_ADDRESS = 100, CAPS_CHANNEL };
 
-/* One more subscriber to these channels, for this client: 0 with a seat for its hand-off (NULL: no
- * cap is set), CAPS_ADDRESS or CAPS_CHANNEL (counted), HUB_NO_MEMORY, or -ENOMEM. */
-MUST_USE int caps_take(struct client *client, const struct text *channels, unsigned count,
-                       struct seat **ret_seat);
+/* Of streams. */
+struct caps {
+    struct tally *tally; /* not looked at where there is no cap */
+    const struct rules *rules;
+    uint32_t per_address; /* 0: any number */
+};
+
+/* One more subscriber to these channels, of this address: 0 with a seat for its hand-off (NULL: no
+ * cap is set), CAPS_ADDRESS, CAPS_CHANNEL, HUB_NO_MEMORY, or -ENOMEM. Any thread. */
+MUST_USE int caps_take(const struct caps *caps, const struct address *peer,
+                       const struct text *channels, unsigned count, struct seat **ret_seat);
 
 /* False if there are several and one of them, *ret_which, is a channel of one event (rule.h,
- * once): the end of its stream would be theirs. */
-bool caps_stand_alone(const struct service *service, const struct text *channels, unsigned count,
+ * once): the end of its stream would be theirs. Any thread. */
+bool caps_stand_alone(const struct rules *rules, const struct text *channels, unsigned count,
                       unsigned *ret_which);
 
 /* Whether a stream of these channels may be given the id of a place before its first event: one of

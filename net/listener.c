@@ -388,32 +388,38 @@ int listener_open_feed(struct listener *listener, const char *path, mode_t mode,
     return open_unix(listener, path, mode, error, error_size);
 }
 
-static void set_option(const struct listener *listener, int level, int name, int value)
+static void set_option(int fd, int level, int name, int value)
 {
     /* A kernel that refuses one of them serves without it. */
-    (void)setsockopt(listener->fd, level, name, &value, sizeof(value));
+    (void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-void listener_tune(const struct listener *listener, const struct listener_tuning *tuning)
+void listener_tune_socket(int fd, bool is_unix, const struct listener_tuning *tuning)
 {
-    if (listener->is_unix)
+    if (tuning->send_buffer)
+        set_option(fd, SOL_SOCKET, SO_SNDBUF, (int)tuning->send_buffer);
+    if (is_unix)
         return;
     uint32_t gone_s = tuning->peer_timeout_ms / 1000;
     bool bounded = tuning->peer_timeout_ms > 0;
     uint32_t idle_s = bounded && gone_s / 2 < KEEPALIVE_IDLE_S ? gone_s / 2 : KEEPALIVE_IDLE_S;
     uint32_t probe_s = bounded && gone_s / 16 < KEEPALIVE_PROBE_S ? gone_s / 16 : KEEPALIVE_PROBE_S;
     /* Events are sent whole and at once; waiting to fill a segment only delays them. */
-    set_option(listener, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(listener, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(listener, IPPROTO_TCP, TCP_KEEPIDLE, idle_s < 1 ? 1 : (int)idle_s);
-    set_option(listener, IPPROTO_TCP, TCP_KEEPINTVL, probe_s < 1 ? 1 : (int)probe_s);
-    set_option(listener, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s < 1 ? 1 : (int)idle_s);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, probe_s < 1 ? 1 : (int)probe_s);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
     /* With a time-out it is that which counts, and not the number of probes. A second later than
      * the worker's own, which tells more: the kernel is for who does not answer at all. */
     uint32_t timeout_ms = tuning->peer_timeout_ms ? tuning->peer_timeout_ms + 1000 : 0;
-    set_option(listener, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)timeout_ms);
-    if (tuning->send_buffer)
-        set_option(listener, SOL_SOCKET, SO_SNDBUF, (int)tuning->send_buffer);
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)timeout_ms);
+}
+
+void listener_tune(const struct listener *listener, const struct listener_tuning *tuning)
+{
+    if (!listener->is_unix)
+        listener_tune_socket(listener->fd, false, tuning);
 }
 
 int listener_accept(const struct listener *listener, const struct listener_tuning *tuning,
@@ -428,9 +434,8 @@ int listener_accept(const struct listener *listener, const struct listener_tunin
     if (ret_peer)
         *ret_peer = address_of_socket((struct sockaddr *)&peer, len);
     /* A unix socket copies nothing from its listener. */
-    int bytes = (int)tuning->send_buffer;
-    if (listener->is_unix && listener->kind != LISTENER_FEED && bytes)
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    if (listener->is_unix && listener->kind != LISTENER_FEED)
+        listener_tune_socket(fd, true, tuning);
     return fd;
 }
 

@@ -60,6 +60,9 @@ struct listener_tuning {
                                  kernel has it */
     uint32_t send_buffer;     /* SO_SNDBUF; 0: as the kernel has it */
 };
+/* What a listener's TCP sockets copy from it, of one that came another way; of a unix socket the
+ * send buffer alone. What the kernel refuses is left as it is. Any thread. */
+void listener_tune_socket(int fd, bool is_unix, const struct listener_tuning *tuning);
 /* Any thread. */
 void listener_tune(const struct listener *listener, const struct listener_tuning *tuning);
 

@@ -50,6 +50,8 @@
     X(responses_4xx, counter, "HTTP answers of status 400 to 499")                                 \
     X(responses_5xx, counter, "HTTP answers of status 500 to 599")                                 \
     X(handed_off, counter, "Subscribers handed to a worker")                                       \
+    X(adopted, counter, "Connections of other programs' taken over as subscribers")                \
+    X(adopt_refused, counter, "Connections of other programs' that were not taken over")           \
     X(refusals_full, counter, "Put off: as many as may be are there")                              \
     X(refusals_memory, counter, "Put off: out of memory")                                          \
     X(refusals_drain, counter, "Put off: the server stops")                                        \
@@ -159,6 +161,12 @@ struct net_totals {
     NET_STATS_TABLE(X)
 #undef X
 };
+
+/* Of a set that several threads write. */
+static inline void net_count_shared(_Atomic uint64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
 
 /* Only the acceptor that owns the counter calls these two. */
 static inline void net_count(_Atomic uint64_t *counter)

@@ -41,15 +41,3 @@ void note_answer(struct client *client, int status, size_t bytes)
     }
     journal_tell(journal, &fact);
 }
-
-int note_stream(struct client *client, const struct text *channels, unsigned count,
-                int refused_status, struct journal_seat **ret_seat)
-{
-    struct journal *journal = journal_of(client);
-    struct address peer;
-    *ret_seat = NULL;
-    if (!journal)
-        return 0;
-    peer = peer_of_request(client);
-    return journal_seat_new(journal, &peer, channels, count, refused_status, ret_seat);
-}

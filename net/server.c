@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "net/acceptor.h"
+#include "net/adopt.h"
 #include "net/fetch/fetcher.h"
 #include "net/jwks.h"
 #include "net/listen_spec.h"
@@ -298,6 +299,12 @@ void server_stop(struct server *server)
 void server_totals(const struct server *server, struct net_totals *ret_totals)
 {
     server_state_totals(&server->state, ret_totals);
+}
+
+int server_adopt(struct server *server, int fd, const struct adoption *adoption,
+                 uint64_t *ret_subscriber, char *error)
+{
+    return adopt_socket(&server->state, fd, adoption, ret_subscriber, error);
 }
 
 struct journal *server_journal(const struct server *server)

@@ -12,6 +12,7 @@
 #include "engine/hub.h"
 #include "net/server_options.h"
 
+struct adoption;
 struct journal;
 struct net_totals;
 struct server;
@@ -47,6 +48,11 @@ MUST_USE int server_reload(struct server *server, const struct server_options *o
 
 /* What all acceptors have done so far, summed. Any thread, from server_new to server_free. */
 void server_totals(const struct server *server, struct net_totals *ret_totals);
+
+/* Takes a connection over whose request somebody else has read: adopt_socket of net/adopt.h. Any
+ * thread, from hub_start to the end of server_stop. */
+MUST_USE int server_adopt(struct server *server, int fd, const struct adoption *adoption,
+                          uint64_t *ret_subscriber, char *error);
 
 /* What happens there, where options->keeps_journal: net/journal.h, which one thread reads, until
  * server_free. Else NULL. */

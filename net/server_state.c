@@ -146,6 +146,36 @@ void server_state_limits(struct server_state *state, struct server_limits *limit
     pthread_mutex_unlock(&state->lock);
 }
 
+void server_state_stream_limits(struct server_state *state, struct stream_limits *ret_limits)
+{
+    struct server_limits *limits = &state->limits;
+    const struct server_options *options = &limits->options;
+    pthread_mutex_lock(&state->lock);
+    *ret_limits = (struct stream_limits){
+        .subscribers_max = options->subscribers_max,
+        .subscribers_per_address = options->subscribers_per_address,
+        .subscriber_channels_max = options->subscriber_channels_max,
+        .charset = options->charset,
+        .preface = options->preface,
+        .tells_id = options->admin != NULL,
+        .refuse = options->refuse,
+        .retry_ms = options->retry_ms,
+        .peer_timeout_ms = options->peer_timeout_ms,
+        .send_buffer = options->send_buffer,
+        .channels = rules_ref(limits->channels),
+        .site = site_ref(limits->site),
+        .tally = limits->tally,
+        .presence = limits->presence,
+    };
+    pthread_mutex_unlock(&state->lock);
+}
+
+void stream_limits_deinit(struct stream_limits *limits)
+{
+    limits->channels = rules_unref(limits->channels);
+    limits->site = site_unref(limits->site);
+}
+
 /* --- phases -------------------------------------------------------------------------------- */
 
 void server_state_reach(struct server_state *state, unsigned *count)
@@ -169,10 +199,11 @@ void server_state_await(struct server_state *state, const unsigned *count, unsig
 void server_state_totals(const struct server_state *state, struct net_totals *ret_totals)
 {
     *ret_totals = (struct net_totals){0};
-    for (unsigned i = 0; i < state->acceptor_count + 2; i++) {
-        const struct net_stats *stats = i < state->acceptor_count    ? state->stats[i]
-                                        : i == state->acceptor_count ? &state->fetcher_stats
-                                                                     : &state->presence_stats;
+    const struct net_stats *const others[] = {&state->fetcher_stats, &state->presence_stats,
+                                              &state->adopt_stats};
+    unsigned own = state->acceptor_count;
+    for (unsigned i = 0; i < own + sizeof(others) / sizeof(others[0]); i++) {
+        const struct net_stats *stats = i < own ? state->stats[i] : others[i - own];
 #define ADD(name, kind, help)                                                                      \
     ret_totals->name += atomic_load_explicit(&stats->name, memory_order_relaxed);
         NET_STATS_TABLE(ADD)

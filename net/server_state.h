@@ -62,6 +62,7 @@ struct server_state {
     struct fetcher *fetcher;         /* asks other servers; NULL: nobody is asked */
     struct net_stats fetcher_stats;  /* that its thread counts */
     struct net_stats presence_stats; /* likewise, that of presence */
+    struct net_stats adopt_stats;    /* of streams that came over no listener; any thread adds */
     struct jwks *jwks;               /* fetches keys; NULL: there is no URL of any */
     bool authorizes;                 /* the application is asked, at: */
     struct fetch_place authorize_place;
@@ -84,6 +85,19 @@ struct server_state {
     pthread_cond_t reached; /* signalled with `lock` held */
     unsigned accepted;      /* acceptors that have accepted all that waited */
     unsigned taken;         /* acceptors that have read every connection once more */
+};
+
+/* What of the limits a stream comes under that came over no listener: a copy. */
+struct stream_limits {
+    uint32_t subscribers_max, subscribers_per_address, subscriber_channels_max;
+    bool charset, preface, tells_id;
+    enum refuse_policy refuse;
+    uint32_t retry_ms;
+    uint32_t peer_timeout_ms, send_buffer;
+    struct rules *channels; /* a reference of ours */
+    struct site *site;      /* likewise */
+    struct tally *tally;
+    struct presence *presence;
 };
 
 /* What listeners and accepted sockets are given. */
@@ -112,6 +126,9 @@ void server_state_limit(struct server_state *state, const struct server_options 
 void server_state_keys(struct server_state *state, struct keys *keys);
 /* Takes over the limits that hold now, with references to the rules. Any thread. */
 void server_state_limits(struct server_state *state, struct server_limits *limits);
+/* Those of a stream, to be given back. Any thread. */
+void server_state_stream_limits(struct server_state *state, struct stream_limits *ret_limits);
+void stream_limits_deinit(struct stream_limits *limits);
 
 /* One more acceptor has got so far: `count` is state->accepted or state->taken. */
 void server_state_reach(struct server_state *state, unsigned *count);

@@ -88,7 +88,7 @@ struct server_parts {
 
 #define SERVICE_FULL "the server has as many connections as it may"
 
-#define REFUSAL_BYTES_MAX 10240 /* bytes of any kind's refusal; checked where they are made */
+#define REFUSAL_BYTES_MAX 18432 /* bytes of any kind's refusal; checked where they are made */
 
 /* 0, or a negative errno. */
 MUST_USE int service_init(struct service *service, struct server_state *server);

@@ -6,13 +6,11 @@
 
 #include "net/admission.h"
 #include "net/answer.h"
-#include "net/caps.h"
 #include "net/handlers/subscribe_body.h"
 #include "net/http/bytes.h"
-#include "net/note.h"
 #include "net/peer.h"
-#include "net/presence.h"
 #include "net/refusal.h"
+#include "net/seats.h"
 #include "net/token_check.h"
 
 /* The hub did not take it, for this reason. */
@@ -20,9 +18,10 @@ static enum handler_result refuse(struct client *client, int r)
 {
     struct net_stats *stats = &client->connection.loop->stats;
     struct refusal refusal = {503, "memory", "the server is out of memory"};
-    if (r != CAPS_ADDRESS && r != CAPS_CHANNEL) /* which were counted */
-        net_count(r == HUB_NO_MEMORY ? &stats->subscribers_refused_memory
-                                     : &stats->subscribers_refused);
+    net_count(r == HUB_NO_MEMORY  ? &stats->subscribers_refused_memory
+              : r == CAPS_ADDRESS ? &stats->subscribers_refused_address
+              : r == CAPS_CHANNEL ? &stats->subscribers_refused_channel
+                                  : &stats->subscribers_refused);
     if (r == HUB_FULL)
         refusal = (struct refusal){503, "full", "no worker has room for a subscriber"};
     else if (r == HUB_NO_MEMORY)
@@ -36,31 +35,16 @@ static enum handler_result refuse(struct client *client, int r)
     return refusal_answer(client, &refusal);
 }
 
-/* All that is ours of the stream: what is counted, told and noted. */
-static int take_seats(struct client *client, struct subscribe_request *subscribe,
-                      struct journal_seat **ret_noted)
+/* What of ours comes with each stream of this client's. */
+static struct seats seats_of(const struct client *client)
 {
-    int status = subscribe->puts_off ? 200 : 503;
-    const struct server_limits *limits = &service_of(&client->connection)->limits;
-    struct seat *told = NULL;
-    int r = caps_take(client, subscribe->channels, subscribe->channel_count, &subscribe->seat);
-    if (!r && (rules_things(limits->channels) & RULES_PRESENCE))
-        r = presence_seat_new(limits->presence, limits->channels, subscribe->channels,
-                              subscribe->channel_count, &told);
-    if (told) {
-        told->next = subscribe->seat;
-        subscribe->seat = told;
-    }
-    if (!r)
-        r = note_stream(client, subscribe->channels, subscribe->channel_count, status, ret_noted);
-    if (r) {
-        subscribe->seat = seat_refuse(subscribe->seat);
-    } else if (*ret_noted) {
-        struct seat *seat = journal_seat_of(*ret_noted);
-        seat->next = subscribe->seat;
-        subscribe->seat = seat;
-    }
-    return r;
+    struct service *service = service_of(&client->connection);
+    const struct server_limits *limits = &service->limits;
+    return (struct seats){.caps = {.tally = limits->tally,
+                                   .rules = limits->channels,
+                                   .per_address = limits->options.subscribers_per_address},
+                          .presence = limits->presence,
+                          .journal = service->server->journal};
 }
 
 static enum handler_result refuse_together(struct client *client, struct text channel)
@@ -87,12 +71,13 @@ static enum handler_result subscribe(struct client *client, const struct text *c
             client, &(struct refusal){503, "full", "the server has as many subscribers as it may"});
     }
     unsigned which;
-    if (!caps_stand_alone(service, channels, channel_count, &which))
+    if (!caps_stand_alone(service->limits.channels, channels, channel_count, &which))
         return refuse_together(client, channels[which]);
     char room[GRANTED_LINES_ROOM];
+    struct seats seats = seats_of(client);
     struct address peer = {.family = ADDRESS_NONE};
     bool looked_at = service->limits.options.admin != NULL;
-    if (looked_at)
+    if (looked_at || seats_want_peer(&seats))
         peer = peer_of_request(client);
     /* The header is the newer of the two: a browser keeps the URL and sends what it saw last. */
     struct text given = client_text(client, request->last_event_id);
@@ -121,17 +106,15 @@ static enum handler_result subscribe(struct client *client, const struct text *c
         .head = answer_granted_lines(client, channels, channel_count, room, sizeof(room)),
     };
     struct journal_seat *noted;
-    int r = take_seats(client, &subscribe, &noted);
+    int r = seats_take(&seats, &peer, channels, channel_count, subscribe.puts_off ? 200 : 503,
+                       &subscribe.seat, &noted);
     if (r)
         return refuse(client, r);
     connection_want(connection, 0);
     if (!connection->closed)
         r = hub_subscribe(service->hub, &subscribe, NULL);
-    if (r || connection->closed) {
-        if (noted)
-            journal_seat_hush(noted);
-        seat_refuse(subscribe.seat);
-    }
+    if (r || connection->closed)
+        seats_give_up(subscribe.seat, noted);
     if (connection->closed)
         return ANSWERED;
     if (r)

@@ -12,15 +12,16 @@ static const char *const ours[] = {
     "connection", "content-encoding", "content-length", "content-range", "keep-alive",
     "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
     /* what the server says */
-    "access-control-", "cache-control", "content-type", "date", "fanfare-", "vary",
-    "x-accel-buffering"};
+    "cache-control", "content-type", "date", "fanfare-", "x-accel-buffering"};
+/* And where it knows the request. */
+static const char *const of_origins[] = {"access-control-", "vary"};
 
-static bool is_ours(struct text name)
+static bool is_one_of(struct text name, const char *const *names, size_t count)
 {
-    for (unsigned i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-        size_t len = strlen(ours[i]);
-        bool any = ours[i][len - 1] == '-';
-        if ((any ? name.len >= len : name.len == len) && strncasecmp(name.at, ours[i], len) == 0)
+    for (unsigned i = 0; i < count; i++) {
+        size_t len = strlen(names[i]);
+        bool any = names[i][len - 1] == '-';
+        if ((any ? name.len >= len : name.len == len) && strncasecmp(name.at, names[i], len) == 0)
             return true;
     }
     return false;
@@ -53,15 +54,28 @@ const char *head_line_read(struct text line, struct text *ret_name, struct text 
     return NULL;
 }
 
-const char *head_line_check(struct text line, struct text *ret_name, struct text *ret_value)
+static const char *check(struct text line, bool origins, struct text *ret_name,
+                         struct text *ret_value)
 {
     struct text name, value;
     const char *fault = head_line_read(line, &name, &value);
-    if (!fault && is_ours(name))
+    if (!fault &&
+        (is_one_of(name, ours, sizeof(ours) / sizeof(ours[0])) ||
+         (origins && is_one_of(name, of_origins, sizeof(of_origins) / sizeof(of_origins[0])))))
         fault = "is one that the server says itself, or that would break the answer";
     if (fault)
         return fault;
     *ret_name = name;
     *ret_value = value;
     return NULL;
+}
+
+const char *head_line_check(struct text line, struct text *ret_name, struct text *ret_value)
+{
+    return check(line, true, ret_name, ret_value);
+}
+
+const char *head_line_check_program(struct text line, struct text *ret_name, struct text *ret_value)
+{
+    return check(line, false, ret_name, ret_value);
 }

@@ -16,3 +16,7 @@
 const char *head_line_read(struct text line, struct text *ret_name, struct text *ret_value);
 /* The same for a line that is to stand in an answer. */
 const char *head_line_check(struct text line, struct text *ret_name, struct text *ret_value);
+/* The same where whoever gives the line has read the request itself, and says which pages may see
+ * the answer, since the server does not know whose it is. */
+const char *head_line_check_program(struct text line, struct text *ret_name,
+                                    struct text *ret_value);
