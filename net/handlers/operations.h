@@ -3,9 +3,8 @@
  * What the server says about itself: /healthz, /stats (one flat JSON object) and /metrics
  * (Prometheus text, version 0.0.4).
  *
- * Both print the rows of STATS_TABLE and NET_STATS_TABLE, so that a counter cannot exist without
- * being visible. Counters are read while everybody runs: each number is exact, the set is not one
- * instant. Belongs to the acceptor's thread.
+ * Both print all of net/numbers.h. Counters are read while everybody runs: each number is exact,
+ * the set is not one instant. Belongs to the acceptor's thread.
  */
 #pragma once
 
