@@ -109,20 +109,18 @@ void reload_run(struct reload *reload)
     struct report report = {.log_refused = !reopened};
     (void)reload_compare(reload->parse, &reading->parse, report_change, &report);
     report_room(reload, &reading->settings);
-    char error[512];
-    r = server_reload(reload->server, &reading->settings.base.server, error, sizeof(error));
+    char error[512] = "out of memory";
+    struct hub_change *change = NULL;
+    r = hub_prepare(reload->hub, &reading->settings.base.hub, &change);
+    if (r == 0)
+        r = server_reload(reload->server, &reading->settings.base.server, error, sizeof(error));
     if (r < 0) {
         log_error("SIGHUP: %s; every option stays as it was", error);
+        hub_forget(change);
         reading_free(reading);
         return;
     }
-    r = hub_reload(reload->hub, &reading->settings.base.hub);
-    if (r < 0) {
-        /* Not all workers know; what held before is kept, so that the next one tells them all. */
-        log_error("SIGHUP: %s; some options may be as they were, send it again", strerror(-r));
-        reading_free(reading);
-        return;
-    }
+    hub_change(reload->hub, change);
     const struct server_options *said = &reading->settings.base.server;
     bool files = said->publish_token_file || said->jwt_key_file_count > 0 || said->jwt_jwks ||
                  said->admin_token_file;

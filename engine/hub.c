@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include "engine/base/gate.h"
 #include "engine/base/heap.h"
 #include "engine/base/machine.h"
 #include "engine/closes.h"
@@ -48,9 +49,13 @@ struct hub {
     struct worker_options options;
     struct worker *workers;
     unsigned worker_count;
-    bool started;
+    unsigned made; /* workers that are to be freed; those before it */
     bool threadless;
-    struct stats final; /* of the workers, once they are gone */
+    bool stopped;         /* the owner's */
+    _Atomic bool started; /* once, and for ever; release, after all workers run; acquire by who
+                             looks at them */
+    /* Whoever posts to workers is inside: what an order to drain is posted behind is taken. */
+    struct gate gate;
     struct backend backend;
 };
 
@@ -108,6 +113,7 @@ int hub_new(const struct hub_options *options, struct hub **ret_hub)
     if (!hub)
         return -ENOMEM;
     memset(hub, 0, sizeof(*hub));
+    gate_init(&hub->gate);
     atomic_init(&hub->next, 1);
     hub->worker_count = options->workers;
     hub->options.hub = *options;
@@ -161,15 +167,22 @@ int hub_start_threadless(struct hub *hub,
                          void *context)
 {
     hub->options.sockets = hub->options.hub.worker_subscribers;
-    hub->started = hub->threadless = true;
+    hub->threadless = true;
+    atomic_store_explicit(&hub->started, true, memory_order_release);
     for (unsigned i = 0; i < hub->worker_count; i++) {
         int r = worker_init(&hub->workers[i], i, &hub->options, &hub->flow);
+        hub->made += r == 0;
         if (r == 0)
             r = open(context, i, &hub->workers[i].io);
         if (r < 0)
             return r;
     }
     return 0;
+}
+
+static bool has_started(const struct hub *hub)
+{
+    return atomic_load_explicit(&hub->started, memory_order_acquire);
 }
 
 struct worker *hub_worker(struct hub *hub, unsigned index)
@@ -185,25 +198,37 @@ static void stop_workers(struct hub *hub, unsigned count, uint64_t final)
         worker_join(&hub->workers[i]);
 }
 
+static void end_workers(struct hub *hub)
+{
+    for (unsigned i = 0; i < hub->made; i++)
+        worker_end(&hub->workers[i]);
+}
+
+static void free_workers(struct hub *hub)
+{
+    for (; hub->made > 0; hub->made--)
+        worker_deinit(&hub->workers[hub->made - 1]);
+}
+
 static int start_workers(struct hub *hub)
 {
     hub->options.open_io = hub->backend.open;
     hub->options.sockets = worker_sockets(hub);
-    unsigned made = 0, running = 0;
+    unsigned running = 0;
     int r = 0;
-    while (r == 0 && made < hub->worker_count) {
-        r = worker_init(&hub->workers[made], made, &hub->options, &hub->flow);
-        made += r == 0;
+    while (r == 0 && hub->made < hub->worker_count) {
+        r = worker_init(&hub->workers[hub->made], hub->made, &hub->options, &hub->flow);
+        hub->made += r == 0;
     }
-    while (r == 0 && running < made) {
+    while (r == 0 && running < hub->made) {
         r = worker_start(&hub->workers[running]);
         running += r == 0;
     }
     if (r == 0)
         return 0;
     stop_workers(hub, running, 1);
-    for (unsigned i = 0; i < made; i++)
-        worker_deinit(&hub->workers[i]);
+    end_workers(hub);
+    free_workers(hub);
     return r;
 }
 
@@ -220,21 +245,67 @@ int hub_start(struct hub *hub)
     /* The limits may leave no room for a ring per worker. */
     if (r < 0 && hub->options.hub.io == IO_AUTO && backend_fall_back(&hub->backend, r))
         r = start_workers(hub);
-    hub->started = r == 0;
+    if (r == 0)
+        atomic_store_explicit(&hub->started, true, memory_order_release);
     return r;
 }
 
-int hub_reload(struct hub *hub, const struct hub_options *options)
+struct hub_change {
+    uint64_t memory_max;
+    unsigned count;
+    struct order *orders[WORKERS_MAX];
+};
+
+int hub_prepare(struct hub *hub, const struct hub_options *options, struct hub_change **ret_change)
 {
     struct rules *rules;
     int r = ruling_make(options, &rules);
     if (r < 0)
         return r;
-    atomic_store_explicit(&hub->flow.memory_max, options->memory_max, memory_order_relaxed);
-    flow_wake(&hub->flow); /* there may be room now */
-    for (unsigned i = 0; hub->started && i < hub->worker_count; i++)
-        r = worker_reload(&hub->workers[i], options, rules) < 0 ? -ENOMEM : r;
+    struct hub_change *change = calloc(1, sizeof(*change));
+    r = change ? 0 : -ENOMEM;
+    while (r == 0 && change->count < hub->worker_count) {
+        struct order *order = order_new(options, rules);
+        r = order ? 0 : -ENOMEM;
+        if (order)
+            change->orders[change->count++] = order;
+    }
     rules_unref(rules);
+    if (r < 0) {
+        hub_forget(change);
+        return r;
+    }
+    change->memory_max = options->memory_max;
+    *ret_change = change;
+    return 0;
+}
+
+void hub_forget(struct hub_change *change)
+{
+    for (unsigned i = 0; change && i < change->count; i++)
+        order_free(change->orders[i]);
+    free(change);
+}
+
+void hub_change(struct hub *hub, struct hub_change *change)
+{
+    atomic_store_explicit(&hub->flow.memory_max, change->memory_max, memory_order_relaxed);
+    flow_wake(&hub->flow); /* there may be room now */
+    if (has_started(hub) && gate_enter(&hub->gate)) {
+        for (unsigned i = 0; i < change->count; i++)
+            worker_order(&hub->workers[i], change->orders[i]);
+        change->count = 0;
+        gate_leave(&hub->gate);
+    }
+    hub_forget(change);
+}
+
+int hub_reload(struct hub *hub, const struct hub_options *options)
+{
+    struct hub_change *change;
+    int r = hub_prepare(hub, options, &change);
+    if (r == 0)
+        hub_change(hub, change);
     return r;
 }
 
@@ -288,21 +359,29 @@ static void sum_counters(const struct hub *hub, struct stats *stats)
 void hub_stop(struct hub *hub)
 {
     hub_close(hub);
-    if (!hub->started)
+    if (hub->stopped)
         return;
+    hub->stopped = true;
+    /* Nothing is posted behind the orders that follow. Events may still be stored, which were
+     * claimed before it was closed: workers take them all, or give up at the drain's end and leave
+     * them to free_workers. */
+    gate_shut(&hub->gate);
+    if (!has_started(hub))
+        return;
+    for (unsigned i = 0; hub->threadless && i < hub->made; i++)
+        hub->workers[i].io = NULL; /* its owner has closed it */
     if (!hub->threadless)
         stop_workers(hub, hub->worker_count, hub_next_sequence(hub));
-    sum_counters(hub, &hub->final);
-    hub->started = false;
-    for (unsigned i = 0; i < hub->worker_count; i++)
-        worker_deinit(&hub->workers[i]);
+    end_workers(hub);
 }
 
 struct hub *hub_free(struct hub *hub)
 {
     if (!hub)
         return NULL;
-    CHECK(!hub->started);
+    CHECK(hub->stopped || !has_started(hub));
+    free_workers(hub);
+    gate_deinit(&hub->gate);
     closes_free(hub->flow.closes);
     rules_unref(hub->options.rules);
     flow_deinit(&hub->flow);
@@ -701,8 +780,9 @@ static bool first_is_long(const struct subscribe_request *request)
     return bytes > FIRST_BYTES_MAX;
 }
 
-int hub_subscribe(struct hub *hub, const struct subscribe_request *request,
-                  uint64_t *ret_subscriber)
+/* Inside the gate. */
+static int subscribe(struct hub *hub, const struct subscribe_request *request,
+                     uint64_t *ret_subscriber)
 {
     if (first_is_long(request))
         return -E2BIG;
@@ -728,6 +808,16 @@ int hub_subscribe(struct hub *hub, const struct subscribe_request *request,
     if (ret_subscriber)
         *ret_subscriber = 0;
     return 0;
+}
+
+int hub_subscribe(struct hub *hub, const struct subscribe_request *request,
+                  uint64_t *ret_subscriber)
+{
+    if (!gate_enter(&hub->gate))
+        return -ESHUTDOWN;
+    int r = subscribe(hub, request, ret_subscriber);
+    gate_leave(&hub->gate);
+    return r;
 }
 
 /* --- memory -------------------------------------------------------------------------------- */
@@ -757,10 +847,10 @@ static void wake_workers(struct hub *hub, unsigned first, unsigned end)
         worker_wake(&hub->workers[i]);
 }
 
-int hub_control(struct hub *hub, struct control *control)
+/* Inside the gate, as the next one. */
+static int post_control(struct hub *hub, struct control *control)
 {
-    CHECK(control->part_count == hub->worker_count);
-    if (!hub->started || (atomic_load_explicit(&hub->next, memory_order_relaxed) & CLOSED_BIT))
+    if (atomic_load_explicit(&hub->next, memory_order_relaxed) & CLOSED_BIT)
         return -ESHUTDOWN;
     if (atomic_fetch_add_explicit(&hub->controls, 1, memory_order_relaxed) >= CONTROLS_MAX) {
         atomic_fetch_sub_explicit(&hub->controls, 1, memory_order_relaxed);
@@ -781,10 +871,19 @@ int hub_control(struct hub *hub, struct control *control)
     return 0;
 }
 
-int hub_census(struct hub *hub, struct census *census)
+int hub_control(struct hub *hub, struct control *control)
 {
-    CHECK(census->part_count == hub->worker_count);
-    if (!hub->started || (atomic_load_explicit(&hub->next, memory_order_relaxed) & CLOSED_BIT))
+    CHECK(control->part_count == hub->worker_count);
+    if (!has_started(hub) || !gate_enter(&hub->gate))
+        return -ESHUTDOWN;
+    int r = post_control(hub, control);
+    gate_leave(&hub->gate);
+    return r;
+}
+
+static int post_census(struct hub *hub, struct census *census)
+{
+    if (atomic_load_explicit(&hub->next, memory_order_relaxed) & CLOSED_BIT)
         return -ESHUTDOWN;
     atomic_init(&census->pending, hub->worker_count);
     for (unsigned i = 0; i < hub->worker_count; i++)
@@ -793,10 +892,20 @@ int hub_census(struct hub *hub, struct census *census)
     return 0;
 }
 
+int hub_census(struct hub *hub, struct census *census)
+{
+    CHECK(census->part_count == hub->worker_count);
+    if (!has_started(hub) || !gate_enter(&hub->gate))
+        return -ESHUTDOWN;
+    int r = post_census(hub, census);
+    gate_leave(&hub->gate);
+    return r;
+}
+
 void hub_stats(struct hub *hub, struct stats *ret_stats)
 {
-    *ret_stats = hub->final;
-    if (hub->started)
+    *ret_stats = (struct stats){0};
+    if (has_started(hub))
         sum_counters(hub, ret_stats);
     uint64_t commands = atomic_load_explicit(&hub->commands, memory_order_relaxed);
     ret_stats->published = hub_next_sequence(hub) - 1 - commands;
@@ -826,7 +935,7 @@ void hub_groups(const struct hub *hub, uint64_t ret_subscribers[SUBSCRIBER_GROUP
 {
     for (unsigned group = 0; group < SUBSCRIBER_GROUPS_MAX; group++) {
         ret_subscribers[group] = 0;
-        for (unsigned i = 0; hub->started && i < hub->worker_count; i++)
+        for (unsigned i = 0; has_started(hub) && i < hub->worker_count; i++)
             ret_subscribers[group] += atomic_load_explicit(
                 &hub->workers[i].groups.subscribers[group], memory_order_relaxed);
     }

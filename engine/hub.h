@@ -6,6 +6,18 @@
  * hub_close (no event is claimed after it) -> hub_stop (workers deliver what is claimed, say
  * goodbye and end) -> hub_free. hub_new, hub_start, hub_stop and hub_free belong to one thread.
  *
+ * Every call of any thread may be under way while hub_stop runs, and may follow it, until
+ * hub_free. Why that is enough, call by call:
+ *   hub_publish, hub_close_channel, hub_kick  touch the sequence word, the flow, the ledger and
+ *     each worker's inbox and wake: all of them live until hub_free. Closed, the word gives no number
+ *     any more; who has claimed one before stores its events, and workers wait for those up to
+ *     drain_timeout_ms. What is stored after that is freed with the inbox. A wake that comes late
+ *     finds its eventfd open (engine/io/io.h).
+ *   hub_subscribe, hub_control, hub_census, hub_change  post to workers, and what they post has to
+ *     be taken: they go through a gate (engine/base/gate.h), which hub_stop shuts before it orders
+ *     the drain; behind that order nothing is posted.
+ *   hub_stats, hub_groups, hub_waiter_...  read or link what lives until hub_free.
+ *
  * The library never logs, exits, reads the environment or touches signals.
  */
 #pragma once
@@ -45,16 +57,23 @@ bool hub_takes_descriptors(const struct hub *hub);
 uint32_t hub_worker_capacity(const struct hub *hub);
 unsigned hub_workers(const struct hub *hub);
 /* Changes what can change while it runs: history limits, heartbeat, retry, timeouts, hold_max, the
- * slow_ options and drain_timeout; the others stay as they were made. Any thread. -ENOMEM: not all
- * workers know. */
+ * slow_ options and drain_timeout; the others stay as they were made. Any thread. On an error
+ * nothing has changed. */
 MUST_USE int hub_reload(struct hub *hub, const struct hub_options *options);
+/* The same in two steps, for who has more to change at once: all that can fail, and what cannot.
+ * hub_change and hub_forget free the change; hub_forget takes NULL. */
+struct hub_change;
+MUST_USE int hub_prepare(struct hub *hub, const struct hub_options *options,
+                         struct hub_change **ret_change);
+void hub_change(struct hub *hub, struct hub_change *change);
+void hub_forget(struct hub_change *change);
 /* The last number claimed is final from here on; waiters are woken. Any thread, any number of
  * times. */
 void hub_close(struct hub *hub);
-/* Delivers what was claimed, ends every response, joins the workers; at most drain_timeout_ms. No
- * hub_publish or hub_subscribe may be under way or follow. */
+/* Delivers what was claimed, ends every response, joins the workers; at most drain_timeout_ms. */
 void hub_stop(struct hub *hub);
-/* Of a hub that is stopped or was never started. Takes NULL; returns NULL. */
+/* Of a hub that is stopped or was never started; no other call is under way. Takes NULL; returns
+ * NULL. */
 struct hub *hub_free(struct hub *hub);
 
 /* --- publishing: any thread ---------------------------------------------------------------- */
@@ -178,12 +197,12 @@ struct worker *hub_worker(struct hub *hub, unsigned index);
 /*
  * Asks the workers: control.h. 0: it will be done, at a drain as well. -EBUSY: as many as may be
  * are under way; -ESHUTDOWN: the hub is closed. Both leave it with the caller. Any thread, but not
- * from within `done`; none may be under way when hub_stop begins.
+ * from within `done`.
  */
 MUST_USE int hub_control(struct hub *hub, struct control *control);
 
 /* Asks the workers: census.h. 0: it will be done, at a drain as well; -ESHUTDOWN: the hub is
- * closed, and it stays with the caller. Any thread; none may begin once hub_stop has. */
+ * closed, and it stays with the caller. Any thread. */
 MUST_USE int hub_census(struct hub *hub, struct census *census);
 
 /* Sums all counters: any thread; each number is exact, the set is not one instant. */

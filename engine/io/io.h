@@ -12,8 +12,9 @@
  * Sockets are handles that the backend gives out in io_add; `owner` comes back with each event of
  * the socket. After io_remove no event of that owner is reported any more.
  *
- * Whoever closes a backend has removed its sockets before. All functions belong to the worker's
- * thread except io_wake.
+ * Whoever ends or closes a backend has removed its sockets before. All functions belong to the
+ * worker's thread except io_wake, which any thread may call that found the worker asleep, however
+ * long ago: so the worker's thread only ends its backend, and who frees the hub closes it.
  */
 #pragma once
 
@@ -38,7 +39,10 @@ struct io_event {
 };
 
 struct io_operations {
-    void (*close)(struct io *io);
+    /* Gives everything back but what `wake` needs, which may go on being called until close. Only
+     * where a thread has the backend. */
+    void (*end)(struct io *io);
+    void (*close)(struct io *io); /* any thread, after `end` or without it */
     /* Consumes fd when it returns a handle (>= 0); else a negative errno, -ENOSPC if full. */
     int (*add)(struct io *io, int fd, uint32_t owner);
     /* Reads and drops what the peer sent (else closing would reset the connection and drop what was

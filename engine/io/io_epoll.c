@@ -44,14 +44,21 @@ struct io_epoll {
 
 #define WAKE_DATA UINT64_MAX
 
-static void epoll_close_io(struct io *base)
+static void epoll_end(struct io *base)
 {
     struct io_epoll *io = (struct io_epoll *)base;
     if (io->epoll_fd >= 0)
         close(io->epoll_fd);
+    io->epoll_fd = -1;
+    free(TAKE(io->sockets));
+}
+
+static void epoll_close_io(struct io *base)
+{
+    struct io_epoll *io = (struct io_epoll *)base;
+    epoll_end(base);
     if (io->wake_fd >= 0)
         close(io->wake_fd);
-    free(io->sockets);
     free(io);
 }
 
@@ -185,6 +192,7 @@ static void epoll_wake(struct io *base)
 }
 
 static const struct io_operations epoll_operations = {
+    .end = epoll_end,
     .close = epoll_close_io,
     .add = epoll_add,
     .remove = epoll_remove,

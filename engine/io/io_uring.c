@@ -12,6 +12,8 @@
  * OPEN from add to remove and CLOSING until its polls have completed for the last time; only then
  * is it emptied and may be given out again, so no completion can name the wrong socket. The
  * generation in user_data is the second line of that defence.
+ *
+ * Length: the contract of io.h whole, and both variants side by side.
  */
 #include "engine/io/io_uring.h"
 
@@ -406,7 +408,7 @@ static void close_slots(struct io_ring *io)
     }
 }
 
-static void ring_close(struct io *base)
+static void ring_end(struct io *base)
 {
     struct io_ring *io = (struct io_ring *)base;
     if (io->open && io->slots && !io->failed)
@@ -415,14 +417,21 @@ static void ring_close(struct io *base)
         if (io->slots[i].state == SLOT_OPEN)
             io->slots[i].state = SLOT_CLOSING;
     ring_take_down(io);
+    free(TAKE(io->descriptors));
+    free(TAKE(io->slots));
+}
+
+static void ring_close(struct io *base)
+{
+    struct io_ring *io = (struct io_ring *)base;
+    ring_end(base);
     if (io->wake_fd >= 0)
         close(io->wake_fd);
-    free(io->descriptors);
-    free(io->slots);
     free(io);
 }
 
 static const struct io_operations ring_operations = {
+    .end = ring_end,
     .close = ring_close,
     .add = ring_add,
     .remove = ring_remove,

@@ -16,7 +16,6 @@
 #pragma once
 
 #include <pthread.h>
-#include <semaphore.h>
 
 #include "engine/channel.h"
 #include "engine/census.h"
@@ -274,8 +273,8 @@ struct worker {
     unsigned index; /* among the hub's */
     struct flow *flow;
     pthread_t thread;
-    struct io *io;
-    sem_t drain_told; /* posted when worker_drain is done with `io`, which then may be closed */
+    struct io
+        *io; /* ended by its thread, closed by worker_deinit: who publishes may still wake it */
 
     /* The worker's own. */
     struct hub_options limits; /* its own copy, which hub_reload changes */

@@ -62,7 +62,6 @@ int worker_init(struct worker *worker, unsigned index, const struct worker_optio
                               .inspect.looks = INSPECT_LOOKS,
                               .lag.due_ns = NO_TIME,
                               .tick_due_ns = NO_TIME};
-    sem_init(&worker->drain_told, 0, 0);
     channels_init(&worker->channels, &options->key);
     worker->channels.roll = flow->workers > 1 ? &flow->roll : NULL;
     worker->subscribers = reserve(options->sockets, sizeof(*worker->subscribers));
@@ -76,6 +75,7 @@ int worker_init(struct worker *worker, unsigned index, const struct worker_optio
         visits_init(worker) < 0 || identities_init(worker) < 0 || make_fixed_frames(worker) < 0 ||
         !worker->subscribers || !worker->catch_up.ring || !worker->lag.list || !worker->seats.of ||
         !worker->groups.of || !worker->drain.order) {
+        worker_end(worker);
         worker_deinit(worker);
         return -ENOMEM;
     }
@@ -97,12 +97,11 @@ static void finish_posted(struct worker *worker)
     }
 }
 
-void worker_deinit(struct worker *worker)
+void worker_end(struct worker *worker)
 {
     finish_posted(worker);
     intake_deinit(worker);
     ruling_deinit(worker);
-    inbox_deinit(&worker->inbox);
     channels_deinit(&worker->channels);
     batch_deinit(worker);
     sweep_deinit(worker);
@@ -120,7 +119,14 @@ void worker_deinit(struct worker *worker)
     give_up(worker->seats.of, worker->options->sockets, sizeof(struct seat *));
     give_up(worker->groups.of, worker->options->sockets, sizeof(*worker->groups.of));
     free(worker->drain.order);
-    sem_destroy(&worker->drain_told);
+}
+
+void worker_deinit(struct worker *worker)
+{
+    inbox_deinit(&worker->inbox);
+    if (worker->io)
+        worker->io->operations->close(worker->io);
+    worker->io = NULL;
 }
 
 static void worker_run(struct worker *worker)
@@ -161,9 +167,7 @@ static void *worker_main(void *argument)
     sem_post(&start->done); /* `start` is gone from here on */
     if (opened) {
         worker_run(worker);
-        /* Whoever ordered the drain may be about to wake a worker that has ended already. */
-        wait_for(&worker->drain_told);
-        worker->io->operations->close(worker->io);
+        worker->io->operations->end(worker->io);
     }
     return NULL;
 }
@@ -197,20 +201,30 @@ void worker_drain(struct worker *worker, uint64_t final)
     inbox_post(&worker->inbox, &worker->drain.order->message);
     atomic_thread_fence(memory_order_seq_cst);
     worker_wake(worker);
-    sem_post(&worker->drain_told);
 }
 
-int worker_reload(struct worker *worker, const struct hub_options *limits, struct rules *rules)
+struct order *order_new(const struct hub_options *limits, struct rules *rules)
 {
     struct order *order = malloc(sizeof(*order));
-    if (!order)
-        return -ENOMEM;
-    *order =
-        (struct order){.message.kind = MESSAGE_ORDER, .limits = *limits, .rules = rules_ref(rules)};
+    if (order)
+        *order = (struct order){
+            .message.kind = MESSAGE_ORDER, .limits = *limits, .rules = rules_ref(rules)};
+    return order;
+}
+
+struct order *order_free(struct order *order)
+{
+    if (order)
+        rules_unref(order->rules);
+    free(order);
+    return NULL;
+}
+
+void worker_order(struct worker *worker, struct order *order)
+{
     inbox_post(&worker->inbox, &order->message);
     atomic_thread_fence(memory_order_seq_cst);
     worker_wake(worker);
-    return 0;
 }
 
 void worker_join(struct worker *worker)

@@ -15,12 +15,19 @@ MUST_USE int worker_init(struct worker *worker, unsigned index,
                          const struct worker_options *options, struct flow *flow);
 /* Opens the io backend on the new thread and waits until it runs or has failed. */
 MUST_USE int worker_start(struct worker *worker);
-/* Gives the worker other limits and rules from its next turn on. -ENOMEM: it keeps the old ones. */
-MUST_USE int worker_reload(struct worker *worker, const struct hub_options *limits,
-                           struct rules *rules);
+/* Other limits and rules, for one worker. NULL: out of memory. */
+MUST_USE struct order *order_new(const struct hub_options *limits, struct rules *rules);
+/* Of one that no worker was given. Takes NULL; returns NULL. */
+struct order *order_free(struct order *order);
+/* They hold from its next turn on. Takes the order over. */
+void worker_order(struct worker *worker, struct order *order);
 /* Orders the drain: everything before `final`, then goodbyes, at most drain_timeout_ms. Once. */
 void worker_drain(struct worker *worker, uint64_t final);
 void worker_join(struct worker *worker);
+/* Its thread has ended: frees what nobody but that touched. */
+void worker_end(struct worker *worker);
+/* Nobody publishes or wakes any more: the rest, which publishers that were under way at the end
+ * still touched: the inbox, and what wakes. */
 void worker_deinit(struct worker *worker);
 
 void worker_wake(struct worker *worker);
