@@ -48,27 +48,29 @@ struct endings {
     struct ending *first, *last;
 };
 
+/* What few look at comes first. The rest lies together, up to the name: where each channel has a
+ * reader or two, what an event costs is the lines of memory that it touches. */
 struct channel {
-    uint64_t hash;
-    struct channel *same_hash; /* another name with the same 64-bit hash */
+    uint32_t place;     /* in channels.list */
+    uint32_t walked;    /* the last walk that met it */
+    int64_t trimmed_ns; /* the turn in which a hand-off had its limits applied */
+    uint32_t held_ms; /* for how long a crowd has held it lately, while others waited: see lag.c */
+    uint32_t held_at_ms; /* when that was counted */
     struct history history;
+    uint64_t counted;  /* of history.memory, what channels.memory has */
     uint32_t *members; /* subscriber indices; those before sweep_next are visited */
     uint32_t member_count;
     uint32_t member_capacity;
     uint32_t sweep_next;
     uint32_t behind_count; /* members that are not CURRENT */
-    uint64_t counted;      /* of history.memory, what channels.memory has */
-    uint32_t last_batch;   /* the batch with the last sends of the last sweep */
     uint64_t sweep_target; /* 0: no sweep under way */
     uint64_t visited;
-    int64_t trimmed_ns; /* the turn in which a hand-off had its limits applied */
     uint64_t swept;
-    uint32_t held_ms; /* for how long a crowd has held it lately, while others waited: see lag.c */
-    uint32_t held_at_ms;   /* when that was counted */
     struct ending *ending; /* NULL: open */
     struct channel *next_dirty;
     struct channel *next_finishing;
     struct channel *newer, *older; /* by latest publish; only while history is not empty */
+    uint32_t last_batch;           /* the batch with the last sends of the last sweep */
     uint32_t rule, rule_list;      /* of engine/worker/ruling.h; list 0: not looked up yet */
     bool dirty;                    /* in the dirty queue, or its sweep is under way */
     bool finishing;                /* visited; the turn's end makes that swept */
@@ -76,12 +78,12 @@ struct channel {
     bool watched; /* or over its limits because of one, or closed and still there: whoever moves
                       has it swept again */
     bool closed;
-    bool in_order;   /* linked into newer/older */
-    bool passed;     /* perhaps the last one that a walk has passed */
-    uint32_t place;  /* in channels.list */
-    uint32_t walked; /* the last walk that met it */
-    bool owes;       /* to be swept for an event to all: worker/all.h */
+    bool in_order; /* linked into newer/older */
+    bool passed;   /* perhaps the last one that a walk has passed */
+    bool owes;     /* to be swept for an event to all: worker/all.h */
     uint16_t name_len;
+    uint64_t hash;
+    struct channel *same_hash; /* another name with the same 64-bit hash */
     char name[];
 };
 

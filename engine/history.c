@@ -160,12 +160,19 @@ struct frame *history_evict(struct history *history, const struct hash_key *key)
     return frame;
 }
 
-uint64_t history_after(const struct history *history, uint64_t sequence)
+uint64_t history_after_from(const struct history *history, uint64_t place, uint64_t sequence)
 {
-    uint64_t low = history->begin, high = history->end;
-    /* Most callers are at the very end or at the very beginning. */
-    if (low == high || history_at(history, high - 1)->sequence <= sequence)
-        return high;
+    uint64_t low = place, high = history->end;
+    /* Nearly everybody asks for the newest few: each look is at a line of memory that no one else
+     * needs, so they begin at the end, in steps that double. */
+    for (uint64_t step = 1; step <= high - low; step *= 2) {
+        uint64_t middle = high - step;
+        if (history_at(history, middle)->sequence <= sequence) {
+            low = middle + 1;
+            break;
+        }
+        high = middle;
+    }
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         if (history_at(history, middle)->sequence <= sequence)
@@ -174,6 +181,11 @@ uint64_t history_after(const struct history *history, uint64_t sequence)
             high = middle;
     }
     return low;
+}
+
+uint64_t history_after(const struct history *history, uint64_t sequence)
+{
+    return history_after_from(history, history->begin, sequence);
 }
 
 bool history_has(const struct history *history, uint64_t sequence)

@@ -22,17 +22,17 @@
 #include "engine/base/map.h"
 
 struct history {
+    struct map ids; /* id hash -> newest sequence << 16 | how many */
+    uint64_t *remembered;
+    uint64_t remembered_after;
+    uint32_t remembered_capacity;
+    uint32_t remembered_count; /* ever; the last EVICTED_REMEMBERED are in `remembered` */
+    uint64_t evicted_through;
     struct frame **ring; /* place & mask */
     uint32_t mask;
-    uint32_t remembered_count; /* ever; the last EVICTED_REMEMBERED are in `remembered` */
     uint64_t begin, end, returned;
     uint64_t bytes;
-    uint64_t evicted_through;
-    uint64_t *remembered;
-    uint32_t remembered_capacity;
-    uint64_t remembered_after;
     uint64_t memory; /* bytes that all of this holds, without the frames */
-    struct map ids;  /* id hash -> newest sequence << 16 | how many */
 };
 
 /* An empty history behind `evicted_through`. Cannot fail. */
@@ -49,6 +49,12 @@ static inline struct frame *history_at(const struct history *history, uint64_t p
     return history->ring[place & history->mask];
 }
 
+/* The sequence of the newest frame; 0: there is none. */
+static inline uint64_t history_newest(const struct history *history)
+{
+    return history_count(history) ? history_at(history, history->end - 1)->sequence : 0;
+}
+
 /* Takes the reference. 0, or -ENOMEM: the ring cannot grow (evict, then it fits). */
 MUST_USE int history_add(struct history *history, const struct hash_key *key, struct frame *frame);
 
@@ -57,6 +63,8 @@ struct frame *history_evict(struct history *history, const struct hash_key *key)
 
 /* The place of the first frame after `sequence`; `end` if there is none. */
 uint64_t history_after(const struct history *history, uint64_t sequence);
+/* The same where nothing before `place` comes after it: what is before that is not looked at. */
+uint64_t history_after_from(const struct history *history, uint64_t place, uint64_t sequence);
 
 /* Whether it has the event now; else whether it is one of those remembered that it had. */
 bool history_has(const struct history *history, uint64_t sequence);

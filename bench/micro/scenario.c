@@ -120,6 +120,42 @@ static unsigned run_coalesce(struct scenario *scenario)
     return run_sweeps(scenario, 100, 100, 64);
 }
 
+/* --- jobs: 20 events to each of 2,000 channels with one reader each --------------------------- */
+
+#define JOBS       2000u
+#define JOB_EVENTS 20u
+
+static struct text job_name(char (*name)[16], unsigned job)
+{
+    int len = snprintf(*name, sizeof(*name), "job/%u", job);
+    return (struct text){*name, (size_t)len};
+}
+
+/* One event to each, as publishers do that know nothing of each other: a call for each. */
+static void publish_to_jobs(struct scenario *scenario)
+{
+    char name[16];
+    for (unsigned job = 0; job < JOBS; job++) {
+        stage_build(&scenario->stage, job_name(&name, job), DATA_BYTES, scenario->frames, 1);
+        stage_publish(&scenario->stage, scenario->frames, 1, 1);
+    }
+}
+
+static unsigned run_jobs(struct scenario *scenario)
+{
+    char name[16];
+    for (unsigned job = 0; job < JOBS; job++)
+        stage_join(&scenario->stage, job_name(&name, job), 1);
+    for (unsigned i = 0; i < JOB_EVENTS + 1; i++) {
+        publish_to_jobs(scenario);
+        if (i == 0)
+            settle(scenario);
+        else
+            scenario_measured(settle, scenario);
+    }
+    return JOBS * JOB_EVENTS;
+}
+
 /* --- join: 2,000 hand-offs, one in four with a resume point 10 events ago ----------------------
  */
 
@@ -158,6 +194,7 @@ static const struct part parts[] = {
     {"publish", "event", "build, publish and keep 10,000 events of 128 B", run_publish},
     {"sweep", "send", "100 events, each swept alone to 1,000 subscribers", run_sweep},
     {"coalesce", "delivery", "100 batches of 64 events to 100 subscribers", run_coalesce},
+    {"jobs", "event", "20 events to each of 2,000 channels with one reader each", run_jobs},
     {"join", "join", "2,000 hand-offs adopted and greeted", run_join},
 };
 

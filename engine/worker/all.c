@@ -48,12 +48,12 @@ bool all_look(struct worker *worker)
     return looks > 0;
 }
 
-void all_channel_swept(struct worker *worker, struct channel *channel)
+void all_owed_swept(struct worker *worker, struct channel *channel)
 {
     uint64_t through = worker->all.through;
     if (channel->ending) /* its members are woken by a sweep, too */
         through = channel->ending->sequence;
-    if (!channel->owes || channel->swept < through)
+    if (channel->swept < through)
         return;
     channel->owes = false;
     worker->all.owing--;

@@ -25,7 +25,12 @@ void all_begin(struct worker *worker, uint64_t sequence);
 /* A piece of the round. True if it found anything to do. */
 bool all_look(struct worker *worker);
 /* The channel's sweep has ended, and is settled. */
-void all_channel_swept(struct worker *worker, struct channel *channel);
+void all_owed_swept(struct worker *worker, struct channel *channel);
+static inline void all_channel_swept(struct worker *worker, struct channel *channel)
+{
+    if (__builtin_expect(channel->owes, 0))
+        all_owed_swept(worker, channel);
+}
 /* The turn's end, while nothing is queued: ends the round if it is over. True: the history is to be
  * trimmed. */
 bool all_settle(struct worker *worker);

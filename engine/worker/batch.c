@@ -157,10 +157,8 @@ static bool has_everything(const struct worker *worker, const struct subscriber 
     uint32_t count;
     struct membership *memberships =
         subscriber_memberships((struct subscriber *)subscriber, &single, &count);
-    if (count == 1 && worker->all.newest <= subscriber->cursor) {
-        const struct history *history = &memberships[0].channel->history;
-        return history_after(history, subscriber->cursor) == history->end;
-    }
+    if (count == 1 && worker->all.newest <= subscriber->cursor)
+        return history_newest(&memberships[0].channel->history) <= subscriber->cursor;
     for (uint32_t i = 0; i <= count; i++) {
         struct source source = source_of(worker, memberships, count, i, subscriber->cursor);
         if (!source_is_empty(&source))

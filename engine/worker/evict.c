@@ -141,13 +141,12 @@ static bool is_slowest(struct worker *worker, struct subscriber *subscriber, voi
 }
 
 /* The earliest cursor among the members that lack something and hold the channel. */
-static uint64_t slowest_reader(struct worker *worker, const struct channel *channel)
+__attribute__((noinline)) static uint64_t look_for_slowest(struct worker *worker,
+                                                           const struct channel *channel)
 {
     uint64_t cursor = UINT64_MAX;
     if (channel == worker->channels.all)
         all_lacking(worker, is_slowest, &cursor);
-    if (channel->behind_count == 0)
-        return cursor;
     for (uint32_t i = 0; i < channel->member_count; i++) {
         const struct subscriber *subscriber = &worker->subscribers[channel->members[i]];
         if (subscriber_lacks(subscriber) && !subscriber_holds_nothing(subscriber) &&
@@ -155,6 +154,12 @@ static uint64_t slowest_reader(struct worker *worker, const struct channel *chan
             cursor = subscriber->cursor;
     }
     return cursor;
+}
+
+static inline uint64_t slowest_reader(struct worker *worker, const struct channel *channel)
+{
+    bool any = channel->behind_count || channel == worker->channels.all;
+    return any ? look_for_slowest(worker, channel) : UINT64_MAX;
 }
 
 /* And among all to whom it is still to be given, slow ones too. */

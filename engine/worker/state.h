@@ -63,8 +63,8 @@ struct run {
     struct channel *channel; /* NULL: none */
     const char *bytes;
     const struct run_part *parts;
-    uint32_t count;
-    uint64_t last; /* sequence of the last */
+    uint32_t count, len;
+    uint64_t first, last; /* sequences */
 };
 
 /* intake.c: events taken from the inbox and not in their histories yet. */

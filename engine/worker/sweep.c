@@ -44,6 +44,7 @@ static bool budget_is_spent(struct worker *worker, struct budget *budget)
 /* What a sweep brings everybody to with one run, which is so long. */
 struct extent {
     uint64_t target;
+    uint64_t place;        /* of the first in the channel's own history */
     uint32_t bytes, count; /* 0: the sweep went on from another turn, nobody has looked */
 };
 
@@ -62,7 +63,7 @@ __attribute__((noinline)) static struct extent run_extent_of_all(const struct wo
         target = frame->sequence;
         count++;
     }
-    return (struct extent){target, bytes, count};
+    return (struct extent){.target = target, .bytes = bytes, .count = count};
 }
 
 /* Of a sweep from `visited` on. */
@@ -71,7 +72,9 @@ static struct extent run_extent(const struct worker *worker, const struct channe
     if (all_is_pending(worker, channel))
         return run_extent_of_all(worker, channel);
     const struct history *history = &channel->history;
-    uint64_t place = history_after(history, channel->visited);
+    /* What is given back was visited. */
+    uint64_t first = history_after_from(history, history->returned, channel->visited);
+    uint64_t place = first;
     uint64_t target = channel->visited;
     uint32_t bytes = 0, count = 0;
     for (; place < history->end && count < RUN_FRAMES; place++) {
@@ -82,7 +85,7 @@ static struct extent run_extent(const struct worker *worker, const struct channe
         target = frame->sequence;
         count++;
     }
-    return (struct extent){target, bytes, count};
+    return (struct extent){.target = target, .place = first, .bytes = bytes, .count = count};
 }
 
 /* Who cannot share a run waits for a send of its own, and each of its channels is told: that takes
@@ -124,13 +127,13 @@ static inline void lay(struct laying *laying, struct frame *frame)
     laying->parts[laying->count++] = (struct run_part){.frame = frame, .end = laying->len};
 }
 
-static inline struct laying lay_own(const struct channel *channel, struct laying laying)
+static inline struct laying lay_own(const struct channel *channel, uint64_t place,
+                                    struct laying laying)
 {
     const struct history *history = &channel->history;
     struct run_part *parts = laying.parts;
     char *at = laying.at;
     const bool copied = at != NULL;
-    uint64_t place = history_after(history, channel->visited);
     uint32_t len = 0, made = 0;
     for (; place < history->end; place++) {
         struct frame *frame = history_at(history, place);
@@ -159,8 +162,8 @@ lay_with_all(const struct worker *worker, const struct channel *channel, struct 
 
 /* Lays the frames of the sweep under way end to end, once for each form that a member has. True if
  * it submitted the batch first. */
-static bool run_build(struct worker *worker, struct channel *channel, enum form form,
-                      struct extent *extent)
+__attribute__((noinline)) static bool run_build(struct worker *worker, struct channel *channel,
+                                                enum form form, struct extent *extent)
 {
     struct arena *arena = &worker->sweep.arena;
     if (extent->count == 0)
@@ -173,23 +176,23 @@ static bool run_build(struct worker *worker, struct channel *channel, enum form 
     if (all_is_pending(worker, channel))
         laying = lay_with_all(worker, channel, laying);
     else
-        laying = lay_own(channel, laying);
+        laying = lay_own(channel, extent->place, laying);
     worker->sweep.runs[form] =
         (struct run){.channel = channel,
                      .bytes = laying.at ? laying.at : form_view(form, laying.parts[0].frame).at,
                      .parts = laying.parts,
                      .count = laying.count,
+                     .len = laying.len,
+                     .first = laying.parts[0].frame->sequence,
                      .last = channel->sweep_target};
     arena->parts_used += laying.count;
     arena->bytes_used += laying.at ? laying.len : 0;
     return submitted;
 }
 
-/* The first part of the run after the cursor: nearly always the first of all. */
-static uint32_t run_after(const struct run *run, uint64_t cursor)
+/* The first part of the run after a cursor that is within it. */
+__attribute__((noinline)) static uint32_t run_after(const struct run *run, uint64_t cursor)
 {
-    if (cursor < run->parts[0].frame->sequence)
-        return 0;
     uint32_t low = 0, high = run->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -204,9 +207,10 @@ static uint32_t run_after(const struct run *run, uint64_t cursor)
 static void run_send(struct worker *worker, struct subscriber *subscriber, const struct run *run,
                      struct budget *budget)
 {
-    uint32_t first = run_after(run, subscriber->cursor);
+    bool within = __builtin_expect(subscriber->cursor >= run->first, 0);
+    uint32_t first = within ? run_after(run, subscriber->cursor) : 0;
     uint32_t start = first ? run->parts[first - 1].end : 0;
-    uint32_t len = run->parts[run->count - 1].end - start;
+    uint32_t len = run->len - start;
     struct batch_send *send = batch_queue(worker, subscriber, run->bytes + start, len);
     send->parts = run->parts;
     send->first = first;
@@ -234,9 +238,8 @@ static void prefetch_next(const struct worker *worker, const struct channel *cha
  * of their responses: a send of its own for each, and counted as one here. True when all were
  * visited. */
 __attribute__((noinline)) static bool end_members(struct worker *worker, struct channel *channel,
-                                                  struct budget *budget, struct extent *extent)
+                                                  struct budget *budget)
 {
-    (void)extent;
     while (channel->sweep_next < channel->member_count) {
         if (budget_is_spent(worker, budget))
             return false;
@@ -249,9 +252,10 @@ __attribute__((noinline)) static bool end_members(struct worker *worker, struct 
     return true;
 }
 
-/* Goes on with the channel's sweep. True when every member was visited. */
-static bool sweep_members(struct worker *worker, struct channel *channel, struct budget *budget,
-                          struct extent *extent)
+/* Goes on with the channel's sweep. True when every member was visited. On its own its loop keeps
+ * what it needs in registers. */
+__attribute__((noinline)) static bool sweep_members(struct worker *worker, struct channel *channel,
+                                                    struct budget *budget, struct extent *extent)
 {
     uint32_t swept = UINT32_MAX; /* the kind that `run`, which is this sweep's, is for */
     const struct run *run = NULL;
@@ -294,8 +298,7 @@ static bool sweep_members(struct worker *worker, struct channel *channel, struct
 /* Of one that nobody listens to: all of it is swept at once. */
 static uint64_t newest_of(const struct worker *worker, const struct channel *channel)
 {
-    const struct history *history = &channel->history;
-    uint64_t own = history_count(history) ? history_at(history, history->end - 1)->sequence : 0;
+    uint64_t own = history_newest(&channel->history);
     return channel->ending || own > worker->all.pending ? own : worker->all.pending;
 }
 
@@ -319,7 +322,8 @@ static bool sweep_channel(struct worker *worker, struct channel *channel, struct
         channel->sweep_next = extent.count && channel->member_count ? 0 : channel->member_count;
         runs_forget(worker, channel);
     }
-    if (!(channel->ending ? end_members : sweep_members)(worker, channel, budget, &extent))
+    if (!(channel->ending ? end_members(worker, channel, budget)
+                          : sweep_members(worker, channel, budget, &extent)))
         return false;
     channel->visited = channel->sweep_target;
     channel->last_batch = worker->batch.number;
@@ -358,8 +362,7 @@ bool sweep_channels(struct worker *worker)
         bool over = sweep_channel(worker, channel, &slice);
         sends -= before.sends - slice.sends;
         bytes -= before.bytes - slice.bytes;
-        struct history *history = &channel->history;
-        bool more = history_after(history, channel->visited) != history->end ||
+        bool more = history_newest(&channel->history) > channel->visited ||
                     all_is_pending(worker, channel) ||
                     (channel->closed && channel->visited < channel->ending->sequence);
         if (over && !channel->finishing) {

@@ -63,6 +63,9 @@ Test(history, after_finds_the_first_later_frame)
         while (expected <= 40 && sequence_of(expected) <= sequence)
             expected++;
         cr_assert_eq(history_after(&history, sequence), expected - 1, "after %lu", sequence);
+        for (uint64_t place = history.begin; place < expected; place++)
+            cr_assert_eq(history_after_from(&history, place, sequence), expected - 1,
+                         "after %lu from %lu", sequence, place);
     }
     cr_expect_eq(history_after(&history, UINT64_MAX), history.end);
     history_deinit(&history);
