@@ -261,18 +261,22 @@ bool control_next_channel(struct control *control, struct control_channel *ret_c
 
 bool control_next_subscriber(struct control *control, struct control_subscriber *ret_subscriber)
 {
+    struct control_part *first = NULL;
+    bool is_over = control->told == control->request.limit;
     for (unsigned i = 0; i < control->part_count; i++) {
         struct control_part *part = &control->parts[i];
-        bool full = control->told == control->request.limit;
-        if (part->at < part->count && !full) {
-            *ret_subscriber = part->subscribers[part->at++];
-            control->told++;
-            return true;
+        if (part->at == part->count) {
+            is_over |= part->more; /* what follows there may come before all others' */
+            control->more |= part->more;
+        } else if (!first || part->subscribers[part->at].id < first->subscribers[first->at].id) {
+            first = part;
         }
-        /* What follows on this worker comes before all of the next one's. */
-        control->more |= part->at < part->count || part->more;
-        if (control->more)
-            return false;
     }
-    return false;
+    if (is_over)
+        control->more |= first != NULL;
+    if (is_over || !first)
+        return false;
+    *ret_subscriber = first->subscribers[first->at++];
+    control->told++;
+    return true;
 }

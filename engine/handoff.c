@@ -68,7 +68,9 @@ struct handoff *handoff_free(struct handoff *handoff)
 {
     if (!handoff)
         return NULL;
-    seat_refuse(handoff->seat);
+    if (handoff->seat)
+        seat_leave(handoff->seat,
+                   &(struct seat_end){.reason = CLOSE_REFUSED, .subscriber = handoff->subscriber});
     for (unsigned i = 0; i < handoff->first_count; i++)
         frame_unref(handoff->first[i]);
     free(handoff);

@@ -58,6 +58,7 @@ struct handoff {
     struct message message;
     struct handoff *next; /* waiting for the worker's position */
     struct seat *seat;    /* until the subscriber has it */
+    uint64_t subscriber;  /* its id, from the hub; 0: subscribers have none */
     int fd;
     uint64_t before;
     int64_t ends_ns;

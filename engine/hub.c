@@ -19,6 +19,7 @@
 #include "engine/backend.h"
 #include "engine/limits.h"
 #include "engine/mutation.h"
+#include "engine/subscriber_id.h"
 #include "engine/worker/ruling.h"
 #include "engine/worker/worker.h"
 
@@ -43,6 +44,7 @@ struct hub {
     _Atomic unsigned controls; /* under way */
     _Atomic uint64_t commands; /* which have numbers, and are no events */
     _Atomic uint64_t closes;
+    _Atomic uint64_t subscribers; /* ids that were given */
     /* Constant after start. */
     struct ids ids;
     struct flow flow;
@@ -780,6 +782,15 @@ static bool first_is_long(const struct subscribe_request *request)
     return bytes > FIRST_BYTES_MAX;
 }
 
+/* 0: they have none. */
+static uint64_t new_subscriber_id(struct hub *hub, const struct worker *worker)
+{
+    if (!hub->options.hub.subscriber_ids)
+        return 0;
+    uint64_t given = atomic_fetch_add_explicit(&hub->subscribers, 1, memory_order_relaxed);
+    return subscriber_id_of(worker->index, given + 1);
+}
+
 /* Inside the gate. */
 static int subscribe(struct hub *hub, const struct subscribe_request *request,
                      uint64_t *ret_subscriber)
@@ -802,11 +813,12 @@ static int subscribe(struct hub *hub, const struct subscribe_request *request,
     }
     atomic_fetch_add_explicit(&hub->flow.record_bytes, handoff_memory(handoff),
                               memory_order_relaxed);
+    uint64_t id = handoff->subscriber = new_subscriber_id(hub, worker);
     inbox_post(&worker->inbox, &handoff->message);
     atomic_thread_fence(memory_order_seq_cst);
     worker_wake(worker);
     if (ret_subscriber)
-        *ret_subscriber = 0;
+        *ret_subscriber = id;
     return 0;
 }
 

@@ -35,6 +35,7 @@
     X(flow_kept)           /* bytes in flight are not given back when a frame is evicted */        \
     X(gap_untold)          /* what was lost is passed over in silence */                           \
     X(hold_for_ever)       /* a crowd of slow readers may stop a channel without end */            \
+    X(id_unordered)        /* who joins later than others with higher ids is listed behind them */ \
     X(join_too_early)      /* before everything published before the request is taken */           \
     X(key_forgotten)       /* an event is published again under its key */                         \
     X(kick_forgets)        /* who asked before a kick and joins after it stays */                  \

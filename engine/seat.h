@@ -35,7 +35,8 @@ struct seat_end {
     /* Of one that never was a subscriber: CLOSE_REFUSED, or CLOSE_ENDED for whom its channels' end
      * left nothing. */
     enum close_reason reason;
-    uint64_t cursor; /* sequence of the newest event that it had whole */
+    uint64_t subscriber; /* its id; 0: subscribers have none, or it was not handed over */
+    uint64_t cursor;     /* sequence of the newest event that it had whole */
 };
 
 struct seat {

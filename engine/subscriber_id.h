@@ -1,35 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A subscriber's id: what one open stream is called by whoever looks at a running server, in its
- * head, in logs and in presence.
+ * A subscriber's id: what one stream is called by whoever looks at a running server, in its head,
+ * in logs, in presence, and by who has handed its connection over.
  *
- * It says where the stream's record is, so that whoever has the id finds the stream without a
- * table: its worker, the record there, and how many streams that record had before. So no two
- * streams of a hub have the same one, until a record was used 16 million times; and ids are in the
- * order in which workers walk their records. 0 is nobody's. Pure; any thread.
+ * A number that the hub counts up with each hand-off, and in its low 8 bits the worker that has the
+ * stream. So it is known before the stream has begun, no two of a hub are the same, ids are in the
+ * order in which the streams were asked for, and a worker's are a few steps apart. They stay below
+ * 2^53, what a number of JavaScript holds, for 35 million million streams. 0 is nobody's. Pure; any
+ * thread.
  */
 #pragma once
 
 #include <stdbool.h>
 
 #include "engine/base/base.h"
+#include "engine/limits.h"
 
-#define SUBSCRIBER_ID_LEN     16 /* hex digits, lower case */
-#define SUBSCRIBER_SERIAL_MAX ((UINT32_C(1) << 24) - 1)
+#define SUBSCRIBER_ID_LEN         16 /* hex digits, lower case */
+#define SUBSCRIBER_ID_WORKER_BITS 8
 
-static inline uint64_t subscriber_id_of(unsigned worker, uint32_t record, uint32_t serial)
+static_assert(WORKERS_MAX <= 1 << SUBSCRIBER_ID_WORKER_BITS, "an id says its worker");
+
+/* Numbers count from 1. */
+static inline uint64_t subscriber_id_of(unsigned worker, uint64_t number)
 {
-    return (uint64_t)worker << 56 | (uint64_t)record << 24 | serial;
+    return number << SUBSCRIBER_ID_WORKER_BITS | worker;
 }
 
 static inline unsigned subscriber_id_worker(uint64_t id)
 {
-    return (unsigned)(id >> 56);
+    return (unsigned)(id & ((1u << SUBSCRIBER_ID_WORKER_BITS) - 1));
 }
 
-static inline uint32_t subscriber_id_record(uint64_t id)
+static inline uint64_t subscriber_id_number(uint64_t id)
 {
-    return (uint32_t)(id >> 24);
+    return id >> SUBSCRIBER_ID_WORKER_BITS;
 }
 
 /* No terminating NUL is written. */

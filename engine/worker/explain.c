@@ -16,12 +16,11 @@ struct subject {
 
 static bool find_subject(struct worker *worker, uint64_t id, struct subject *ret_subject)
 {
-    uint32_t index = subscriber_id_record(id);
+    uint32_t index = identity_find(worker, id);
     *ret_subject = (struct subject){.subscriber = NULL};
     if (!worker->flow->closes)
         return false;
-    if (index < worker->records.used && identity_id(worker, index) == id &&
-        worker->subscribers[index].state != SUBSCRIBER_FREE) {
+    if (index != IDENTITY_NONE) {
         ret_subject->subscriber = &worker->subscribers[index];
         return true;
     }

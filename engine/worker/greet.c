@@ -130,21 +130,19 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
     bool from_here = !handoff->has_resume && !handoff->once;
     if (from_here)
         id_format_place(id, worker->options->ids, subscriber->cursor);
-    struct form_opening opening = {
-        .head_sent = handoff->head_sent,
-        .first = handoff->first,
-        .first_count = handoff->first_count,
-        .resumes = handoff->has_resume,
-        .lines = handoff->head,
-        .retry_ms = worker->limits.retry_ms,
-        .point = from_here             ? (struct text){id, sizeof(id)}
-                 : handoff->has_resume ? gap->from
-                                       : (struct text){0},
-        .notice = notice,
-        .charset = handoff->charset,
-        .bare = handoff->bare,
-        .subscriber =
-            handoff->tells_id ? identity_id(worker, subscriber_index(worker, subscriber)) : 0};
+    struct form_opening opening = {.head_sent = handoff->head_sent,
+                                   .first = handoff->first,
+                                   .first_count = handoff->first_count,
+                                   .resumes = handoff->has_resume,
+                                   .lines = handoff->head,
+                                   .retry_ms = worker->limits.retry_ms,
+                                   .point = from_here             ? (struct text){id, sizeof(id)}
+                                            : handoff->has_resume ? gap->from
+                                                                  : (struct text){0},
+                                   .notice = notice,
+                                   .charset = handoff->charset,
+                                   .bare = handoff->bare,
+                                   .subscriber = handoff->tells_id ? handoff->subscriber : 0};
     return release_private(worker, form_open(subscriber_form(subscriber), &opening));
 }
 

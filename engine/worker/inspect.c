@@ -120,19 +120,9 @@ static bool add_subscriber(const struct worker *worker, struct control_part *par
     return true;
 }
 
-/* The first record that may be behind `after`. */
-static uint32_t first_record(const struct worker *worker, uint64_t after)
-{
-    unsigned of = subscriber_id_worker(after);
-    if (of != worker->index)
-        return of < worker->index ? 0 : UINT32_MAX;
-    return subscriber_id_record(after);
-}
-
 /* What an entry takes, in looks at records: its channel, that one's history, its name. */
 #define ENTRY_LOOKS 3u
 
-/* By records: one that was there all the while stays where it is. */
 static bool list_subscribers(struct worker *worker, struct control_part *part, struct slice *slice)
 {
     const struct control *control = part->control;
@@ -141,7 +131,7 @@ static bool list_subscribers(struct worker *worker, struct control_part *part, s
         return true;
     if (!part->begun) {
         part->begun = true;
-        part->walk = first_record(worker, request->subscriber);
+        identity_walk_begin(worker, request->subscriber);
     }
     const struct channel *channel = NULL;
     if (request->channel.len) {
@@ -149,16 +139,16 @@ static bool list_subscribers(struct worker *worker, struct control_part *part, s
         if (!channel)
             return true;
     }
-    for (; part->walk < worker->records.used; part->walk++) {
-        if (slice_is_spent(worker, slice))
+    for (uint32_t index;; identity_walk_on(worker)) {
+        if (!identity_walk(worker, slice, &index))
             return false;
-        struct subscriber *subscriber = &worker->subscribers[part->walk];
+        if (index == IDENTITY_NONE)
+            return true;
+        struct subscriber *subscriber = &worker->subscribers[index];
         struct membership membership;
-        if (subscriber->state == SUBSCRIBER_FREE ||
-            identity_id(worker, part->walk) <= request->subscriber ||
-            (channel && !subscriber_listens(subscriber, channel, &membership)))
+        if (channel && !subscriber_listens(subscriber, channel, &membership))
             continue;
-        if (MUTATION(record_missed) && part->walk % 4 == 3)
+        if (MUTATION(record_missed) && index % 4 == 3)
             continue;
         if (!add_subscriber(worker, part, subscriber))
             return true;
@@ -166,15 +156,12 @@ static bool list_subscribers(struct worker *worker, struct control_part *part, s
         if (subscriber->flags & SUBSCRIBER_MANY)
             slice_take(slice, subscriber->set->count);
     }
-    return true;
 }
 
 static bool find_subscriber(struct worker *worker, struct control_part *part)
 {
-    uint64_t id = part->control->request.subscriber;
-    uint32_t index = subscriber_id_record(id);
-    if (worker->identities.of && index < worker->records.used &&
-        worker->subscribers[index].state != SUBSCRIBER_FREE && identity_id(worker, index) == id)
+    uint32_t index = identity_find(worker, part->control->request.subscriber);
+    if (index != IDENTITY_NONE)
         (void)add_subscriber(worker, part, &worker->subscribers[index]);
     return true;
 }

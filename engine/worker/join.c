@@ -155,8 +155,8 @@ static void dress(struct worker *worker, struct subscriber *subscriber,
     subscriber->events_left = handoff->limit;
     subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
     visits_expect(worker, subscriber, handoff->ends_ns);
-    if (worker->identities.of)
-        identity_begin(worker, subscriber_index(worker, subscriber), handoff->peer);
+    identity_begin(worker, subscriber_index(worker, subscriber), handoff->subscriber,
+                   handoff->peer);
 }
 
 static void adopt(struct worker *worker, struct handoff *handoff)
@@ -180,13 +180,12 @@ static void adopt(struct worker *worker, struct handoff *handoff)
         refuse_for_memory(worker, handoff);
         return;
     }
-    static const struct seat_end over = {.reason = CLOSE_ENDED};
     dress(worker, subscriber, handoff);
-    struct seat_begin begin = {.subscriber =
-                                   identity_id(worker, subscriber_index(worker, subscriber))};
+    struct seat_begin begin = {.subscriber = handoff->subscriber};
     int r = greet(worker, subscriber, handoff, &begin);
     if (r == GREET_OVER) {
         subscriber_abandon(worker, subscriber);
+        struct seat_end over = {.reason = CLOSE_ENDED, .subscriber = handoff->subscriber};
         handoff->seat = seat_leave(handoff->seat, &over);
         tell_over(worker, handoff);
         return;

@@ -110,7 +110,15 @@ struct groups {
 /* identity.c: what is known of subscribers beyond that, by index. */
 struct identity;
 struct identities {
-    struct identity *of; /* NULL: nobody wants to know */
+    struct identity *of;     /* NULL: nobody wants to know */
+    uint32_t *buckets;       /* of record indices, and 1; 0: empty */
+    uint32_t bucket_count;   /* a power of two */
+    uint32_t oldest, newest; /* in order of ids */
+    struct identity_walk {
+        uint32_t next;   /* record that it looks at next */
+        uint64_t after;  /* it is to meet those above this */
+        uint64_t number; /* that is looked for in the table next; 0: none is */
+    } walk;
 };
 
 /* inspect.c: what is asked from outside, answered one after the other. */

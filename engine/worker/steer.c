@@ -12,12 +12,10 @@
 /* NULL: it is gone, or never was. */
 static struct subscriber *find(const struct worker *worker, uint64_t id)
 {
-    uint32_t index = subscriber_id_record(id);
-    if (!worker->identities.of || index >= worker->records.used || identity_id(worker, index) != id)
+    uint32_t index = identity_find(worker, id);
+    if (index == IDENTITY_NONE || worker->subscribers[index].state == SUBSCRIBER_CLOSING)
         return NULL;
-    struct subscriber *subscriber = &worker->subscribers[index];
-    bool is_there = subscriber->state != SUBSCRIBER_FREE && subscriber->state != SUBSCRIBER_CLOSING;
-    return is_there ? subscriber : NULL;
+    return &worker->subscribers[index];
 }
 
 /* Takes the frame, on 0 alone. */

@@ -264,6 +264,7 @@ void subscriber_abandon(struct worker *worker, struct subscriber *subscriber)
 {
     leave(worker, subscriber, subscriber->flags & SUBSCRIBER_MANY ? subscriber->set->count : 1);
     release_frame(worker, TAKE(subscriber->begun));
+    identity_end(worker, subscriber_index(worker, subscriber));
     subscriber_release(worker, subscriber);
 }
 
@@ -358,7 +359,9 @@ static void leave_seat(struct worker *worker, const struct subscriber *subscribe
     uint32_t index = subscriber_index(worker, subscriber);
     if (!worker->seats.count || !worker->seats.of[index] || MUTATION(seat_kept))
         return;
-    struct seat_end end = {.reason = subscriber->ending, .cursor = subscriber->cursor};
+    struct seat_end end = {.reason = subscriber->ending,
+                           .subscriber = identity_id(worker, index),
+                           .cursor = subscriber->cursor};
     seat_leave(TAKE(worker->seats.of[index]), &end);
     worker->seats.count--;
 }

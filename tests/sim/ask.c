@@ -260,7 +260,8 @@ static struct control_request choose(struct ask *ask)
     uint64_t kind = sim_random_below(random, world->options.subscriber_ids ? 8 : 3);
     ask->channel = (unsigned)sim_random_below(random, model->channel_count);
     ask->client = (unsigned)sim_random_below(random, world->client_count + 1);
-    bool has_client = ask->client < world->client_count && world->clients[ask->client]->id;
+    bool has_client = ask->client < world->client_count && world->clients[ask->client]->id &&
+                      world->clients[ask->client]->joined_ns;
     if (kind == 0) {
         request.kind = CONTROL_CHANNEL;
         request.channel = model->channels[ask->channel].name;

@@ -422,7 +422,8 @@ void client_join(struct client *client, struct worker *worker)
     expect_greeting(client);
     client->began = client->cursor;
     client->joined_ns = worker->now_ns;
-    client->id = identity_id(worker, client->socket->owner);
+    if (identity_id(worker, client->socket->owner) != client->id)
+        fail("client %u has another id than when it was handed over", client->number);
     if (client->has_resume && (client->once || ended_before(client)))
         fail("client %u gets a stream although there is nothing to read any more", client->number);
     client->greeted = client->bare;

@@ -60,7 +60,7 @@ struct client {
     uint64_t retained; /* events that its worker has for it when it joins */
     int64_t joined_ns;
     uint64_t joined_at;  /* its worker's position then */
-    uint64_t id;         /* 0: it has none */
+    uint64_t id;         /* since it was handed over; 0: it has none */
     struct wish *wishes; /* of an operator, in their order: steer.c */
     unsigned wish_count, wish_number;
     uint64_t

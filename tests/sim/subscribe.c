@@ -220,7 +220,8 @@ void hand_over_step(void)
     world->requests[at] = world->requests[--world->request_count];
     struct text channels[MODEL_CHANNELS_MAX];
     struct subscribe_request request = client_request(client, channels);
-    int r = hub_subscribe(world->hub, &request, NULL);
+    uint64_t id = 0;
+    int r = hub_subscribe(world->hub, &request, &id);
     if (client->channel_count == 1 && ruled_now(client->channels[0])->once)
         client_is_for_one(client);
     trace("client %u is handed over: %d", client->number, r);
@@ -229,9 +230,15 @@ void hand_over_step(void)
         client->socket->state = SIM_REFUSED;
         client->seated = false;
         world->refused++;
-    } else if (r != 0) {
-        fail("client %u: hub_subscribe gave %d", client->number, r);
+        return;
     }
+    if (r != 0)
+        fail("client %u: hub_subscribe gave %d", client->number, r);
+    if (world->options.subscriber_ids ? id <= world->newest_id : id != 0)
+        fail("client %u is called %" PRIu64 ", behind %" PRIu64, client->number, id,
+             world->newest_id);
+    client->id = id;
+    world->newest_id = id;
 }
 
 /* --- what happens to it ---------------------------------------------------------------------- */

@@ -71,6 +71,7 @@ struct world {
     bool draining, ended;
     int64_t drain_due_ns;
     uint64_t joined, refused, commands;
+    uint64_t newest_id; /* of a client */
 };
 
 /* The world that is running. */

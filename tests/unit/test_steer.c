@@ -101,7 +101,7 @@ static int answer(void)
 /* The first stream of a record. */
 static uint64_t nth(uint32_t record)
 {
-    return subscriber_id_of(0, record, 1);
+    return subscriber_id_of(0, record + 1);
 }
 
 static const char *read_from(int peer)
@@ -193,7 +193,7 @@ Test(steer, it_goes_with_its_subscriber, .init = begin, .fini = end)
     cr_expect_eq(answer(), CONTROL_NONE, "it is gone");
     wish(CONTROL_END, nth(7), TEXT(""));
     cr_expect_eq(answer(), CONTROL_NONE, "it never was");
-    wish(CONTROL_END, subscriber_id_of(9, 0, 1), TEXT(""));
+    wish(CONTROL_END, subscriber_id_of(9, 1), TEXT(""));
     cr_expect_eq(answer(), CONTROL_NONE, "no such worker");
 }
 
