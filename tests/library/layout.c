@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a compiled program has baked in: sizes, offsets and numbers of the header, for machines of
+ * 64 bits. A line that fails means that programs linked against an earlier library break. Members
+ * are added at the end of a struct, numbers never change. Compiled as C and as C++ by compile.py,
+ * which also says which lines are missing.
+ */
+#include <assert.h>
+#include <fanfare.h>
+#include <stddef.h>
+
+static_assert(FANFARE_ABI == 1, "");
+static_assert(FANFARE_ERROR_CHANNEL_EMPTY == -5001, "");
+static_assert(FANFARE_ERROR_CHANNEL_LONG == -5002, "");
+static_assert(FANFARE_ERROR_CHANNEL_TEXT == -5003, "");
+static_assert(FANFARE_ERROR_TYPE_LONG == -5004, "");
+static_assert(FANFARE_ERROR_TYPE_TEXT == -5005, "");
+static_assert(FANFARE_ERROR_ID_LONG == -5006, "");
+static_assert(FANFARE_ERROR_ID_TEXT == -5007, "");
+static_assert(FANFARE_ERROR_ID_SPACE == -5008, "");
+static_assert(FANFARE_ERROR_ID_OURS == -5009, "");
+static_assert(FANFARE_ERROR_DATA_LONG == -5010, "");
+static_assert(FANFARE_ERROR_DATA_TEXT == -5011, "");
+static_assert(FANFARE_ERROR_RETRY == -5012, "");
+static_assert(FANFARE_ERROR_SYNTAX == -5013, "");
+static_assert(FANFARE_ERROR_CHANNELS == -5014, "");
+static_assert(FANFARE_ERROR_HEAD == -5015, "");
+static_assert(FANFARE_ERROR_OPTION == -5016, "");
+static_assert(FANFARE_ERROR_VALUE == -5017, "");
+static_assert(FANFARE_NUL == ((size_t)-1), "");
+static_assert(FANFARE_CHANNEL_MAX == 256, "");
+static_assert(FANFARE_TYPE_MAX == 256, "");
+static_assert(FANFARE_ID_MAX == 128, "");
+static_assert(FANFARE_DATA_MAX == (16 << 20), "");
+static_assert(FANFARE_ID_SIZE == 32, "");
+static_assert(FANFARE_EVENTS_MAX == 1024, "");
+static_assert(FANFARE_FOREVER == (-1), "");
