@@ -343,6 +343,18 @@
 /* Over how long they are spread at most: nobody waits longer for a place that may be free soon. */
 #define SLOTS_SPREAD_MS_MAX 60000
 
+/* --- the host's program --------------------------------------------------------------------- */
+
+/* How long a request waits for what the program says that the server runs in, if nothing else is
+ * set (--decide-timeout): a person waits no longer for a page. Longer: 503. */
+#define DECIDE_MS 10000
+/* Of its reply: a word and its parameters; lines as many as a stream's head may have; a page, for
+ * what is larger belongs to a file server. Longer: -EINVAL, -EBADMSG, -E2BIG, and the client has
+ * 500. */
+#define HOST_TYPE_BYTES_MAX   100u
+#define HOST_FIELDS_BYTES_MAX 8192u
+#define HOST_BODY_BYTES_MAX   (16u << 20)
+
 /* --- asking other servers ------------------------------------------------------------------ */
 
 /* Requests to them at once, and so connections: what an application server of some processes takes.

@@ -203,6 +203,64 @@ FANFARE_API void fanfare_free(struct fanfare *fanfare);
 FANFARE_API const char *fanfare_option_name(unsigned index);
 FANFARE_API const char *fanfare_option_text(const char *name, const char *item);
 
+/* --- requests: what the engine's own listeners receive ---------------------------------------- */
+
+struct fanfare_request;
+
+enum {
+    FANFARE_REQUEST_SUBSCRIBE = 1,
+    FANFARE_REQUEST_PUBLISH = 2, /* over HTTP, its whole body read */
+    FANFARE_REQUEST_OTHER = 3    /* for none of `routes` and `path`: yours, or 404 */
+};
+
+/*
+ * Called for each request once its head, and any body, is there, and all that the options ask has
+ * let it in: origins, hosts, tokens, --authorize-url. Return 0: the engine goes on as if there were
+ * no hook. Return 1: the request is yours: you have answered it with exactly one of the functions
+ * below, or you will, later and on any thread (then it is held, and counts as a connection; after
+ * `decide-timeout`, 10 s, the client gets 503 and the answer is -ETIMEDOUT).
+ *
+ * It runs on an acceptor's thread, for different requests on different ones at the same time. Do
+ * not block there: other connections of that acceptor wait meanwhile (no subscriber does). For
+ * what takes long return 1 and decide elsewhere.
+ */
+typedef int (*fanfare_request_hook)(struct fanfare_request *request, void *user);
+
+/* Before fanfare_start, or -EBUSY. NULL: none. Threads: owner. */
+FANFARE_API int fanfare_on_request(struct fanfare *fanfare, fanfare_request_hook hook, void *user);
+
+/* FANFARE_REQUEST_SUBSCRIBE, ... Threads of these three: the one that has the request. */
+FANFARE_API int fanfare_request_kind(const struct fanfare_request *request);
+/*
+ * "method", "target", "path" (decoded), "query:NAME" (decoded, the first of that name),
+ * "header:NAME" (any case; several joined by ", "), "body", "peer" (an address; "unix": over a
+ * socket file), "channels" (a text of lines: what the URL asks for), "resume", "version" ("1.1").
+ * NULL: not there. Ends with NUL, its length is in *ret_len (may be NULL). Valid until the request
+ * is answered, and no longer.
+ */
+FANFARE_API const char *fanfare_request_text(struct fanfare_request *request, const char *item,
+                                             size_t *ret_len);
+FANFARE_API struct fanfare *fanfare_request_engine(const struct fanfare_request *request);
+
+/*
+ * Each of these ends the request, also when it returns an error; the pointer is dead then.
+ * -EPIPE: the client has gone; -ETIMEDOUT: it has had a 503 already; -ESHUTDOWN: likewise, since
+ * the engine stops. Threads: any, one at a time. Blocks: no.
+ *
+ * reply: any status from 200 to 599, `content_type` may be NULL; 204 and 304 have no body, nor has
+ * the answer to HEAD. `fields`: further header lines, each ended by CRLF, or NULL. What says how
+ * long the answer is, and which pages of other origins may read it, is the engine's (the option
+ * allow-origin). 204 to a request for a stream tells EventSource not to come back. An answer that
+ * cannot be sent is a 500 for the client, and -EINVAL, -E2BIG (a body above 16 MiB) or
+ * FANFARE_ERROR_HEAD; -ENOMEM.
+ *
+ * pass: the engine goes on as if there were no hook.
+ */
+FANFARE_API int fanfare_request_reply(struct fanfare_request *request, int status,
+                                      const char *content_type, const char *body, size_t body_len,
+                                      const char *fields);
+FANFARE_API int fanfare_request_pass(struct fanfare_request *request);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@
 
 #include "engine/id.h"
 #include "lib/instance.h"
+#include "lib/request.h"
 #include "net/handlers/parts.h"
 
 enum { ALIVE_BYTES = 4096 };
@@ -198,6 +199,7 @@ static int start_hub(struct fanfare *fanfare)
                       fanfare_strerror(r));
     /* The server binds first: an address in use is found before a thread runs. */
     char error[512] = "";
+    fanfare->settings.server.hook = request_hook(fanfare);
     if (listens(&fanfare->settings.server))
         r = server_new(fanfare->hub, &parts_all, &fanfare->settings.server, &fanfare->server, error,
                        sizeof(error));

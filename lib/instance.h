@@ -21,6 +21,7 @@
 #include "engine/hub.h"
 #include "fanfare.h"
 #include "lib/staged.h"
+#include "net/host.h"
 #include "net/server.h"
 
 enum instance_state { INSTANCE_NEW, INSTANCE_RUNNING, INSTANCE_DRAINING, INSTANCE_STOPPED };
@@ -31,7 +32,10 @@ struct fanfare {
     const unsigned char *alive; /* 1; in a child 0 */
     _Atomic int state;          /* enum instance_state */
     struct hub *hub;
-    struct server *server; /* NULL: nothing is listened on */
+    struct server *server;     /* NULL: nothing is listened on */
+    fanfare_request_hook hook; /* NULL: none; written before it starts */
+    void *hook_user;
+    struct host_hook host; /* what the server knows of it */
     /* The owner's alone. */
     struct staged staged;     /* as it was set */
     struct staged begun;      /* as it was started, whose texts hub and server borrow */

@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const struct option_table *const tables[] = {
-    &options_address, &options_site,     &options_access,
-    &options_streams, &options_requests, &options_running,
+    &options_address,  &options_site,    &options_access, &options_streams,
+    &options_requests, &options_running, &options_embed,
 };
 
 const struct option *option_at(unsigned index)

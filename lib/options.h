@@ -29,6 +29,8 @@ enum { HOUR_MS = 3600 * 1000, WEEK_MS = 7 * 24 * HOUR_MS, YEAR_SECONDS = 366 * 2
 /* In the order of --help. */
 extern const struct option_table options_address, options_site, options_access, options_streams,
     options_requests, options_running;
+/* What only a program around the engine can use: behind all others, and none of `serve`. */
+extern const struct option_table options_embed;
 
 /* All of them in a row; NULL: behind the last. */
 const struct option *option_at(unsigned index);

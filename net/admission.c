@@ -5,6 +5,7 @@
 #include "net/admin_check.h"
 #include "net/answer.h"
 #include "net/authorize.h"
+#include "net/hosting.h"
 #include "net/note.h"
 #include "net/refusal.h"
 #include "net/token_check.h"
@@ -29,13 +30,22 @@ static struct verdict check_host(struct client *client)
                             .counter = &client->connection.loop->stats.requests_refused_host};
 }
 
+/* What the host does at a path of its own may be anything, unless the method says that it changes
+ * nothing. */
+static bool may_change(const struct client *client)
+{
+    enum http_method method = client->parser.request.method;
+    if (hosting_owns(client))
+        return method != METHOD_GET && method != METHOD_HEAD && method != METHOD_OPTIONS;
+    return client->route->kind == ROUTE_FOUND && method == METHOD_POST;
+}
+
 static struct verdict check_origin(struct client *client)
 {
     struct provenance from = client_provenance(client);
-    if (client->parser.request.method != METHOD_POST || client->route->kind != ROUTE_FOUND ||
-        policy_may_publish(policy_of(client), &from))
+    if (!may_change(client) || policy_may_publish(policy_of(client), &from))
         return (struct verdict){.admission = ADMITTED};
-    bool publishes = client->route->row->act == ACT_PUBLISH;
+    bool publishes = client->route->row && client->route->row->act == ACT_PUBLISH;
     return (struct verdict){
         .admission = REFUSED,
         .status = 403,
@@ -46,14 +56,22 @@ static struct verdict check_origin(struct client *client)
         .counter = &client->connection.loop->stats.publishes_refused_origin};
 }
 
-/* The application would take a cookie for the visitor's own wish, and the browser adds it whoever
- * asks. A token in one is looked at by itself (token_check.h); a GET changes nothing. */
+/* The application, or the host, would take a cookie for the visitor's own wish, and the browser
+ * adds it whoever asks. A token in one is looked at by itself (token_check.h); a GET changes
+ * nothing. */
+static bool believes_cookies(const struct client *client)
+{
+    const struct route *route = client->route;
+    bool publishes = route->kind == ROUTE_FOUND && route->row->act == ACT_PUBLISH;
+    return hosting_kind(client) ? publishes || (hosting_owns(client) && may_change(client))
+                                : publishes && service_of(&client->connection)->server->authorizes;
+}
+
 static struct verdict check_cookie(struct client *client)
 {
     struct provenance from = client_provenance(client);
-    if (!service_of(&client->connection)->server->authorizes ||
-        client->parser.request.cookie_lines == 0 || client->route->kind != ROUTE_FOUND ||
-        client->route->row->act != ACT_PUBLISH || policy_may_use_cookies(policy_of(client), &from))
+    if (client->parser.request.cookie_lines == 0 || !believes_cookies(client) ||
+        policy_may_use_cookies(policy_of(client), &from))
         return (struct verdict){.admission = ADMITTED};
     return (struct verdict){.admission = REFUSED,
                             .status = 403,

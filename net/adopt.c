@@ -309,6 +309,8 @@ static int subscribe(const struct adopting *adopting, uint64_t *ret_subscriber)
         .ends_ns = adoption->ends_ns,
         .limit = adoption->limit,
         .last = earliest ? UINT32_MAX : adoption->last,
+        .wait_ms = adoption->wait_ms,
+        .polls = adoption->polls,
         .plain = adoption->plain,
         .bare = adoption->bare || !limits->preface,
         .puts_off = puts_off,

@@ -46,8 +46,10 @@ struct adoption {
     struct text lines;
     struct frame *const *first; /* as in subscribe_request; on 0 the references are the hub's */
     unsigned first_count;
-    uint32_t last, limit;            /* as in subscribe_request */
-    int64_t ends_ns;                 /* likewise */
+    uint32_t last, limit; /* as in subscribe_request */
+    int64_t ends_ns;      /* likewise */
+    uint32_t wait_ms;     /* likewise, of one that polls */
+    bool polls;
     bool head_sent;                  /* likewise; `head` and `lines` are not looked at */
     bool plain;                      /* no chunks */
     bool bare;                       /* the client wants no preface, whatever --preface says */

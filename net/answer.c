@@ -6,10 +6,13 @@
 #include <time.h>
 
 #include "net/http/answer.h"
+#include "net/http/fields.h"
 #include "net/note.h"
 
 /* Bytes enough for all further lines: an origin, and the headers of a preflight. */
-#define LINES_ROOM (3 * POLICY_BYTES_MAX + HOOK_LINES_BYTES_MAX + HEAD_LINES_BYTES_MAX + 1024)
+#define LINES_ROOM                                                                                 \
+    (3 * POLICY_BYTES_MAX + HOOK_LINES_BYTES_MAX + HEAD_LINES_BYTES_MAX + HOST_FIELDS_BYTES_MAX +  \
+     1024)
 
 struct lines {
     char *at;
@@ -142,8 +145,12 @@ static void add_lines(struct lines *lines, const struct client *client, const st
     add_text(lines, head_lines_always(lines_of(client)));
     if (answer->no_length) /* which is the head of a stream */
         add_of_stream(lines, client, client->route->channels, client->route->channel_count);
+    add_text(lines, answer->fields);
     /* All that we answer is of this moment. */
-    add_line(lines, "Cache-Control: no-store\r\n");
+    size_t at = 0;
+    struct text said;
+    if (!answer->fields.len || !http_fields_next(answer->fields, "cache-control", &at, &said))
+        add_line(lines, "Cache-Control: no-store\r\n");
 }
 
 /* Removes the Content-Length line of a formatted head: a stream has none. */
@@ -162,6 +169,8 @@ static void count_status(struct net_stats *stats, int status)
 {
     if (status < 300)
         net_count(&stats->responses_2xx);
+    else if (status < 400)
+        net_count(&stats->responses_3xx);
     else if (status < 500)
         net_count(&stats->responses_4xx);
     else

@@ -14,6 +14,8 @@ struct answer {
     int status;
     const char *content_type; /* NULL: none */
     struct text body;
+    struct text fields;    /* further lines, checked by head_line_check_reply; of a body that is
+                              kept as they say, if they do */
     const char *allow;     /* an Allow line; NULL: none */
     const char *challenge; /* a WWW-Authenticate line; NULL: none */
     bool preflight;        /* the lines that answer a CORS preflight */

@@ -64,6 +64,7 @@ void client_forget(struct client *client)
     client->hook_answer = hook_answer_unref(client->hook_answer);
     client->authorization = AUTHORIZATION_NONE;
     client->forwarding_broken = false;
+    client->before = 0;
 }
 
 int client_set_channels(struct client *client, const struct text *channels, unsigned count)
@@ -87,17 +88,24 @@ void client_unwait(struct client *client)
     pending->operations->free(client, pending);
 }
 
+static int own_route(struct client *client)
+{
+    struct route *copy = client->own_route ? NULL : route_copy(client->route);
+    if (copy)
+        client->route = copy;
+    client->own_route |= copy != NULL;
+    return client->own_route ? 0 : -ENOMEM;
+}
+
 /* The service's scratch room is the next one's. Of a request that is over nothing is kept. */
 static int keep_route(struct client *client)
 {
     if (!client->route || client->own_route)
         return 0;
-    const struct route *route = TAKE(client->route);
-    if (client->request_done)
-        return 0;
-    client->route = route_copy(route);
-    client->own_route = client->route != NULL;
-    return client->own_route ? 0 : -ENOMEM;
+    int r = client->request_done ? 0 : own_route(client);
+    if (!client->own_route)
+        client->route = NULL;
+    return r;
 }
 
 /* --- its input ----------------------------------------------------------------------------- */
@@ -172,7 +180,7 @@ static int keep_head(struct client *client)
 static int keep_input(struct client *client)
 {
     if (client->pending)
-        return keep_head(client);
+        return client->pending->keeps_input ? 0 : keep_head(client);
     if (!client->request_done && http_parser_begun(&client->parser))
         return reserve(client, client->len + (client->own_input ? 0 : INPUT_BYTES_MIN));
     if (client->at == client->len) {
@@ -214,4 +222,56 @@ int client_read(struct client *client)
     client->len += connection_read(&client->connection, client->input + client->len,
                                    client->capacity - client->len);
     return 0;
+}
+
+/* --- a request that others look at ---------------------------------------------------------- */
+
+static void end_body(struct client *client)
+{
+    struct http_span body = client->parser.request.body;
+    size_t end = body.at + body.len;
+    if (end == client->at) {
+        memmove(client->input + end + 1, client->input + end, client->len - end);
+        client->at++;
+        client->len++;
+    }
+    client->input[end] = '\0';
+}
+
+int client_own(struct client *client, bool whole)
+{
+    int r = reserve(client, client->len + 1);
+    if (!r)
+        r = own_route(client);
+    if (!r && whole && client->parser.request.has_body)
+        end_body(client);
+    return r;
+}
+
+char *client_give_input(struct client *client)
+{
+    if (!client->own_input)
+        return NULL;
+    char *given = client->input;
+    size_t rest = client->connection.closed ? 0 : client->len - client->at;
+    client->own_input = false;
+    const char *from = given + client->at;
+    client_drop(client);
+    client->input = rest ? malloc(rest + INPUT_BYTES_MIN) : NULL;
+    if (client->input) {
+        memcpy(client->input, from, rest);
+        client->own_input = true;
+        client->len = rest;
+        client->capacity = rest + INPUT_BYTES_MIN;
+    }
+    client->close_after |= rest && !client->input;
+    return given;
+}
+
+struct route *client_give_route(struct client *client)
+{
+    struct route *given = client->own_route ? (struct route *)client->route : NULL;
+    client->own_route = false;
+    client->route = NULL;
+    return given;
 }

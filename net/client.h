@@ -42,6 +42,14 @@ enum authorization {
 #define CLIENT_STOPPING  "the server is stopping"
 #define CLIENT_NO_MEMORY "the server has reached its memory limit, try again"
 
+/* What the host says of a stream that it lets in (hosting.h), and what came of that. */
+struct adoption;
+struct client_terms {
+    const struct adoption *adoption; /* its members that are 0 are the client's; NULL: all are */
+    int result;
+    uint64_t subscriber;
+};
+
 struct client {
     struct connection connection;    /* first: see struct source */
     const struct listener *listener; /* it came over */
@@ -67,6 +75,8 @@ struct client {
     const struct route *route;       /* of the current request, once its head is done; NULL: none */
     struct pending *pending;         /* will answer it; NULL: nothing is waited for */
     struct hook_answer *hook_answer; /* the application's, a reference; NULL: none */
+    struct client_terms *terms;      /* NULL: as the client asks */
+    uint64_t before;                 /* hub_next_sequence when it was complete; 0: it is now */
     struct grant *grant;             /* of its token; NULL: none is needed, or none came */
 };
 
@@ -110,3 +120,13 @@ MUST_USE int client_expect(const struct client *client, size_t more);
 /* At the end of a turn: what is not used up leaves the rooms that everybody shares. */
 MUST_USE int client_keep(struct client *client);
 void client_drop(struct client *client);
+
+/* --- a request that others look at ---------------------------------------------------------- */
+
+/* Its buffer and route are the client's own from here on, and where `whole` a NUL stands behind the
+ * body. 0, HUB_NO_MEMORY or -ENOMEM. */
+MUST_USE int client_own(struct client *client, bool whole);
+/* Gives both away, which are to be given to free(), and keeps what came behind the request. NULL:
+ * there is none. */
+char *client_give_input(struct client *client);
+struct route *client_give_route(struct client *client);

@@ -261,6 +261,7 @@ static void expire(struct connection *connection)
     case DEADLINE_BODY:
     case DEADLINE_ROOM:
     case DEADLINE_AUTHORIZE:
+    case DEADLINE_DECIDE:
     case DEADLINE_QUESTION:
         connection->operations->on_expired(connection);
         connection_settle(connection);

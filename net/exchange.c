@@ -16,6 +16,7 @@
 #include "net/answer.h"
 #include "net/caps.h"
 #include "net/client.h"
+#include "net/hosting.h"
 #include "net/note.h"
 #include "net/peer.h"
 #include "net/refusal.h"
@@ -135,6 +136,7 @@ static void answered(struct client *client)
 }
 
 static void go_in(struct client *client);
+static void pass(struct client *client);
 
 /* What follows from what a handler did, or what was waited for. */
 static void go_on(struct client *client, enum handler_result result)
@@ -157,6 +159,10 @@ static void go_on(struct client *client, enum handler_result result)
     case ADMIT:
         client_unwait(client);
         go_in(client);
+        return;
+    case PASSED:
+        client_unwait(client);
+        pass(client);
         return;
     }
 }
@@ -187,27 +193,48 @@ static void refuse_large(struct client *client, int r)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-static enum handler_result answer_options(struct client *client)
+static enum handler_result answer_options(struct client *client, const char *allow)
 {
     bool preflight = client->parser.request.access_control_request_method.len > 0;
-    return answer_send(
-        client,
-        &(struct answer){.status = 204, .allow = client->route->allow, .preflight = preflight});
+    return answer_send(client,
+                       &(struct answer){.status = 204, .allow = allow, .preflight = preflight});
 }
 
-/* The whole request is here. */
-static enum handler_result on_request(struct client *client)
+/* Whether this request's handler acts as soon as the head is complete. */
+static bool acts_on_head(const struct client *client)
 {
     const struct route *route = client->route;
+    return route->kind == ROUTE_FOUND && route->row->handler->on_head &&
+           client->parser.request.method == METHOD_GET;
+}
+
+/* All of the request is here that is looked at. */
+static enum handler_result handle(struct client *client)
+{
+    const struct route *route = client->route;
+    if (acts_on_head(client))
+        return route->row->handler->on_head(client);
     switch (route->kind) {
     case ROUTE_FOUND:
         return route->row->handler->on_request(client);
     case ROUTE_OPTIONS:
-        return answer_options(client);
+        return answer_options(client, route->allow);
     case ROUTE_REFUSED:
         break;
     }
-    return answer_error(client, route->status, route->sentence);
+    const char *methods = hosting_preflight(client);
+    return methods ? answer_options(client, methods)
+                   : answer_error(client, route->status, route->sentence);
+}
+
+/* And nobody has a say in it but the host. */
+static void serve(struct client *client)
+{
+    bool asks = service_of(&client->connection)->server->hook && hosting_kind(client);
+    enum handler_result result = asks ? hosting_ask(client) : PASSED;
+    if (result == PASSED && !client->connection.closed)
+        result = handle(client);
+    go_on(client, result);
 }
 
 /* Whether there is a place for what it asks; else it was answered. A place beyond connections_max
@@ -221,14 +248,6 @@ static bool has_place(struct client *client)
     net_count(&client->connection.loop->stats.connections_refused_limit);
     turn_away(client, "full", SERVICE_FULL);
     return false;
-}
-
-/* Whether this request's handler acts as soon as the head is complete. */
-static bool acts_on_head(const struct client *client)
-{
-    const struct route *route = client->route;
-    return route->kind == ROUTE_FOUND && route->row->handler->on_head &&
-           client->parser.request.method == METHOD_GET;
 }
 
 /* A body comes. False: it was refused. */
@@ -265,10 +284,10 @@ static bool enter(struct client *client)
     if (acts_on_head(client)) {
         client->request_done = true;
         client->close_after |= has_body;
-        go_on(client, client->route->row->handler->on_head(client));
+        serve(client);
         return false;
     }
-    if (has_body && client->route->kind == ROUTE_REFUSED) {
+    if (has_body && client->route->kind == ROUTE_REFUSED && !hosting_owns(client)) {
         refuse(client, client->route->status, client->route->sentence);
         return false;
     }
@@ -300,7 +319,7 @@ static void act(struct client *client)
         return;
     }
     client->request_done = true;
-    go_on(client, on_request(client));
+    serve(client);
 }
 
 /* Parses up to one request and acts on it. */
@@ -411,6 +430,16 @@ static void go_in(struct client *client)
     end_turn(client);
 }
 
+/* The host has left a request to its route that it was shown before. */
+static void pass(struct client *client)
+{
+    connection_deadline(&client->connection, DEADLINE_NONE);
+    connection_want(&client->connection, EPOLLIN);
+    if (!client->connection.closed)
+        go_on(client, handle(client));
+    end_turn(client);
+}
+
 static void on_event(struct connection *connection)
 {
     struct client *client = (struct client *)connection;
@@ -459,6 +488,7 @@ static void on_expired(struct connection *connection)
     switch ((enum deadline_kind)connection->deadline.kind) {
     case DEADLINE_ROOM:
     case DEADLINE_AUTHORIZE:
+    case DEADLINE_DECIDE:
     case DEADLINE_QUESTION:
         go_on(client, client->pending->operations->expire(client, client->pending));
         return;

@@ -20,6 +20,7 @@ enum handler_result {
     HANDED_OFF, /* the socket is somebody else's now */
     WAITING,    /* client->pending is set, and will answer */
     ADMIT,      /* of a check alone (admission.h): it knows now, and is asked again */
+    PASSED,     /* of the host alone (hosting.h): it leaves the request to its route */
 };
 
 struct handler {

@@ -41,6 +41,7 @@ enum deadline_kind {
     DEADLINE_BODY,      /* 408 */
     DEADLINE_ROOM,      /* a publish that waits: 503 */
     DEADLINE_AUTHORIZE, /* a request that the application is asked for: 503 */
+    DEADLINE_DECIDE,    /* a request that the host's program has: 503 */
     DEADLINE_QUESTION,  /* a request that the workers are asked for: 503 */
     DEADLINE_ANSWER,    /* the peer does not read: closed */
     DEADLINE_LINGER,    /* the end of reading and dropping: closed */

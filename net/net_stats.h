@@ -47,8 +47,13 @@
     X(requests_put_off, counter,                                                                   \
       "Rounds that requests with a body waited for, since others' bodies filled a round")          \
     X(responses_2xx, counter, "HTTP answers of status 200 to 299, streams not included")           \
+    X(responses_3xx, counter, "HTTP answers of status 300 to 399, which the host's program gave")  \
     X(responses_4xx, counter, "HTTP answers of status 400 to 499")                                 \
     X(responses_5xx, counter, "HTTP answers of status 500 to 599")                                 \
+    X(host_requests, counter, "Requests that the host's program was shown")                        \
+    X(host_requests_held, gauge, "Of these, those that wait for its answer")                       \
+    X(host_requests_late, counter, "Of these, those that waited longer than decide-timeout")       \
+    X(host_requests_gone, counter, "Of these, those whose client left before the answer")          \
     X(handed_off, counter, "Subscribers handed to a worker")                                       \
     X(adopted, counter, "Connections of other programs' taken over as subscribers")                \
     X(adopt_refused, counter, "Connections of other programs' that were not taken over")           \

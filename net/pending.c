@@ -20,7 +20,7 @@ int pending_begin(struct pendings *pendings, struct pending *pending,
     pending->operations = operations;
     pending->connection = connection;
     pending->id = pendings->last_id;
-    pending->acted = pending->watches = false;
+    pending->acted = pending->watches = pending->keeps_input = false;
     return 0;
 }
 

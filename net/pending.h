@@ -43,8 +43,10 @@ struct pending {
     struct connection *connection;
     uint64_t id;
     size_t bytes; /* memory of it and of what it holds */
-    bool acted;   /* what was asked is done, and the answer alone is late: at a stop it expires */
-    bool watches; /* a peer that ends its side is gone, and so is the request */
+    bool acted;   /* what was asked is done, and the answer alone is late, or it is somebody else's
+                     to give: at a stop it expires, and says what there is to say */
+    bool keeps_input; /* the client's buffer and route stay as they are, and where */
+    bool watches;     /* a peer that ends its side is gone, and so is the request */
 };
 
 /* Embedded in what an answer brings; see service_answer. */

@@ -33,6 +33,7 @@ void server_options_default(struct server_options *options)
         .keep_alive_timeout_ms = 75000,
         .publish_wait_ms = 1000,
         .authorize_timeout_ms = 5000,
+        .decide_timeout_ms = DECIDE_MS,
         .peer_timeout_ms = 300000,
         .send_buffer = SEND_BUFFER_DEFAULT,
         .retry_ms = 2000,
@@ -309,6 +310,7 @@ void server_options_change(struct server_options *options, const struct server_o
     options->publish_wait_ms = other->publish_wait_ms;
     options->authorize_timeout_ms = other->authorize_timeout_ms;
     options->authorize_cache_s = other->authorize_cache_s;
+    options->decide_timeout_ms = other->decide_timeout_ms;
     options->peer_timeout_ms = other->peer_timeout_ms;
     options->send_buffer = other->send_buffer;
     options->retry_ms = other->retry_ms;

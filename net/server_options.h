@@ -19,6 +19,8 @@
 
 #define LISTEN_MAX 16 /* addresses of one server; picked by hand */
 
+struct host_hook;
+
 /* How a stream that cannot be had now is refused: see net/refusal.h. */
 enum refuse_policy { REFUSE_RETRY, REFUSE_503 };
 
@@ -72,6 +74,8 @@ struct server_options {
     const char *authorize_url; /* asked for each subscriber and publish; NULL: nobody; borrowed */
     uint32_t authorize_timeout_ms; /* without an answer: 503 */
     uint32_t authorize_cache_s;    /* how long an answer holds; 0: for its request alone */
+    const struct host_hook *hook;  /* whom the server runs in: net/host.h; NULL: nobody; borrowed */
+    uint32_t decide_timeout_ms;    /* without its answer: 503 */
     /* Whose pages may read and publish, and which Host is served; borrowed; see access/policy.h. */
     const char *allow_origin[POLICY_ENTRIES_MAX]; /* "https://app.example", or "*" */
     unsigned allow_origin_count;

@@ -36,6 +36,7 @@ int server_state_init(struct server_state *state, struct hub *hub, const struct 
     state->started_ns = clock_ns();
     state->hub = hub;
     state->parts = parts;
+    state->hook = options->hook;
     pthread_mutex_init(&state->lock, NULL);
     questions_init(&state->questions);
     pthread_cond_init(&state->reached, NULL);
@@ -79,6 +80,7 @@ void server_state_limit(struct server_state *state, const struct server_options 
         [DEADLINE_BODY] = options->body_timeout_ms,
         [DEADLINE_ROOM] = options->publish_wait_ms,
         [DEADLINE_AUTHORIZE] = options->authorize_timeout_ms,
+        [DEADLINE_DECIDE] = options->decide_timeout_ms,
         [DEADLINE_QUESTION] = QUESTION_MS,
         [DEADLINE_ANSWER] = ANSWER_MS,
         [DEADLINE_LINGER] = LINGER_MS,

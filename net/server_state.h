@@ -67,6 +67,8 @@ struct server_state {
     bool authorizes;                 /* the application is asked, at: */
     struct fetch_place authorize_place;
 
+    const struct host_hook *hook; /* whom requests are shown to; NULL: nobody */
+
     struct questions questions;   /* to the workers, of all acceptors */
     _Atomic uint32_t authorizing; /* questions to it that are not over */
     _Atomic uint32_t connections; /* open ones that count against connections_max */

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "net/admission.h"
+#include "net/adopt.h"
 #include "net/answer.h"
 #include "net/handlers/subscribe_body.h"
 #include "net/http/bytes.h"
@@ -18,6 +19,8 @@ static enum handler_result refuse(struct client *client, int r)
 {
     struct net_stats *stats = &client->connection.loop->stats;
     struct refusal refusal = {503, "memory", "the server is out of memory"};
+    if (client->terms)
+        client->terms->result = r == HUB_NO_MEMORY ? -ENOBUFS : r > 0 ? -ENOSPC : r;
     net_count(r == HUB_NO_MEMORY  ? &stats->subscribers_refused_memory
               : r == CAPS_ADDRESS ? &stats->subscribers_refused_address
               : r == CAPS_CHANNEL ? &stats->subscribers_refused_channel
@@ -56,6 +59,71 @@ static enum handler_result refuse_together(struct client *client, struct text ch
     return answer_error(client, 400, sentence);
 }
 
+static enum handler_result taken(struct client *client, uint64_t subscriber)
+{
+    struct service *service = service_of(&client->connection);
+    if (client->terms) {
+        client->terms->result = 0;
+        client->terms->subscriber = subscriber;
+    }
+    slots_accept(&service->slots, service->loop.now_ns);
+    net_count(&service->loop.stats.handed_off);
+    return HANDED_OFF;
+}
+
+/* The earlier of two ends, of which 0 is none. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* As the host says, and where it says nothing as the client asked; the operator's limits hold. */
+static enum handler_result subscribe_on_terms(struct client *client, const struct text *channels,
+                                              unsigned channel_count)
+{
+    struct connection *connection = &client->connection;
+    struct service *service = service_of(connection);
+    const struct http_request *request = &client->parser.request;
+    const struct route *route = client->route;
+    struct client_terms *terms = client->terms;
+    struct adoption adoption = *terms->adoption;
+    struct address peer = peer_of_request(client);
+    struct text given = client_text(client, request->last_event_id);
+    char room[GRANTED_LINES_ROOM], error[ADOPT_ERROR_ROOM];
+    if (adoption.channel_count == 0) {
+        adoption.channels = channels;
+        adoption.channel_count = channel_count;
+    }
+    if (adoption.resume.len == 0)
+        adoption.resume = given.len > 0 ? given : route->resume;
+    adoption.before = client->before;
+    adoption.since = adoption.since ? adoption.since : client->before;
+    adoption.lines =
+        answer_granted_lines(client, adoption.channels, adoption.channel_count, room, sizeof(room));
+    adoption.last = adoption.last ? adoption.last : route->last;
+    adoption.limit = adoption.limit ? adoption.limit : route->limit;
+    adoption.ends_ns = earlier(adoption.ends_ns, token_ends_ns(client));
+    adoption.polls = route->polls;
+    adoption.wait_ms = route->wait_ms;
+    adoption.plain = request->minor == 0;
+    adoption.bare |= route_is_bare(route, service->limits.options.preface);
+    adoption.refuse_503 |= !refusal_puts_off(client);
+    adoption.peer = &peer;
+    adoption.listener = client->listener;
+    connection_want(connection, 0);
+    if (connection->closed)
+        return ANSWERED;
+    terms->result =
+        adopt_socket(service->server, connection->fd, &adoption, &terms->subscriber, error);
+    if (terms->result == 0)
+        return taken(client, terms->subscriber);
+    if (adopt_status(terms->result) == 503)
+        return refusal_answer(client, &(struct refusal){503, "full", error});
+    return answer_error(client, 500,
+                        "the program that serves this path gave an answer that cannot be "
+                        "sent");
+}
+
 /* For these channels, and with what else the route says by now. */
 static enum handler_result subscribe(struct client *client, const struct text *channels,
                                      unsigned channel_count)
@@ -64,9 +132,14 @@ static enum handler_result subscribe(struct client *client, const struct text *c
     struct service *service = service_of(connection);
     const struct http_request *request = &client->parser.request;
     const struct route *route = client->route;
-    uint64_t before = hub_next_sequence(service->hub);
+    struct client_terms *terms = client->terms;
+    if (terms && terms->adoption)
+        return subscribe_on_terms(client, channels, channel_count);
+    uint64_t before = client->before ? client->before : hub_next_sequence(service->hub);
     if (!service_may_subscribe(service)) {
         net_count(&service->loop.stats.subscribers_refused);
+        if (terms)
+            terms->result = -ENOSPC;
         return refusal_answer(
             client, &(struct refusal){503, "full", "the server has as many subscribers as it may"});
     }
@@ -91,6 +164,7 @@ static enum handler_result subscribe(struct client *client, const struct text *c
         .channel_count = channel_count,
         .has_resume = resume.len > 0 && !earliest,
         .resume = resume,
+        .since = client->before,
         .limit = route->limit,
         .last = earliest ? UINT32_MAX : route->last,
         .polls = route->polls,
@@ -106,22 +180,21 @@ static enum handler_result subscribe(struct client *client, const struct text *c
         .head = answer_granted_lines(client, channels, channel_count, room, sizeof(room)),
     };
     struct journal_seat *noted;
+    uint64_t subscriber = 0;
     int r = seats_take(&seats, &peer, channels, channel_count, subscribe.puts_off ? 200 : 503,
                        &subscribe.seat, &noted);
     if (r)
         return refuse(client, r);
     connection_want(connection, 0);
     if (!connection->closed)
-        r = hub_subscribe(service->hub, &subscribe, NULL);
+        r = hub_subscribe(service->hub, &subscribe, &subscriber);
     if (r || connection->closed)
         seats_give_up(subscribe.seat, noted);
     if (connection->closed)
         return ANSWERED;
     if (r)
         return refuse(client, r);
-    slots_accept(&service->slots, service->loop.now_ns);
-    net_count(&service->loop.stats.handed_off);
-    return HANDED_OFF;
+    return taken(client, subscriber);
 }
 
 static enum handler_result on_head(struct client *client)

@@ -24,7 +24,7 @@ struct http_answer {
     int status;
     bool keep_alive;          /* false: says Connection: close */
     const char *content_type; /* NULL: none */
-    uint64_t content_length;  /* of the body; not said for 1xx and 204, which have none */
+    uint64_t content_length;  /* of the body; not said for 1xx, 204 and 304, which have none */
     struct text extra;        /* further field lines, each ended by CRLF; may be empty */
     int64_t now;              /* seconds since 1970, for Date */
 };

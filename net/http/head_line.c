@@ -7,21 +7,24 @@
 #include "net/http/bytes.h"
 
 /* A word that ends in `-` is of all names that begin so. */
-static const char *const ours[] = {
-    /* what frames an answer */
-    "connection", "content-encoding", "content-length", "content-range", "keep-alive",
-    "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-    /* what the server says */
-    "cache-control", "content-type", "date", "fanfare-", "x-accel-buffering"};
+static const char *const framing[] = {
+    "connection",        "content-length", "keep-alive", "proxy-connection", "te", "trailer",
+    "transfer-encoding", "upgrade",        NULL};
+/* What the server says, of its own body or of another's. */
+static const char *const always[] = {"content-type", "date", "fanfare-", NULL};
+/* And where the body is its own. */
+static const char *const of_body[] = {"cache-control", "content-encoding", "content-range",
+                                      "x-accel-buffering", NULL};
 /* And where it knows the request. */
-static const char *const of_origins[] = {"access-control-", "vary"};
+static const char *const of_origins[] = {"access-control-", NULL};
+static const char *const of_variants[] = {"vary", NULL};
 
-static bool is_one_of(struct text name, const char *const *names, size_t count)
+static bool is_one_of(struct text name, const char *const *names)
 {
-    for (unsigned i = 0; i < count; i++) {
-        size_t len = strlen(names[i]);
-        bool any = names[i][len - 1] == '-';
-        if ((any ? name.len >= len : name.len == len) && strncasecmp(name.at, names[i], len) == 0)
+    for (; *names; names++) {
+        size_t len = strlen(*names);
+        bool any = (*names)[len - 1] == '-';
+        if ((any ? name.len >= len : name.len == len) && strncasecmp(name.at, *names, len) == 0)
             return true;
     }
     return false;
@@ -54,15 +57,15 @@ const char *head_line_read(struct text line, struct text *ret_name, struct text 
     return NULL;
 }
 
-static const char *check(struct text line, bool origins, struct text *ret_name,
+/* `ours` are the lists that it must not be of, NULL behind the last. */
+static const char *check(struct text line, const char *const *const ours[], struct text *ret_name,
                          struct text *ret_value)
 {
     struct text name, value;
     const char *fault = head_line_read(line, &name, &value);
-    if (!fault &&
-        (is_one_of(name, ours, sizeof(ours) / sizeof(ours[0])) ||
-         (origins && is_one_of(name, of_origins, sizeof(of_origins) / sizeof(of_origins[0])))))
-        fault = "is one that the server says itself, or that would break the answer";
+    for (; !fault && *ours; ours++)
+        if (is_one_of(name, *ours))
+            fault = "is one that the server says itself, or that would break the answer";
     if (fault)
         return fault;
     *ret_name = name;
@@ -72,10 +75,30 @@ static const char *check(struct text line, bool origins, struct text *ret_name,
 
 const char *head_line_check(struct text line, struct text *ret_name, struct text *ret_value)
 {
-    return check(line, true, ret_name, ret_value);
+    static const char *const *const ours[] = {framing,    always,      of_body,
+                                              of_origins, of_variants, NULL};
+    return check(line, ours, ret_name, ret_value);
 }
 
 const char *head_line_check_program(struct text line, struct text *ret_name, struct text *ret_value)
 {
-    return check(line, false, ret_name, ret_value);
+    static const char *const *const ours[] = {framing, always, of_body, NULL};
+    return check(line, ours, ret_name, ret_value);
+}
+
+const char *head_line_check_reply(struct text lines)
+{
+    static const char *const *const ours[] = {framing, always, of_origins, NULL};
+    while (lines.len) {
+        const char *end = memchr(lines.at, '\n', lines.len);
+        size_t len = end ? (size_t)(end - lines.at) : lines.len;
+        if (!end || len == 0 || lines.at[len - 1] != '\r')
+            return "does not end with CR and LF";
+        struct text name, value;
+        const char *fault = check((struct text){lines.at, len - 1}, ours, &name, &value);
+        if (fault)
+            return fault;
+        lines = (struct text){end + 1, lines.len - len - 1};
+    }
+    return NULL;
 }

@@ -20,3 +20,6 @@ const char *head_line_check(struct text line, struct text *ret_name, struct text
  * the answer, since the server does not know whose it is. */
 const char *head_line_check_program(struct text line, struct text *ret_name,
                                     struct text *ret_value);
+/* The same for all lines of an answer whose body is somebody else's, each ended by CRLF: how that
+ * is encoded and kept is theirs to say. */
+const char *head_line_check_reply(struct text lines);

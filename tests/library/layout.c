@@ -35,3 +35,6 @@ static_assert(FANFARE_DATA_MAX == (16 << 20), "");
 static_assert(FANFARE_ID_SIZE == 32, "");
 static_assert(FANFARE_EVENTS_MAX == 1024, "");
 static_assert(FANFARE_FOREVER == (-1), "");
+static_assert(FANFARE_REQUEST_SUBSCRIBE == 1, "");
+static_assert(FANFARE_REQUEST_PUBLISH == 2, "");
+static_assert(FANFARE_REQUEST_OTHER == 3, "");

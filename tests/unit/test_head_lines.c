@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "engine/limits.h"
+#include "net/http/head_line.h"
 #include "net/http/head_lines.h"
 
 static char error[512];
@@ -130,4 +131,38 @@ Test(head_lines, as_many_bytes_as_there_is_room_for)
     options.of_streams_count++;
     cr_expect_eq(head_lines_new(&options, &lines, error, sizeof(error)), -EINVAL);
     cr_expect_not_null(strstr(error, "one more than the 64"), "%s", error);
+}
+
+Test(head_lines, those_of_a_reply)
+{
+    static const struct {
+        const char *lines;
+        bool good;
+    } rows[] = {
+        {"", true},
+        {"A: b\r\n", true},
+        {"A:\r\nSet-Cookie: a=b; HttpOnly\r\nCache-Control: no-cache\r\nVary: Cookie\r\n", true},
+        {"Content-Encoding: gzip\r\n", true},
+        {"A: b", false},
+        {"A: b\n", false},
+        {"A: b\r", false},
+        {"\r\n", false},
+        {"A: b\r\n\r\n", false},
+        {"A: b\rC: d\r\n", false},
+        {"A\r\n", false},
+        {": b\r\n", false},
+        {"A : b\r\n", false},
+        {" A: b\r\n", false},
+        {"A: b\x01\r\n", false},
+        {"content-length: 3\r\n", false},
+        {"A: b\r\nTransfer-Encoding: chunked\r\n", false},
+        {"Connection: close\r\n", false},
+        {"Content-Type: text/html\r\n", false},
+        {"Access-Control-Allow-Origin: *\r\n", false},
+        {"Date: now\r\n", false},
+        {"Fanfare-Resume: none\r\n", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        cr_expect_eq(head_line_check_reply(text_of(rows[i].lines)) == NULL, rows[i].good, "%zu: %s",
+                     i, rows[i].lines);
 }

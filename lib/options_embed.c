@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What only a program that embeds the engine can use: rows of the library's table alone, see
+ * lib/options.h. */
+#include "lib/options.h"
+
+static const struct option rows[] = {
+    {.group = "The program around it",
+     .name = "decide-timeout",
+     .type = VALUE_DURATION,
+     .shown = "SECONDS",
+     .min = 10,
+     .max = HOUR_MS,
+     .usual = "10",
+     .help = "Time for the program to say what becomes of a request that it has taken (else 503)",
+     .from = FROM_ANY,
+     SETTING(server.decide_timeout_ms)},
+};
+const struct option_table options_embed = {rows, sizeof(rows) / sizeof(rows[0])};

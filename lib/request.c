@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests, and what a program may say of them: see request.h and fanfare.h. */
+#include "lib/request.h"
+
+#include "net/host_text.h"
+
+static struct host_request *host_of(const struct fanfare_request *request)
+{
+    return (struct host_request *)(uintptr_t)request;
+}
+
+static struct fanfare_request *request_of(struct host_request *host)
+{
+    return (struct fanfare_request *)host;
+}
+
+/* --- the hook ------------------------------------------------------------------------------ */
+
+static int on_request(void *context, struct host_request *host)
+{
+    struct fanfare *fanfare = context;
+    return fanfare->hook(request_of(host), fanfare->hook_user);
+}
+
+const struct host_hook *request_hook(struct fanfare *fanfare)
+{
+    if (!fanfare->hook)
+        return NULL;
+    fanfare->host = (struct host_hook){.request = on_request, .context = fanfare};
+    return &fanfare->host;
+}
+
+int fanfare_on_request(struct fanfare *fanfare, fanfare_request_hook hook, void *user)
+{
+    int r = instance_check(fanfare);
+    if (r < 0)
+        return r;
+    if (atomic_load(&fanfare->state) != INSTANCE_NEW)
+        return -EBUSY;
+    fanfare->hook = hook;
+    fanfare->hook_user = user;
+    return 0;
+}
+
+/* --- looking ------------------------------------------------------------------------------- */
+
+struct fanfare *fanfare_request_engine(const struct fanfare_request *request)
+{
+    return request ? host_context(host_of(request)) : NULL;
+}
+
+/* 0; -EINVAL: NULL; -ECHILD: of a process that was forked. */
+static int check(const struct fanfare_request *request)
+{
+    return instance_check(fanfare_request_engine(request));
+}
+
+int fanfare_request_kind(const struct fanfare_request *request)
+{
+    static_assert((int)FANFARE_REQUEST_SUBSCRIBE == HOST_SUBSCRIBE &&
+                      (int)FANFARE_REQUEST_PUBLISH == HOST_PUBLISH &&
+                      (int)FANFARE_REQUEST_OTHER == HOST_OTHER,
+                  "two names for the same");
+    return request ? (int)host_of(request)->kind : -EINVAL;
+}
+
+const char *fanfare_request_text(struct fanfare_request *request, const char *item, size_t *ret_len)
+{
+    struct text text = {NULL, 0};
+    if (item && check(request) == 0)
+        text = host_text(host_of(request), item);
+    if (text.at && ret_len)
+        *ret_len = text.len;
+    return text.at;
+}
+
+/* --- answering ----------------------------------------------------------------------------- */
+
+int fanfare_request_reply(struct fanfare_request *request, int status, const char *content_type,
+                          const char *body, size_t body_len, const char *fields)
+{
+    int r = check(request);
+    if (r < 0)
+        return r;
+    if (body_len == FANFARE_NUL)
+        body_len = body ? strlen(body) : 0;
+    struct host_reply reply = {.status = status,
+                               .content_type = content_type,
+                               .body = {body, body ? body_len : 0},
+                               .fields = text_of(fields)};
+    r = host_reply(host_of(request), &reply);
+    return r == -EBADMSG ? FANFARE_ERROR_HEAD : r;
+}
+
+int fanfare_request_pass(struct fanfare_request *request)
+{
+    int r = check(request);
+    return r < 0 ? r : host_pass(host_of(request));
+}
