@@ -94,6 +94,7 @@ struct control_part {
     bool begun;
     bool own;        /* EXPLAIN: the event is of a channel of the subscriber's */
     uint32_t walk;   /* where its worker goes on */
+    uint64_t behind; /* of a wish: so many hand-offs had come to its worker before it */
     bool more;       /* there is more than fits */
     uint32_t count;  /* of entries */
     uint32_t at;     /* the asker's next one */
@@ -106,7 +107,8 @@ struct control_part {
 
 enum control_result {
     CONTROL_FOUND = 0,
-    CONTROL_NONE = 1, /* there is no such channel, or subscriber; nor is one remembered */
+    CONTROL_NONE = 1, /* there is no such channel, or subscriber; nor is one remembered. Of a wish:
+                         it has gone, or was refused */
     CONTROL_FULL = 2, /* as many events as may wait for that subscriber's socket */
 };
 

@@ -57,6 +57,7 @@ struct subscribe_request {
 struct handoff {
     struct message message;
     struct handoff *next; /* waiting for the worker's position */
+    uint64_t arrival;     /* among the worker's hand-offs, from 1 on */
     struct seat *seat;    /* until the subscriber has it */
     uint64_t subscriber;  /* its id, from the hub; 0: subscribers have none */
     int fd;

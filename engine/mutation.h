@@ -63,6 +63,7 @@
     X(two_sends_in_flush)   /* a channel's next sweep begins before its last one is settled */     \
     X(waiters_asleep)       /* publishers are not woken when there is room again */                \
     X(walked_again)         /* a record that is met twice is listed twice */                       \
+    X(wish_too_early)       /* it is answered although its stream is about to begin */             \
     X(writable_unawaited)   /* nobody asks when a full socket takes bytes again */
 
 enum mutation {

@@ -204,6 +204,7 @@ void inspect_take(struct worker *worker, struct control_part *part)
         return;
     }
     part->next = NULL;
+    steer_take(worker, part);
     if (worker->inspect.first)
         worker->inspect.last->next = part;
     else

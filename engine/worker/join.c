@@ -237,6 +237,7 @@ void join_take(struct worker *worker, struct handoff *handoff)
     worker->memory.subscriber_bytes += bytes;
     worker->memory.told_bytes += bytes;
     handoff->next = NULL;
+    handoff->arrival = ++worker->arrivals.count;
     if (worker->arrivals.last)
         worker->arrivals.last->next = handoff;
     else

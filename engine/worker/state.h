@@ -220,8 +220,9 @@ struct visits {
 
 /* join.c: hand-offs ahead of `position`. */
 struct arrivals {
-    struct handoff *first, *last;
-    struct slots slots; /* of those that cannot be had */
+    struct handoff *first, *last; /* in the order in which they came */
+    uint64_t count;               /* that came so far */
+    struct slots slots;           /* of those that cannot be had */
 };
 
 /* kick.c: who was here before the latest kick is ended. */

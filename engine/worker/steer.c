@@ -42,11 +42,27 @@ static int send_to(struct worker *worker, struct subscriber *subscriber, struct 
     return 0;
 }
 
+void steer_take(const struct worker *worker, struct control_part *part)
+{
+    part->behind = worker->arrivals.count;
+}
+
+/* Which of the hand-offs that wait is its own does not matter: all of them are ready soon. */
+static bool may_join(const struct worker *worker, const struct control_part *part)
+{
+    const struct handoff *first = worker->arrivals.first;
+    return first && first->arrival <= part->behind &&
+           identity_find(worker, part->control->request.subscriber) == IDENTITY_NONE &&
+           !MUTATION(wish_too_early);
+}
+
 bool steer_waits(const struct worker *worker, const struct control_part *part)
 {
     const struct control *control = part->control;
-    return control_is_wish(control) && worker->position < control->before &&
-           !MUTATION(private_overtakes);
+    if (!control_is_wish(control))
+        return false;
+    return (worker->position < control->before && !MUTATION(private_overtakes)) ||
+           may_join(worker, part);
 }
 
 bool steer_some(struct worker *worker, struct control_part *part, int *ret_result)

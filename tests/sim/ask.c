@@ -72,6 +72,13 @@ void ask_made(const struct channels *channels, struct text name)
     }
 }
 
+void ask_joined(const struct world_worker *worker)
+{
+    for (unsigned i = 0; i < ASKS_MAX; i++)
+        if (asks[i].control)
+            note_channels(&asks[i], worker, false);
+}
+
 static int compare(struct text a, struct text b)
 {
     size_t len = a.len < b.len ? a.len : b.len;
@@ -208,6 +215,14 @@ static void on_done(struct control *control)
     ask->done = true;
 }
 
+static void judge_subscriber(const struct client *client, const struct control *control)
+{
+    bool found = control->result != CONTROL_NONE, open = client->socket->state == SIM_OPEN;
+    /* It may have been ended after that, in the same turn. */
+    if (found != open && !(found && client->cut))
+        fail("client %u is %sfound", client->number, found ? "" : "not ");
+}
+
 static void judge(struct ask *ask)
 {
     const struct control *control = ask->control;
@@ -223,9 +238,7 @@ static void judge(struct ask *ask)
         judge_subscribers(ask);
         return;
     case CONTROL_SUBSCRIBER:
-        if ((control->result == CONTROL_NONE) !=
-            (world->clients[ask->client]->socket->state != SIM_OPEN))
-            fail("client %u is %sfound", ask->client, control->result ? "not " : "");
+        judge_subscriber(world->clients[ask->client], control);
         return;
     case CONTROL_EXPLAIN:
         fate_judge(world->clients[ask->client], ask->event, control);

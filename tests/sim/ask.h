@@ -13,6 +13,8 @@ void ask_step(void);
 /* After a worker's turn, when its clients' bytes are read: notes what is there, and judges what was
  * answered. */
 void ask_look(const struct world_worker *worker);
+/* A client joins the worker, which may end it within the same turn. */
+void ask_joined(const struct world_worker *worker);
 /* A worker makes a record: the channel was not there all the while. */
 void ask_made(const struct channels *channels, struct text name);
 /* The world ends: nothing is left behind. */

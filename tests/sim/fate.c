@@ -127,6 +127,8 @@ void fate_judge(const struct client *client, uint64_t sequence, const struct con
     bool open = client->socket->state == SIM_OPEN;
     if (control->result == CONTROL_NONE)
         fail("client %u is forgotten", client->number);
+    if (seen->closed == CLOSE_NONE && !open && client->cut)
+        return; /* it was ended after that, in the same turn */
     if ((seen->closed == CLOSE_NONE) != open)
         fail("client %u is said to be %s", client->number, open ? "closed" : "there");
     if (seen->began != client->began)

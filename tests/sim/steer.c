@@ -29,7 +29,9 @@ static void on_done(struct control *control)
           wish->number, result);
     wish->before = hub_next_sequence(world->hub);
     wish->control = control_free(control);
-    if (result == -ESHUTDOWN && world->draining)
+    if (result == CONTROL_NONE && client->socket->state == SIM_WAITING)
+        fail("client %u has not joined, and a wish for it is answered", client->number);
+    if ((result == -ESHUTDOWN && world->draining) || result == -EBUSY)
         result = CONTROL_NONE;
     if (result == CONTROL_FULL && (!sends || client->wish_count < 2))
         fail("client %u has no room for an event of its own", client->number);
@@ -92,7 +94,7 @@ static void steer(struct client *client, bool sends)
         return;
     if (r != -EBUSY && !world->draining)
         fail("a wish gave %d", r);
-    wish->control->result = CONTROL_NONE;
+    wish->control->result = -EBUSY; /* of one that is never asked for */
     on_done(wish->control);
 }
 
@@ -106,8 +108,7 @@ void steer_step(void)
     struct client *client = world->clients[sim_random_below(world->random, world->client_count)];
     bool sends = !sim_random_one_in(world->random, 8);
     uint64_t count = sim_random_one_in(world->random, 8) ? 80 : 1;
-    if (!client->worker ||
-        (client->socket->state != SIM_OPEN && !sim_random_one_in(world->random, 8)))
+    if (!client->id || (client->socket->state > SIM_OPEN && !sim_random_one_in(world->random, 8)))
         return;
     for (; count > 0; count--)
         steer(client, sends);

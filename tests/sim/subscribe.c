@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "tests/sim/ask.h"
 #include "tests/sim/ended.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/ruled.h"
@@ -287,6 +288,7 @@ void on_open(void *context, struct sim_socket *socket)
     struct world_worker *worker = world_worker_of(socket->io);
     client->evicted = worker->evicted;
     client_join(client, worker->worker);
+    ask_joined(worker);
     world->joined++;
     trace("client %u joins worker %u: header %s, %u gaps", client->number, worker->index,
           client->header, client->gap_count);

@@ -253,6 +253,60 @@ Test(steer, an_end_at_once_sends_nothing, .init = begin, .fini = end)
     close(peer);
 }
 
+/* One that was handed over, and waits for an event that its worker has not: our end. */
+static int hand_over(uint64_t *ret_id)
+{
+    int fds[2];
+    struct text channel = TEXT("a");
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    struct subscribe_request request = {.fd = fds[0],
+                                        .before = hub_next_sequence(hub) + 1,
+                                        .channels = &channel,
+                                        .channel_count = 1};
+    cr_assert_eq(hub_subscribe(hub, &request, ret_id), 0);
+    return fds[1];
+}
+
+/* The wish is the first that happens to it, whatever comes after. */
+Test(steer, who_has_not_begun_is_waited_for, .init = begin, .fini = end)
+{
+    uint64_t id;
+    int peer = hand_over(&id);
+    wish(CONTROL_SEND, id, TEXT("alone"));
+    threadless_turns(worker);
+    cr_expect_null(done, "there is nobody yet");
+    publish("one"); /* older than its request, it says */
+    cr_expect_eq(answer(), 0);
+    publish("two");
+    threadless_turns(worker);
+    const char *text = read_from(peer);
+    const char *alone = strstr(text, "data: alone\n"), *two = strstr(text, "data: two\n");
+    cr_expect(alone && two && alone < two && !strstr(text, "data: one\n"), "%s", text);
+    close(peer);
+    uint64_t other;
+    peer = hand_over(&other);
+    wish(CONTROL_END, other, TEXT(""));
+    threadless_turns(worker);
+    cr_expect_null(done);
+    publish("three");
+    cr_expect_eq(answer(), 0);
+    threadless_turns(worker);
+    cr_expect_not_null(strstr(read_from(peer), LAST));
+    close(peer);
+}
+
+Test(steer, who_is_refused_is_waited_for_no_longer, .init = begin, .fini = end)
+{
+    uint64_t id;
+    int peer = hand_over(&id);
+    wish(CONTROL_SEND, id, TEXT("alone"));
+    threadless_turns(worker);
+    cr_expect_null(done);
+    worker_fail(worker);
+    cr_expect_eq(answer(), CONTROL_NONE);
+    close(peer);
+}
+
 /* Of several channels those that were closed are not listed any more. */
 Test(steer, what_was_closed_is_not_listed, .init = begin, .fini = end)
 {
