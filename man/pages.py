@@ -17,8 +17,8 @@ A template is scdoc(5) with lines of the form @word argument...@, each replaced 
     @index@                   all functions, each with its page
     @constants PREFIX@        constants with their comments, as a list
 
-A page of which the header has no function yet is not made. `pages.py --links` prints "function
-page" for each function that has not a page of its own name.
+A page of which the header has no function is not made. `--list` prints those that are; `--links`
+prints "function page" for each function without a page of its own name.
 """
 import argparse
 import fnmatch
@@ -64,6 +64,8 @@ class Pages:
         self.program = options.program
         self.templates = {path.name.removesuffix(".scd.in"): path.read_text(encoding="utf-8")
                           for path in map(Path, options.templates)}
+        self.templates = {name: text for name, text in self.templates.items()
+                          if "@functions " not in text or self.functions_of(name)}
         self.helps = {}
 
     def help(self, command):
@@ -80,9 +82,6 @@ class Pages:
     def functions_of(self, page):
         found = re.search(r"^@functions (.*)@$", self.templates[page], re.M)
         return self.matching(found.group(1)) if found else []
-
-    def is_made(self, page):
-        return "@functions " not in self.templates[page] or self.functions_of(page)
 
     # --- what the directives put in ---
 
@@ -193,7 +192,16 @@ class Pages:
             if not function:
                 raise SystemExit(f"man/{name}.scd.in: there is no @{match.group(1)}@")
             return function(match.group(2) or "")
-        return DIRECTIVE.sub(put, self.templates[name])
+        body, _, others = self.templates[name].partition("# SEE ALSO\n")
+        parts = DIRECTIVE.sub(put, body).split("```")
+        parts[1::2] = [part.replace("\\", "\\\\") for part in parts[1::2]]
+        return "```".join(parts) + "# SEE ALSO\n" + self.others(others)
+
+    def others(self, text):
+        """Without pages that are not made: of a program that is left out, say."""
+        kept = [item for item in re.split(r",\s+", text.strip())
+                if re.sub(r"\*(.+)\*\((\d)\)", r"\1.\2", item) in self.templates]
+        return "\n" + ", ".join(kept) + "\n"
 
     def links(self):
         for page in self.templates:
@@ -208,12 +216,15 @@ def main():
         parser.add_argument("--" + name)
     parser.add_argument("--scdoc", default="scdoc")
     parser.add_argument("--links", action="store_true")
+    parser.add_argument("--list", action="store_true")
     parser.add_argument("templates", nargs="+")
     options = parser.parse_args()
     pages = Pages(options)
+    if options.list:
+        print(*pages.templates, sep="\n")
     if options.links:
-        for function, page in pages.links():
-            print(function, page)
+        print(*(f"{function} {page}" for function, page in pages.links()), sep="\n")
+    if options.list or options.links:
         return
     for name in pages.templates:
         text = pages.page(name).replace("@VERSION@", options.version)
