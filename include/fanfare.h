@@ -96,7 +96,7 @@ enum {
     FANFARE_ERROR_ID_LONG = -5006,      /* above FANFARE_ID_MAX */
     FANFARE_ERROR_ID_TEXT = -5007,      /* no valid UTF-8, or a control character */
     FANFARE_ERROR_ID_SPACE = -5008,     /* begins or ends with a space */
-    FANFARE_ERROR_ID_OURS = -5009,      /* has the form of the engine's own ids */
+    FANFARE_ERROR_ID_OURS = -5009,      /* has the form of the engine's own ids, or is `earliest` */
     FANFARE_ERROR_DATA_LONG = -5010,    /* above FANFARE_DATA_MAX; over HTTP and feed: body-max */
     FANFARE_ERROR_DATA_TEXT = -5011,    /* no valid UTF-8, or NUL */
     FANFARE_ERROR_RETRY =
@@ -104,9 +104,17 @@ enum {
     FANFARE_ERROR_SYNTAX = -5013, /* fanfare_publish_text: no event-stream text */
     FANFARE_ERROR_CHANNELS =
         -5014, /* a subscription without a channel, or above subscriber-channels-max */
-    FANFARE_ERROR_HEAD = -5015,   /* header lines that are none */
-    FANFARE_ERROR_OPTION = -5016, /* no option, fact or counter of that name */
-    FANFARE_ERROR_VALUE = -5017   /* the option's value: fanfare_error says what is allowed */
+    FANFARE_ERROR_HEAD = -5015,         /* header lines that are none */
+    FANFARE_ERROR_OPTION = -5016,       /* no option, fact or counter of that name */
+    FANFARE_ERROR_VALUE = -5017,        /* the option's value: fanfare_error says what is allowed */
+    FANFARE_ERROR_CHANNEL_OURS = -5018, /* @presence/...: the engine alone publishes to those */
+    FANFARE_ERROR_TYPE_OURS = -5019,    /* fanfare-gap, which tells of losses */
+    FANFARE_ERROR_DATA_NONE = -5020, /* no data, where neither a retry nor an end stands for it */
+    FANFARE_ERROR_KEY_LONG = -5021,  /* above FANFARE_KEY_MAX */
+    FANFARE_ERROR_KEY_TEXT = -5022,  /* no valid UTF-8, or a control character */
+    FANFARE_ERROR_KEY_TWICE = -5023, /* two events of one call have the same channel and key */
+    FANFARE_ERROR_TO_ALL = -5024,    /* an event to all names a channel, or ends one */
+    FANFARE_ERROR_ENDED = -5025      /* the channel has ended, by FANFARE_END */
 };
 
 /* One sentence for a result of any function here, without a line end: what is wrong, for a person.
@@ -118,6 +126,7 @@ FANFARE_API const char *fanfare_strerror(int result);
 #define FANFARE_CHANNEL_MAX 256
 #define FANFARE_TYPE_MAX    256
 #define FANFARE_ID_MAX      128
+#define FANFARE_KEY_MAX     128
 #define FANFARE_DATA_MAX    (16 << 20)
 #define FANFARE_ID_SIZE     32   /* room for an id of the engine's own, with its NUL */
 #define FANFARE_EVENTS_MAX  1024 /* of one publish call */
@@ -202,6 +211,125 @@ FANFARE_API void fanfare_free(struct fanfare *fanfare);
  * ""), "list". NULL: no such option or item. Static. Threads: any, hook. */
 FANFARE_API const char *fanfare_option_name(unsigned index);
 FANFARE_API const char *fanfare_option_text(const char *name, const char *item);
+
+/* --- publishing ---------------------------------------------------------------------------- */
+
+/*
+ * Publishes one event. Names are C strings; `type` NULL: none, a browser calls it "message"; data
+ * may have several lines. On 0 the event is in every worker's inbox: from then on nothing but the
+ * death of the process keeps it from the channel's subscribers, who all see the same order.
+ *
+ * `timeout_ms`: how long to wait for room. 0: not at all; FANFARE_FOREVER; at most 24 hours.
+ * `ret_sequence` (may be NULL): its place in the one order, from 1 on; fanfare_id_format makes the
+ * id that subscribers see.
+ *
+ * -EAGAIN: no room and timeout_ms was 0; -ETIMEDOUT: none in time. There is no room while the
+ * channel has its share of bytes in flight (its readers are behind), an inbox is full, or
+ * `memory-max` is reached. -ESHUTDOWN: not running (waiting calls are woken for it); -EINVAL: data
+ * NULL with a length, or another timeout; -EDEADLK: in a hook with a timeout; -ECHILD; -ENOMEM;
+ * FANFARE_ERROR_ of channel, type and data; FANFARE_ERROR_ENDED.
+ *
+ * Threads: any, hook (timeout 0). Blocks: only as asked, and is no place where a thread is
+ * cancelled. Copies the data once. Costs well under a microsecond if no worker sleeps, and one
+ * system call for each that does.
+ */
+FANFARE_API int fanfare_publish(struct fanfare *fanfare, const char *channel, const char *type,
+                                const char *data, size_t data_len, int timeout_ms,
+                                uint64_t *ret_sequence);
+
+#define FANFARE_RETRY_AT_ONCE (-1)
+#define FANFARE_TO_ALL        1u /* to every stream there is; `channel` is empty */
+#define FANFARE_END           2u /* the channel ends with this event; data may be NULL */
+
+/* Everything an event can have. */
+struct fanfare_event {
+    size_t size; /* sizeof(struct fanfare_event), the same in all of an array */
+    const char *channel;
+    size_t channel_len;
+    const char *type; /* NULL: none */
+    size_t type_len;
+    const char *id; /* NULL: the engine's own */
+    size_t id_len;
+    const char *data; /* NULL, and retry_ms set: clients take the delay and see no event */
+    size_t data_len;
+    int64_t retry_ms; /* tells clients how long to wait before they reconnect; 0: nothing */
+    uint64_t flags;   /* FANFARE_TO_ALL: each subscriber gets it once, whatever it listens to */
+    const char *key;  /* idempotency: a second event of the same channel and key is not published */
+    size_t key_len;
+};
+
+/*
+ * Publishes 1 to FANFARE_EVENTS_MAX events in this order, one right after the other in the one
+ * order, all or none. *ret_first (may be NULL) is the sequence of the first; the others follow
+ * without a gap. The result is how many of them were not published because one with that channel
+ * and key was before: 0, but for keys. (Those take no number; if that is all of them, *ret_first is
+ * that of the event that the first one repeats.)
+ *
+ * As fanfare_publish; and -EINVAL: count 0, a size that is too small or differs from the first, an
+ * unknown flag; -E2BIG: count, or a struct that asks for what this library does not know;
+ * FANFARE_ERROR_ of channel, type, id, data and key; FANFARE_ERROR_RETRY, FANFARE_ERROR_TO_ALL.
+ * Which event of several is faulty, fanfare_event_check tells. About a fifth of a microsecond an
+ * event. Threads: any, hook (timeout 0).
+ */
+FANFARE_API int fanfare_publish_events(struct fanfare *fanfare, const struct fanfare_event *events,
+                                       unsigned count, int timeout_ms, uint64_t *ret_first);
+
+/*
+ * Publishes events that are given as text, in the grammar of the feed, all or none:
+ *     channel: news LF event: headline LF data: first line LF data: second line LF LF
+ * For languages where a string is easier to make than an array of structs. Each line of the data
+ * needs its own `data: `, or what it contains is taken for fields; the last event needs its blank
+ * line. `ack:`, `wait:` and `count:` are a connection's, and refused. *ret_count (may be NULL): how
+ * many. Result and *ret_first are those of an array: -EAGAIN, -ETIMEDOUT, -ESHUTDOWN, -EDEADLK,
+ * -ECHILD, -ENOMEM; -EINVAL: no event at all; -E2BIG: too many; FANFARE_ERROR_SYNTAX: not that
+ * grammar, a field that is missing, there twice, or too long; FANFARE_ERROR_CHANNEL_TEXT,
+ * FANFARE_ERROR_CHANNEL_OURS, FANFARE_ERROR_TYPE_TEXT, FANFARE_ERROR_TYPE_OURS,
+ * FANFARE_ERROR_ID_TEXT, FANFARE_ERROR_ID_SPACE, FANFARE_ERROR_ID_OURS, FANFARE_ERROR_DATA_LONG,
+ * FANFARE_ERROR_DATA_TEXT, FANFARE_ERROR_KEY_TEXT, FANFARE_ERROR_KEY_TWICE, FANFARE_ERROR_ENDED.
+ * Threads: any, hook (timeout 0).
+ */
+FANFARE_API int fanfare_publish_text(struct fanfare *fanfare, const char *text, size_t text_len,
+                                     int timeout_ms, uint64_t *ret_first, unsigned *ret_count);
+
+/* 0, or why this event would be refused wherever it were published: -EINVAL, -E2BIG, FANFARE_ERROR_
+ * of channel, type, id and data, FANFARE_ERROR_KEY_LONG, FANFARE_ERROR_KEY_TEXT,
+ * FANFARE_ERROR_RETRY, FANFARE_ERROR_TO_ALL. Pure. Threads: any, hook. */
+FANFARE_API int fanfare_event_check(const struct fanfare_event *event);
+
+/* The id that subscribers see for a sequence, with NUL, into `id` of FANFARE_ID_SIZE bytes. Returns
+ * its length. And back: -EINVAL: not of this engine's form and epoch. -ESHUTDOWN: not started yet;
+ * -ECHILD. Threads: any, hook. */
+FANFARE_API int fanfare_id_format(const struct fanfare *fanfare, uint64_t sequence, char *id);
+FANFARE_API int fanfare_id_parse(const struct fanfare *fanfare, const char *id, size_t id_len,
+                                 uint64_t *ret_sequence);
+
+/*
+ * For a program with an event loop: publishing that never blocks and never misses the moment when
+ * there is room again. One waiter per loop; it belongs to one thread at a time, and to a running
+ * engine (new: -ESHUTDOWN; -EMFILE and other errnos of eventfd; -ENOMEM; -EINVAL; -ECHILD).
+ *
+ * fanfare_waiter_publish is fanfare_publish_events with timeout 0. On -EAGAIN, and only then,
+ * the descriptor becomes readable as soon as there may be room (or the engine drains): wait for
+ * that in your loop, and call again with the same events. It is level-triggered; the next call of
+ * fanfare_waiter_publish takes the signal back. Do not read it, write it or close it.
+ */
+struct fanfare_waiter;
+FANFARE_API FANFARE_MUST_USE int fanfare_waiter_new(struct fanfare *fanfare,
+                                                    struct fanfare_waiter **ret_waiter);
+FANFARE_API int fanfare_waiter_fd(const struct fanfare_waiter *waiter);
+FANFARE_API int fanfare_waiter_publish(struct fanfare_waiter *waiter,
+                                       const struct fanfare_event *events, unsigned count,
+                                       uint64_t *ret_first);
+/* Takes NULL. Before fanfare_free; in a child of fork(2), too. */
+FANFARE_API void fanfare_waiter_free(struct fanfare_waiter *waiter);
+
+/* --- subscribers: giving a connection to the engine ----------------------------------------- */
+
+/*
+ * The position at this moment: all that is published later has this sequence or a higher one; 0: it
+ * was not started yet. Threads: any, hook.
+ */
+FANFARE_API uint64_t fanfare_position(const struct fanfare *fanfare);
 
 /* --- requests: what the engine's own listeners receive ---------------------------------------- */
 

@@ -42,7 +42,7 @@ static const struct {
     {FANFARE_ERROR_ID_LONG, "the event's id is longer than 128 bytes"},
     {FANFARE_ERROR_ID_TEXT, "the event's id is no UTF-8, or has a control character"},
     {FANFARE_ERROR_ID_SPACE, "the event's id begins or ends with a space"},
-    {FANFARE_ERROR_ID_OURS, "the event's id has the form of the engine's own"},
+    {FANFARE_ERROR_ID_OURS, "the event's id is `earliest`, or has the form of the engine's own"},
     {FANFARE_ERROR_DATA_LONG, "the event's data is longer than 16 MiB"},
     {FANFARE_ERROR_DATA_TEXT, "the event's data is no UTF-8, or has a NUL"},
     {FANFARE_ERROR_RETRY, "the event's retry_ms is negative"},
@@ -51,6 +51,15 @@ static const struct {
     {FANFARE_ERROR_HEAD, "the header lines are not lines of `Name: value` and CRLF"},
     {FANFARE_ERROR_OPTION, "there is nothing of that name"},
     {FANFARE_ERROR_VALUE, "the option does not allow that value"},
+    {FANFARE_ERROR_CHANNEL_OURS, "only the engine itself publishes to channels of that name"},
+    {FANFARE_ERROR_TYPE_OURS, "the event's type fanfare-gap is the engine's own: choose another"},
+    {FANFARE_ERROR_DATA_NONE,
+     "the event has neither data nor a delay, nor does it end its channel"},
+    {FANFARE_ERROR_KEY_LONG, "the event's key is longer than 128 bytes"},
+    {FANFARE_ERROR_KEY_TEXT, "the event's key is no UTF-8, or has a control character"},
+    {FANFARE_ERROR_KEY_TWICE, "two events of the call have the same channel and key"},
+    {FANFARE_ERROR_TO_ALL, "an event to all names no channel, and ends none"},
+    {FANFARE_ERROR_ENDED, "the channel has ended"},
 };
 
 const char *fanfare_strerror(int result)

@@ -44,6 +44,9 @@ struct fanfare {
     char error[INSTANCE_ERROR_BYTES];
 };
 
+/* Whether this thread is in a request hook, where nobody may wait. */
+extern _Thread_local bool instance_in_hook;
+
 /* 0; -EINVAL: NULL; -ECHILD: of a process that was forked. */
 static inline int instance_check(const struct fanfare *fanfare)
 {
@@ -62,4 +65,15 @@ static inline int instance_running(const struct fanfare *fanfare)
     return atomic_load_explicit(&fanfare->state, memory_order_acquire) == INSTANCE_RUNNING
                ? 0
                : -ESHUTDOWN;
+}
+
+/* As instance_check, and -ESHUTDOWN: it was never started. What has been, has its hub. */
+static inline int instance_begun(const struct fanfare *fanfare)
+{
+    int r = instance_check(fanfare);
+    if (r < 0)
+        return r;
+    /* pairs: fanfare_start's release */
+    return atomic_load_explicit(&fanfare->state, memory_order_acquire) == INSTANCE_NEW ? -ESHUTDOWN
+                                                                                       : 0;
 }

@@ -19,7 +19,10 @@ static struct fanfare_request *request_of(struct host_request *host)
 static int on_request(void *context, struct host_request *host)
 {
     struct fanfare *fanfare = context;
-    return fanfare->hook(request_of(host), fanfare->hook_user);
+    instance_in_hook = true;
+    int r = fanfare->hook(request_of(host), fanfare->hook_user);
+    instance_in_hook = false;
+    return r;
 }
 
 const struct host_hook *request_hook(struct fanfare *fanfare)

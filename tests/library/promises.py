@@ -20,9 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 import header as header_module  # pylint: disable=wrong-import-position
 
 ROW = re.compile(r'\{\s*"(fanfare_\w+)",\s*(-E[A-Z0-9]+|FANFARE_ERROR_\w+),')
-ERROR = re.compile(r"-E[A-Z][A-Z0-9]+\b|\bFANFARE_ERROR_\w*")
+ERROR = re.compile(r"-E[A-Z0-9]+\b|\bFANFARE_ERROR_\w*")
 INHERITED = re.compile(r"\b(?:As|as|results are|those of) (fanfare_\w+)")
-FAMILIES = {"channel": "CHANNEL_", "type": "TYPE_", "id": "ID_", "data": "DATA_"}
+FAMILIES = {"channel": "CHANNEL_", "type": "TYPE_", "id": "ID_", "data": "DATA_",
+            "key": "KEY_"}
 # What no test can bring about, with the reason.
 UNPROVOKED = {
     "-ENOMEM": "every n-th allocation fails in tests/library and tests/e2e/inject.c, by no name",

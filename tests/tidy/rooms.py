@@ -28,7 +28,9 @@ EDGES = {
     # lib: what reads options, for its own commands, too.
     "cmd": {"include", "lib", "net", "net/handlers", "net/access", "engine/hub", "engine",
             "engine/base"},
-    "lib": {"include", "net", "net/handlers", "net/access", "engine/hub", "engine", "engine/base"},
+    # net/feed: events as text, published by a call.
+    "lib": {"include", "net", "net/feed", "net/handlers", "net/access", "engine/hub", "engine",
+            "engine/base"},
     "net/handlers": HTTP_ROOMS,
     "net/mercure": HTTP_ROOMS,
     "net/cluster": HTTP_ROOMS,

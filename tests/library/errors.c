@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Each error that the header promises: see errors.h. */
+#include "tests/library/errors.h"
+
+#include "fanfare.h"
+#include "tests/e2e/check.h"
+
+static void provoke(const struct error_row *rows)
+{
+    for (; rows->function; rows++) {
+        int r = rows->provoke();
+        EXPECT(r == rows->result, "%s: %d (%s), wanted %d (%s)", rows->function, r,
+               fanfare_strerror(r), rows->result, fanfare_strerror(rows->result));
+    }
+}
+
+static void publishing(void)
+{
+    provoke(errors_publish);
+    errors_publish_end();
+}
+
+int main(int argc, char **argv)
+{
+    check_begin(argc, argv);
+    check_case("publishing", publishing);
+    return check_end();
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each error that the header promises, provoked: a row says which function returns what, and how
+ * it is made to. tests/library/promises.py holds the rows against the header. One thread.
+ */
+#pragma once
+
+struct error_row {
+    const char *function; /* NULL: behind the last */
+    int result;
+    int (*provoke)(void); /* what the function returned */
+};
+
+extern const struct error_row errors_publish[];
+/* Its engines are gone. */
+void errors_publish_end(void);
