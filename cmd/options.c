@@ -25,7 +25,7 @@ const struct command *command_find(const char *name)
  * stronger source takes it away: a flag over a file. */
 static int feed_fits(const struct serve_settings *settings, struct parse *parse)
 {
-    static const char *const names[] = {"feed-mode", "feed-uid", "feed-gid"};
+    static const char *const names[] = {"feed-mode", "feed-uid", "feed-gid", "feed-adopt"};
     if (!settings->base.feed || strcmp(settings->base.feed, "none") != 0)
         return 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

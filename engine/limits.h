@@ -95,6 +95,9 @@
 /* Head lines that a program may give with a connection that it hands over: what a request's head
  * may have, halved. More: it is not taken (-E2BIG). */
 #define ADOPT_HEAD_BYTES_MAX 8192u
+/* What is said of such a connection in all: 256 long names of channels, those lines, and a first
+ * event. More: refused. */
+#define ADOPTION_BYTES_MAX (128u << 10)
 /* The file of --page: each client that fetches it may hold a copy. Longer: refused at the start,
  * and at a reload. */
 #define PAGE_BYTES_MAX (1u << 20)
@@ -275,6 +278,9 @@
 #define ACCEPT_BATCH 64
 /* Answers a feed may leave unread before it is no longer read from. */
 #define FEED_ANSWER_BYTES_MAX (64u << 10)
+/* Descriptors of a feed, or of a message to the hand-off socket, that wait for the end of their
+ * block. More: closed, and the feed is told. */
+#define DESCRIPTORS_MAX 64u
 /* A turn of a publisher: after it the next one waiting for room is served. */
 #define TURN_EVENTS 64u
 #define TURN_BYTES  (64u << 10)

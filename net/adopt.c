@@ -24,8 +24,8 @@
 #include "net/http/head_line.h"
 #include "net/seats.h"
 
-#define LINES_ROOM (ADOPT_HEAD_BYTES_MAX + GRANTED_LINES_ROOM)
-static_assert(LINES_ROOM <= FORM_REFUSAL_LINES_MAX, "a worker's refusal has them all");
+static_assert(ADOPT_HEAD_BYTES_MAX + GRANTED_LINES_ROOM <= ADOPT_LINES_ROOM, "they fit");
+static_assert(ADOPT_LINES_ROOM <= FORM_REFUSAL_LINES_MAX, "a worker's refusal has them all");
 
 /* One that is under way. */
 struct adopting {
@@ -177,11 +177,11 @@ static void put_ours(struct builder *builder, struct text lines, struct text cal
     }
 }
 
-static struct text make_head(const struct adopting *adopting, char room[LINES_ROOM])
+static struct text make_head(const struct adopting *adopting, char room[ADOPT_LINES_ROOM])
 {
     const struct adoption *adoption = adopting->adoption;
     const struct head_lines *operators = adopting->limits.site->lines;
-    struct builder builder = builder_of(room, LINES_ROOM);
+    struct builder builder = builder_of(room, ADOPT_LINES_ROOM);
     if (adoption->head_sent)
         return TEXT("");
     if (adoption->lines.len > 0) {
@@ -295,7 +295,7 @@ static int subscribe(const struct adopting *adopting, uint64_t *ret_subscriber)
     struct server_state *server = adopting->server;
     bool puts_off = limits->refuse == REFUSE_RETRY && !adoption->refuse_503 && !adoption->head_sent;
     bool earliest = text_equals(adoption->resume, TEXT("earliest"));
-    char room[LINES_ROOM];
+    char room[ADOPT_LINES_ROOM];
     struct subscribe_request request = {
         .fd = adopting->fd,
         .before = adoption->before ? adoption->before : hub_next_sequence(server->hub),
@@ -366,6 +366,18 @@ int adopt_socket(struct server_state *server, int fd, const struct adoption *ado
     stream_limits_deinit(&adopting.limits);
     net_count_shared(r ? &server->adopt_stats.adopt_refused : &server->adopt_stats.adopted);
     return r;
+}
+
+struct text adopt_lines(struct server_state *server, const struct adoption *adoption,
+                        char room[ADOPT_LINES_ROOM])
+{
+    struct adopting adopting = {.adoption = adoption,
+                                .channels = adoption->channels,
+                                .channel_count = adoption->channel_count};
+    server_state_stream_limits(server, &adopting.limits);
+    struct text lines = make_head(&adopting, room);
+    stream_limits_deinit(&adopting.limits);
+    return lines;
 }
 
 int adopt_status(int r)

@@ -19,6 +19,7 @@
  */
 #pragma once
 
+#include "engine/form.h"
 #include "net/access/address.h"
 #include "net/server_state.h"
 
@@ -31,6 +32,7 @@ enum adopt_fault {
     ADOPT_CHANNEL_LONG,
     ADOPT_CHANNEL_TEXT, /* no valid UTF-8, or a control character */
     ADOPT_HEAD,         /* a line that may not stand there */
+    ADOPT_SAID,         /* of callers: what else was said of it is faulty */
 };
 
 /* Borrowed for the call. */
@@ -79,5 +81,11 @@ static_assert(ADOPT_GROUP < SUBSCRIBER_GROUPS_MAX, "they have one of their own")
 MUST_USE int adopt_socket(struct server_state *server, int fd, const struct adoption *adoption,
                           uint64_t *ret_subscriber, char error[ADOPT_ERROR_ROOM]);
 
+/* Bytes enough for the head lines of any stream that is adopted. */
+#define ADOPT_LINES_ROOM (ADOPT_HEAD_BYTES_MAX + FORM_REFUSAL_LINES_MAX / 2)
+/* The head lines that this adoption gives its stream, for an answer in its place; they were
+ * checked. */
+struct text adopt_lines(struct server_state *server, const struct adoption *adoption,
+                        char room[ADOPT_LINES_ROOM]);
 /* The answer to a client that was not adopted for this reason: 400 if it can never be, else 503. */
 int adopt_status(int r);

@@ -6,8 +6,8 @@
  *
  * Who has no address (a socket file, without a proxy that says more) is bounded by no cap of
  * addresses. A trusted proxy's connections carry many clients' requests: they have no rate, unless
- * each of them says whose it is (the PROXY protocol). Belongs to the acceptor's thread, but for what
- * says otherwise.
+ * each of them says whose it is (the PROXY protocol). Belongs to the acceptor's thread, but for
+ * what says `Any thread`.
  */
 #pragma once
 

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdalign.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -136,6 +138,57 @@ size_t connection_read(struct connection *connection, char *bytes, size_t size)
             return (size_t)got;
         if (got < 0 && errno == EINTR)
             continue;
+        if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+            connection->ended = true;
+        return 0;
+    }
+}
+
+/* What came of descriptors with a message. */
+static unsigned take_descriptors(struct msghdr *message, int *fds, unsigned room)
+{
+    unsigned count = 0;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t bytes = head->cmsg_len - CMSG_LEN(0);
+        for (size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(head) + at, sizeof(fd));
+            if (count < room)
+                fds[count++] = fd;
+            else
+                close(fd); /* the padding had room for it */
+        }
+    }
+    return count;
+}
+
+size_t connection_read_with(struct connection *connection, char *bytes, size_t size, int *fds,
+                            unsigned room, unsigned *ret_count, bool *ret_cut)
+{
+    *ret_count = 0;
+    *ret_cut = false;
+    if (connection->closed || connection->ended)
+        return 0;
+    for (;;) {
+        alignas(struct cmsghdr) char control[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+        struct iovec vector = {bytes, size};
+        CHECK(room <= DESCRIPTORS_MAX);
+        /* Without room for one the kernel closes it, and says so. */
+        struct msghdr message = {.msg_iov = &vector,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control,
+                                 .msg_controllen = room ? CMSG_LEN(room * sizeof(int)) : 0};
+        ssize_t got = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got >= 0) {
+            *ret_count = take_descriptors(&message, fds, room);
+            *ret_cut = message.msg_flags & MSG_CTRUNC;
+        }
+        if (got > 0)
+            return (size_t)got;
         if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
             connection->ended = true;
         return 0;

@@ -92,6 +92,12 @@ void connection_write(struct connection *connection, const char *bytes, size_t l
 /* Up to `size` bytes: their number; 0: nothing now, or `ended` is set. */
 MUST_USE size_t connection_read(struct connection *connection, char *bytes, size_t size);
 
+/* The same with descriptors that came along, close-on-exec: at most `room` of them, their number in
+ * *ret_count; what was read ends right behind the bytes that they came with. *ret_cut: there were
+ * more, which are closed. */
+MUST_USE size_t connection_read_with(struct connection *connection, char *bytes, size_t size,
+                                     int *fds, unsigned room, unsigned *ret_count, bool *ret_cut);
+
 /* Whether the peer has ended its side, or has gone; what it sent before is not looked at. */
 bool connection_has_left(const struct connection *connection);
 

@@ -48,6 +48,7 @@ struct server_options {
     mode_t feed_mode;   /* 0660 */
     int64_t feed_uid;   /* only this peer uid may publish; -1: any that the file mode lets in */
     int64_t feed_gid;   /* likewise by peer gid */
+    bool feed_adopt;    /* feeds may hand connections over */
     unsigned acceptors; /* 1 to ACCEPTORS_MAX */
     uint32_t connections_max; /* connections that are not subscribers, feeds included */
     uint32_t subscribers_max;

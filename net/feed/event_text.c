@@ -14,9 +14,10 @@
 #include "net/feed/event_text.h"
 
 enum line_state {
-    LINE_HELD, /* `line` has all of the line so far; at a line's start it is empty */
-    LINE_DATA, /* a data line whose value is being appended to the data */
-    LINE_SKIP, /* the rest of the line is not wanted */
+    LINE_HELD,     /* `line` has all of the line so far; at a line's start it is empty */
+    LINE_DATA,     /* a data line whose value is being appended to the data */
+    LINE_ADOPTION, /* one of a hand-over's, appended to what is kept of those */
+    LINE_SKIP,     /* the rest of the line is not wanted */
 };
 
 enum field {
@@ -31,7 +32,9 @@ enum field {
     FIELD_KEY,
     FIELD_COUNT,
     FIELD_ALL,
+    FIELD_ADOPT, /* on the feed alone: the block is a hand-over */
     FIELD_OTHER,
+    FIELD_OF_ADOPTION, /* what is unknown in an event, and in bodies */
     FIELD_COMMENT
 };
 
@@ -39,18 +42,20 @@ static const struct text field_names[] = {
     [FIELD_DATA] = {"data", 4},   [FIELD_CHANNEL] = {"channel", 7}, [FIELD_EVENT] = {"event", 5},
     [FIELD_ID] = {"id", 2},       [FIELD_ACK] = {"ack", 3},         [FIELD_RETRY] = {"retry", 5},
     [FIELD_WAIT] = {"wait", 4},   [FIELD_END] = {"end", 3},         [FIELD_KEY] = {"key", 3},
-    [FIELD_COUNT] = {"count", 5}, [FIELD_ALL] = {"all", 3},
+    [FIELD_COUNT] = {"count", 5}, [FIELD_ALL] = {"all", 3},         [FIELD_ADOPT] = {"adopt", 5},
 };
 
 #define SEEN(field) (1u << (field))
 
 /* With so many bytes of a line its field is known: the longest name and its colon. */
-#define FIELD_KNOWN_BYTES 8
+#define FIELD_KNOWN_BYTES (sizeof("last-event-id:") - 1)
+/* Of an event it is so with fewer. */
+#define EVENT_NAME_BYTES sizeof("channel")
 /* A larger data buffer is given back after its event, so that idle feeds stay small. */
 #define DATA_KEPT_BYTES (64u << 10)
 /* What is held of an event in pieces while memory is short. */
 #define DATA_TIGHT_BYTES (64u << 10)
-/* The first size of a data buffer, picked by hand; it doubles from there. */
+/* The first size of such a buffer, picked by hand; it doubles from there. */
 #define DATA_FIRST_BYTES 4096u
 
 static const char byte_order_mark[3] = "\xef\xbb\xbf";
@@ -70,10 +75,24 @@ void event_text_limit(struct event_text *parser, size_t data_max)
              "the event's data is longer than %zu bytes", data_max);
 }
 
-void event_text_deinit(struct event_text *parser)
+static void drop_data(struct event_text *parser)
 {
     free(TAKE(parser->data));
     parser->data_capacity = 0;
+}
+
+static void drop_adoption(struct event_text *parser)
+{
+    free(TAKE(parser->adoption_bytes));
+    parser->adoption_capacity = 0;
+    parser->adoption = TEXT("");
+    parser->adoption_fault = NULL;
+}
+
+void event_text_deinit(struct event_text *parser)
+{
+    drop_data(parser);
+    drop_adoption(parser);
 }
 
 static void begin_event(struct event_text *parser)
@@ -91,8 +110,11 @@ static void begin_event(struct event_text *parser)
     parser->event_done = false;
     parser->data_borrowed = false;
     parser->seen = 0;
+    parser->begin = parser->end;
+    parser->adopts = false;
+    drop_adoption(parser);
     if (parser->data_capacity > DATA_KEPT_BYTES)
-        event_text_deinit(parser);
+        drop_data(parser);
 }
 
 /* The first fault of an event is the one that is told. */
@@ -139,10 +161,29 @@ static void refuse_field(struct event_text *parser, enum field field)
         refuse(parser, EVENT_TEXT_FIELD, field_error(field));
 }
 
-/* Which field a line names, and where its value begins: behind the colon and one space. */
-static enum field field_of(struct text line, size_t *ret_value_at)
+static bool is_named(struct text line, struct text name)
 {
-    for (enum field field = FIELD_DATA; field < FIELD_OTHER; field++) {
+    return line.len >= name.len && memcmp(line.at, name.at, name.len) == 0 &&
+           (line.len == name.len || line.at[name.len] == ':');
+}
+
+static bool is_of_adoption(struct text line)
+{
+    static const struct text names[] = {
+        TEXT_INIT("first"),         TEXT_INIT("head"), TEXT_INIT("header"), TEXT_INIT("http"),
+        TEXT_INIT("last-event-id"), TEXT_INIT("last"), TEXT_INIT("limit"),  TEXT_INIT("lifetime"),
+    };
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (is_named(line, names[i]))
+            return true;
+    return false;
+}
+
+/* Which field a line names, and where its value begins: behind the colon and one space. */
+static enum field field_of(const struct event_text *parser, struct text line, size_t *ret_value_at)
+{
+    enum field end = parser->feed ? FIELD_OTHER : FIELD_ADOPT;
+    for (enum field field = FIELD_DATA; field < end; field++) {
         size_t len = field_names[field].len;
         if (line.len < len || memcmp(line.at, field_names[field].at, len) != 0)
             continue;
@@ -156,7 +197,9 @@ static enum field field_of(struct text line, size_t *ret_value_at)
         }
     }
     *ret_value_at = line.len;
-    return line.len && line.at[0] == ':' ? FIELD_COMMENT : FIELD_OTHER;
+    if (line.len && line.at[0] == ':')
+        return FIELD_COMMENT;
+    return parser->feed && is_of_adoption(line) ? FIELD_OF_ADOPTION : FIELD_OTHER;
 }
 
 /* Makes room for `more` bytes of data; on false the event is refused. */
@@ -180,7 +223,7 @@ static bool data_reserve(struct event_text *parser, size_t more)
     if (!data) {
         refuse(parser, EVENT_TEXT_MEMORY, "the server has no memory for the event");
         parser->event.data = TEXT(""); /* what there is of it goes at once */
-        event_text_deinit(parser);
+        drop_data(parser);
         return false;
     }
     parser->data = data;
@@ -194,6 +237,29 @@ static void data_append(struct event_text *parser, const char *bytes, size_t len
         return;
     memcpy(parser->data + parser->event.data.len, bytes, len);
     parser->event.data = (struct text){parser->data, parser->event.data.len + len};
+}
+
+/* Bytes of a hand-over's lines, which are read when all are there. */
+static void adoption_append(struct event_text *parser, const char *bytes, size_t len)
+{
+    size_t need = parser->adoption.len + len, capacity = DATA_FIRST_BYTES;
+    if (parser->adoption_fault)
+        return;
+    while (capacity < need)
+        capacity *= 2;
+    char *grown = parser->adoption_bytes;
+    if (need > ADOPTION_BYTES_MAX)
+        parser->adoption_fault = "the hand-over is longer than 131072 bytes";
+    else if (capacity > parser->adoption_capacity &&
+             !(grown = realloc(parser->adoption_bytes, capacity)))
+        parser->adoption_fault = "the server has no memory for the hand-over";
+    if (parser->adoption_fault)
+        return;
+    if (capacity > parser->adoption_capacity)
+        parser->adoption_capacity = capacity;
+    parser->adoption_bytes = grown;
+    memcpy(grown + parser->adoption.len, bytes, len);
+    parser->adoption = (struct text){grown, need};
 }
 
 /* Copies data that lies in the caller's bytes, before they go or more data follows. */
@@ -261,8 +327,14 @@ static bool take_one(struct event_text *parser, enum field field, struct text va
 static void take_line(struct event_text *parser, struct text line, bool may_borrow)
 {
     size_t value_at;
-    enum field field = field_of(line, &value_at);
+    enum field field = field_of(parser, line, &value_at);
     struct text value = {line.at + value_at, line.len - value_at};
+    if (field == FIELD_ADOPT || field == FIELD_OF_ADOPTION) {
+        parser->adopts |= field == FIELD_ADOPT;
+        adoption_append(parser, line.at, line.len);
+        adoption_append(parser, "\n", 1);
+        return;
+    }
     if (field != FIELD_DATA && field < FIELD_OTHER && line.len > sizeof(parser->line)) {
         refuse_field(parser, field);
         parser->seen |= (uint16_t)SEEN(field);
@@ -325,8 +397,12 @@ static void settle_line(struct event_text *parser)
 {
     struct text line = {parser->line, parser->line_len};
     size_t value_at;
-    enum field field = field_of(line, &value_at);
-    if (field == FIELD_DATA) {
+    enum field field = field_of(parser, line, &value_at);
+    if (field == FIELD_ADOPT || field == FIELD_OF_ADOPTION) {
+        parser->adopts |= field == FIELD_ADOPT;
+        adoption_append(parser, line.at, line.len);
+        parser->line_state = LINE_ADOPTION;
+    } else if (field == FIELD_DATA) {
         take_data(parser, (struct text){line.at + value_at, line.len - value_at}, false);
         parser->line_state = LINE_DATA;
     } else if (field >= FIELD_OTHER) {
@@ -358,6 +434,8 @@ static void take_piece(struct event_text *parser, const char *bytes, size_t len)
     }
     if (parser->line_state == LINE_DATA)
         data_append(parser, bytes, len);
+    else if (parser->line_state == LINE_ADOPTION)
+        adoption_append(parser, bytes, len);
 }
 
 /* The rest of a line, without its end. True if the line is blank. */
@@ -372,6 +450,8 @@ static bool finish_line(struct event_text *parser, struct text rest)
     take_piece(parser, rest.at, rest.len);
     if (parser->line_state == LINE_HELD)
         take_line(parser, (struct text){parser->line, parser->line_len}, false);
+    else if (parser->line_state == LINE_ADOPTION)
+        adoption_append(parser, "\n", 1);
     parser->line_state = LINE_HELD;
     parser->line_len = 0;
     return false;
@@ -422,9 +502,23 @@ static bool may_lack_data(const struct event_text *parser)
            !(parser->seen & (SEEN(FIELD_EVENT) | SEEN(FIELD_ID)));
 }
 
+static enum event_text_result finish_adoption(struct event_text *parser)
+{
+    if (parser->seen & ~SEEN(FIELD_ACK))
+        refuse(parser, EVENT_TEXT_FIELD,
+               "a block with adopt is a hand-over, and has no field of an event but ack");
+    if (parser->adoption_fault)
+        refuse(parser, EVENT_TEXT_LARGE, parser->adoption_fault);
+    parser->event_done = true;
+    return parser->fault ? EVENT_TEXT_REFUSED : EVENT_TEXT_ADOPTION;
+}
+
 /* A blank line: MORE if there was no event before it. */
 static enum event_text_result finish_event(struct event_text *parser)
 {
+    if (parser->adopts)
+        return finish_adoption(parser);
+    drop_adoption(parser);
     if (!parser->seen)
         return EVENT_TEXT_MORE;
     bool has_data = parser->seen & SEEN(FIELD_DATA);
@@ -460,6 +554,7 @@ enum event_text_result event_text_read(struct event_text *parser, const char *by
         parser->after_cr = false;
         if (second_half) {
             at++;
+            parser->begin += parser->begin == parser->place + (uint64_t)(at - 1 - bytes);
             continue;
         }
         const char *line_end = find_line_end(at, end);
@@ -470,14 +565,20 @@ enum event_text_result event_text_read(struct event_text *parser, const char *by
         bool blank = finish_line(parser, (struct text){at, (size_t)(line_end - at)});
         parser->after_cr = *line_end == '\r';
         at = line_end + 1;
-        enum event_text_result result = blank ? finish_event(parser) : EVENT_TEXT_MORE;
+        if (!blank)
+            continue;
+        enum event_text_result result = finish_event(parser);
+        parser->end = parser->place + (uint64_t)(at - bytes);
         if (result != EVENT_TEXT_MORE) {
             *ret_consumed = (size_t)(at - bytes);
+            parser->place = parser->end;
             return result;
         }
+        parser->begin = parser->end;
     }
     data_own(parser);
     *ret_consumed = len;
+    parser->place += len;
     return EVENT_TEXT_MORE;
 }
 
@@ -485,14 +586,15 @@ bool event_text_pending(const struct event_text *parser)
 {
     if (parser->event_done)
         return false;
-    if (parser->seen)
+    if (parser->seen || parser->adopts)
         return true;
     if (parser->line_state != LINE_HELD || parser->line_len == 0)
         return false;
-    /* A cut line without a colon may be the begin of any name, so of an event. */
+    /* A short line without a colon may be the begin of any name, so of an event. */
     size_t value_at;
-    return !memchr(parser->line, ':', parser->line_len) ||
-           field_of((struct text){parser->line, parser->line_len}, &value_at) < FIELD_OTHER;
+    if (!memchr(parser->line, ':', parser->line_len))
+        return parser->line_len < EVENT_NAME_BYTES;
+    return field_of(parser, (struct text){parser->line, parser->line_len}, &value_at) < FIELD_OTHER;
 }
 
 enum event_text_result event_text_end(struct event_text *parser)
@@ -501,6 +603,7 @@ enum event_text_result event_text_end(struct event_text *parser)
     if (pending)
         refuse(parser, EVENT_TEXT_CUT, "the input ended before the event's blank line");
     parser->event_done = true;
+    parser->end = parser->place;
     parser->line_state = LINE_HELD;
     parser->line_len = 0;
     return pending ? EVENT_TEXT_REFUSED : EVENT_TEXT_MORE;

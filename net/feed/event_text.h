@@ -12,10 +12,13 @@
  * what lacks them was meant otherwise. Anybody's event stream, relayed as a body, has other blocks
  * without data: there they are skipped, and a retry that is no digits counts as none.
  *
+ * On the feed a block with `adopt` is a hand-over (net/handover.h) and no event: it has lines of
+ * that, which are gathered as they are, and an `ack`. Without `adopt` they are unknown fields.
+ *
  * A fault refuses one event, never the stream: the rest of it is read up to its blank line, where
  * it is reported with the `ack` it had. Of data and of every other field only what the limits allow
- * is kept, of comments and unknown fields nothing, so a parser holds at most its own size and
- * data_max.
+ * is kept, of comments and unknown fields nothing, so a parser holds at most its own size, data_max
+ * and ADOPTION_BYTES_MAX.
  *
  * What becomes part of a frame (channel, type, id, data) is checked for its text by frame_new, not
  * here; here lengths, digits, the number of channels and the whole of `ack` and `wait` are.
@@ -33,6 +36,7 @@
 enum event_text_result {
     EVENT_TEXT_MORE = 0, /* all bytes taken, no event is complete */
     EVENT_TEXT_EVENT,    /* one event: event, ack, wait_no and counts are filled */
+    EVENT_TEXT_ADOPTION, /* one hand-over: adoption and ack are filled */
     EVENT_TEXT_REFUSED,  /* one event was refused: error, fault and ack are filled */
 };
 
@@ -50,10 +54,14 @@ enum event_text_fault {
 struct event_text {
     /* Results of the last call; the texts are valid until the next call, and while the bytes given
      * to the last one stay where they are. */
-    struct event event; /* channel is empty if there was none (not on the feed) */
-    struct text ack;    /* empty: none */
-    bool wait_no;       /* `wait: no` */
-    bool counts;        /* `count: 1` */
+    struct event event;   /* channel is empty if there was none (not on the feed) */
+    struct text ack;      /* empty: none */
+    bool wait_no;         /* `wait: no` */
+    bool counts;          /* `count: 1` */
+    bool adopts;          /* a hand-over, refused or not */
+    struct text adoption; /* its lines, each with LF; of a refused one those that were kept */
+    uint64_t begin; /* where its block began, right behind a blank line: in bytes since the first */
+    uint64_t end;   /* and ended */
     enum event_text_fault fault;
     const char *error; /* one sentence; owned by the parser or static */
     bool tight;        /* the owner's: of an event in pieces no more than 64 KiB is held */
@@ -67,9 +75,13 @@ struct event_text {
     uint16_t seen;      /* bits of the fields this event has */
     bool data_borrowed; /* event.data lies in the caller's bytes */
     uint16_t line_len;
+    uint64_t place; /* bytes that were taken */
     size_t data_max;
     size_t data_capacity;
     char *data;
+    const char *adoption_fault; /* why its lines are not all there; NULL: they are */
+    size_t adoption_capacity;
+    char *adoption_bytes;
     char line[EVENT_TEXT_LINE_BYTES];
     char channel[CHANNEL_BYTES_MAX];
     char type[EVENT_TYPE_BYTES_MAX];

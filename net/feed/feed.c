@@ -19,6 +19,7 @@ static struct connection *feed_new(struct service *service, const struct listene
     struct feed *feed = calloc(1, sizeof(*feed));
     if (!feed)
         return NULL;
+    feed_adoption_init(&feed->adoption);
     connection_init(&feed->connection, &service->loop, &operations, fd);
     event_text_init(&feed->parser, service->limits.options.body_max, true);
     return &feed->connection;
@@ -64,7 +65,7 @@ static size_t feed_memory(const struct connection *connection)
 {
     const struct feed *feed = (const struct feed *)connection;
     return sizeof(*feed) + (feed->input ? READ_BYTES : 0) + feed->parser.data_capacity +
-           feed->gathered_bytes + connection->output_capacity;
+           feed->parser.adoption_capacity + feed->gathered_bytes + connection->output_capacity;
 }
 
 /* It waits for room, or for a count. */
@@ -89,6 +90,7 @@ static void feed_free(struct connection *connection)
     struct feed *feed = (struct feed *)connection;
     for (unsigned i = feed->done; i < feed->count; i++)
         frame_unref(feed->entries[i].frame);
+    feed_adoption_drop(&feed->adoption);
     event_text_deinit(&feed->parser);
     free(feed->input);
     connection_deinit(connection);
@@ -304,11 +306,26 @@ static bool retry(struct feed *feed)
     return true;
 }
 
+/* The next entry, which is a hand-over. `r` and `sentence`: why it cannot be had; 0 and NULL. */
+static void adopt(struct feed *feed, int r, const char *sentence)
+{
+    const struct feed_entry *entry = &feed->entries[feed->done++];
+    if (!sentence && entry->faulty)
+        sentence = feed->error;
+    struct text text = feed_adoption_run(&feed->adoption, service_of(&feed->connection),
+                                         &feed->parser, r, sentence);
+    connection_append(&feed->connection, text.at, text.len);
+}
+
 /* Publishes and answers all that is gathered. False: it waits for room. */
 static bool publish_all(struct feed *feed)
 {
     struct service *service = service_of(&feed->connection);
     while (feed->done < feed->count && !feed->counting.waits) {
+        if (feed->entries[feed->done].adopts) {
+            adopt(feed, 0, NULL);
+            continue;
+        }
         if (!feed->entries[feed->done].frame) {
             net_count(&service->loop.stats.feed_events_refused);
             answer_entry_error(feed, &feed->entries[feed->done++], feed->error);
@@ -331,6 +348,8 @@ static bool publish_all(struct feed *feed)
     }
     if (feed->counting.waits)
         return false;
+    if (feed->adoption.notice)
+        answer_error(feed, TAKE(feed->adoption.notice), (struct text){NULL, 0});
     feed->done = feed->count = 0;
     feed->gathered_bytes = 0;
     return true;
@@ -370,6 +389,15 @@ static bool add_event(struct feed *feed)
     return true;
 }
 
+static void add_adoption(struct feed *feed, bool faulty)
+{
+    struct feed_entry *entry = add_entry(feed);
+    entry->adopts = true;
+    entry->faulty = faulty;
+    if (faulty)
+        snprintf(feed->error, sizeof(feed->error), "%s", feed->parser.error);
+}
+
 /* Gathers events from the input, up to a turn's worth. */
 static void parse(struct feed *feed)
 {
@@ -380,11 +408,17 @@ static void parse(struct feed *feed)
         enum event_text_result result =
             event_text_read(&feed->parser, feed->input + feed->at, feed->len - feed->at, &consumed);
         feed->at += (uint32_t)consumed;
+        bool told =
+            result != EVENT_TEXT_MORE && feed_adoption_claim(&feed->adoption, &feed->parser);
+        if (feed->parser.adopts && result != EVENT_TEXT_MORE) {
+            add_adoption(feed, result == EVENT_TEXT_REFUSED);
+            return;
+        }
         if (result == EVENT_TEXT_REFUSED) {
             add_refusal(feed, feed->parser.error);
             return;
         }
-        if (result == EVENT_TEXT_EVENT && !add_event(feed))
+        if ((result == EVENT_TEXT_EVENT && !add_event(feed)) || told)
             return;
     }
 }
@@ -402,7 +436,8 @@ static bool read_once(struct feed *feed)
     if (!feed->input)
         return false;
     feed->at = 0;
-    feed->len = (uint32_t)connection_read(&feed->connection, feed->input, READ_BYTES);
+    feed->len =
+        (uint32_t)feed_adoption_read(&feed->adoption, &feed->connection, feed->input, READ_BYTES);
     return true;
 }
 
@@ -411,6 +446,12 @@ static bool read_once(struct feed *feed)
 static bool is_held(const struct feed *feed)
 {
     return connection_output_bytes(&feed->connection) > FEED_ANSWER_BYTES_MAX;
+}
+
+static void finish(struct feed *feed)
+{
+    feed_adoption_drop(&feed->adoption);
+    connection_finish(&feed->connection);
 }
 
 /* After a turn: writes the answers, and says what it waits for now. */
@@ -437,7 +478,7 @@ static void settle(struct feed *feed)
     if (has_input(feed) || feed->count > 0)
         connection_ready(connection);
     else if (feed->told)
-        connection_finish(connection);
+        finish(feed);
     if (!connection->finishing)
         connection_want(connection, connection->ended ? events : events | EPOLLIN);
 }
@@ -456,8 +497,13 @@ static void turn(struct feed *feed)
     parse(feed);
     if (connection->ended && !has_input(feed) && !feed->told && feed->count < TURN_EVENTS) {
         feed->told = true;
-        if (event_text_end(&feed->parser) == EVENT_TEXT_REFUSED)
+        bool cut = event_text_end(&feed->parser) == EVENT_TEXT_REFUSED;
+        if (cut && feed->parser.adopts) {
+            (void)feed_adoption_claim(&feed->adoption, &feed->parser);
+            add_adoption(feed, true);
+        } else if (cut) {
             add_refusal(feed, feed->parser.error);
+        }
     }
     (void)publish_all(feed);
     settle(feed);
@@ -503,12 +549,14 @@ static void on_stop(struct connection *connection)
     while (feed->done < feed->count) {
         if (feed->entries[feed->done].frame)
             drop_run(feed, 1, "stopping");
+        else if (feed->entries[feed->done].adopts)
+            adopt(feed, -ESHUTDOWN, "stopping");
         else
             answer_entry_error(feed, &feed->entries[feed->done++], feed->error);
     }
     /* Also without an event at hand: whoever wants no acks learns here that nobody reads on. */
     answer_error(feed, "stopping", (struct text){NULL, 0});
-    connection_finish(connection);
+    finish(feed);
 }
 
 static const struct connection_operations operations = {

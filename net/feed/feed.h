@@ -10,6 +10,9 @@
  * read; an event with `wait: no` is answered `error: busy` instead. With more than
  * FEED_ANSWER_BYTES_MAX of answers unread it is not read either, which nobody else notices.
  *
+ * A hand-over (net/handover.h) is an entry as well, the last one of its turn, so that it comes
+ * behind the events before it. See feed_adoption.h for its descriptor.
+ *
  * The end: after the last input an unfinished event is refused, all answers are written, then it is
  * closed. A peer that went away without reading still has all its events published.
  *
@@ -18,6 +21,7 @@
 #pragma once
 
 #include "net/feed/event_text.h"
+#include "net/feed/feed_adoption.h"
 #include "net/feed/feed_count.h"
 #include "net/service.h"
 #include "net/waiters.h"
@@ -26,6 +30,8 @@
 struct feed_entry {
     struct frame *frame; /* ours until it is published; NULL: refused, and feed->error says why */
     bool wait_no;
+    bool adopts;     /* a hand-over, whose lines the parser has; it is always the last one */
+    bool faulty;     /* likewise, and feed->error says why it is none */
     bool counts;     /* its answer says how many subscribers there are; it is published alone */
     uint8_t ack_len; /* 0: no answer wanted */
     char ack[ACK_BYTES_MAX];
@@ -37,6 +43,7 @@ struct feed {
     bool told;   /* the unfinished event at the end of input was looked at */
     char *input; /* READ_BYTES; [at, len) is not parsed; NULL: nothing is left */
     uint32_t at, len;
+    struct feed_adoption adoption;
     struct waiter waiter;
     struct feed_count counting;
     unsigned waiting;     /* how many entries from `done` on wait for room together */

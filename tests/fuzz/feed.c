@@ -9,6 +9,7 @@
 #include "tests/fuzz/target.h"
 
 #include "net/feed/event_text.h"
+#include "net/handover.h"
 
 /* How the input reaches the parser. */
 enum cuts { CUTS_NONE, CUTS_ALL, CUTS_RANDOM };
@@ -32,12 +33,32 @@ static void record_item(struct record *record, const struct event_text *parser,
         record_text(record, text_of(parser->error));
         return;
     }
+    if (result == EVENT_TEXT_ADOPTION) {
+        record_text(record, parser->adoption);
+        return;
+    }
     record_text(record, parser->event.channel);
     record_text(record, parser->event.type);
     record_text(record, parser->event.id);
     record_text(record, parser->event.data);
     record_number(record, (uint64_t)parser->event.retry_ms);
     record_number(record, parser->wait_no);
+}
+
+/* What a hand-over's lines say: all are of names that there are, and no text reaches further than
+ * its line. */
+static void check_handover(struct text lines)
+{
+    struct handover handover;
+    handover_init(&handover);
+    handover_read(&handover, lines);
+    CHECK(handover.channel_count > 0);
+    for (unsigned i = 0; i < handover.channel_count; i++)
+        CHECK(!memchr(handover.channels[i].at, '\n', handover.channels[i].len + 1) ||
+              handover.channels[i].at[handover.channels[i].len] == '\n');
+    CHECK(handover.head_len <= ADOPT_HEAD_BYTES_MAX && handover.first_len <= FIRST_BYTES_MAX);
+    CHECK(!handover.head || memcmp(handover.head + handover.head_len - 2, "\r\n", 2) == 0);
+    handover_deinit(&handover);
 }
 
 static void check_item(const struct feed_list *wanted, size_t number,
@@ -50,6 +71,12 @@ static void check_item(const struct feed_list *wanted, size_t number,
     if (result == EVENT_TEXT_REFUSED) {
         CHECK(item->fault == EVENT_TEXT_CUT || parser->fault == item->fault);
         CHECK(parser->error && parser->error[0]);
+        return;
+    }
+    CHECK((result == EVENT_TEXT_ADOPTION) == item->adopts && parser->adopts == item->adopts);
+    if (item->adopts) {
+        CHECK(text_equals(parser->adoption, item->adoption));
+        check_handover(parser->adoption);
         return;
     }
     CHECK(text_equals(parser->event.channel, item->event.channel));

@@ -7,24 +7,31 @@
 static const char *const names[] = {"data", "channel", "event", "id",  "ack",  "retry",
                                     "wait", "end",     "key",   "all", "count"};
 
+/* Of a hand-over, on the feed; the first one makes it one. */
+static const char *const adoption_names[] = {"adopt", "first",         "head",  "header",  "http",
+                                             "last",  "last-event-id", "limit", "lifetime"};
+
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
 /* What is read, and the event that is being put together. */
 struct reading {
     struct feed_list *list;
     char *room; /* for the next byte of data */
+    char *line_room;
     size_t data_max;
     bool feed;
     bool has_data, has_channel, has_any, has_end, has_all;
-    bool is_named; /* by a type or an id */
+    bool has_event; /* any field but ack */
+    bool is_named;  /* by a type or an id */
     struct feed_item item;
 };
 
 static void start_item(struct reading *reading)
 {
     reading->has_data = reading->has_channel = reading->has_any = reading->is_named = false;
-    reading->has_end = reading->has_all = false;
-    reading->item = (struct feed_item){.event = {.retry_ms = -1, .data = {"", 0}}};
+    reading->has_end = reading->has_all = reading->has_event = false;
+    reading->item = (struct feed_item){.event = {.retry_ms = -1, .data = {"", 0}},
+                                       .adoption = {reading->line_room, 0}};
 }
 
 static void put_item(struct reading *reading)
@@ -99,14 +106,31 @@ static void put_short(struct reading *reading, struct text value, size_t max, st
         *ret_text = value;
 }
 
+static bool is_of_adoption(const struct reading *reading, struct text name)
+{
+    for (size_t i = 0; i < sizeof(adoption_names) / sizeof(adoption_names[0]); i++)
+        if (reading->feed && text_equals(name, text_of(adoption_names[i])))
+            return true;
+    return false;
+}
+
 static void put_line(struct reading *reading, struct text line)
 {
     struct event *event = &reading->item.event;
     struct text name = name_of(line);
     struct text value = {line.at + line.len, 0};
+    if (is_of_adoption(reading, name)) {
+        reading->item.adopts |= text_equals(name, TEXT("adopt"));
+        memcpy(reading->line_room, line.at, line.len);
+        reading->line_room[line.len] = '\n';
+        reading->line_room += line.len + 1;
+        reading->item.adoption.len += line.len + 1;
+        return;
+    }
     if (!is_known(name) || (!reading->feed && text_equals(name, TEXT("count"))))
         return;
     reading->has_any = true;
+    reading->has_event |= !text_equals(name, TEXT("ack"));
     if (name.len < line.len)
         value = (struct text){name.at + name.len + 1, line.len - name.len - 1};
     if (value.len && value.at[0] == ' ')
@@ -152,8 +176,18 @@ static void put_line(struct reading *reading, struct text line)
 
 static void end_block(struct reading *reading)
 {
-    if (!reading->has_any)
+    if (reading->item.adopts) {
+        if (reading->has_event)
+            fault(reading, EVENT_TEXT_FIELD);
+        if (reading->item.adoption.len > ADOPTION_BYTES_MAX)
+            fault(reading, EVENT_TEXT_LARGE);
+        put_item(reading);
         return;
+    }
+    if (!reading->has_any) {
+        start_item(reading);
+        return;
+    }
     bool alone = !reading->has_data && !reading->is_named &&
                  (reading->item.event.retry_ms >= 0 || reading->has_end);
     reading->item.event.without_data = !reading->has_data;
@@ -171,8 +205,10 @@ static void end_block(struct reading *reading)
 static void end_text(struct reading *reading, struct text line)
 {
     struct text name = name_of(line);
-    bool begins = name.len < line.len ? is_known(name) : line.len > 0 && line.len < 8;
-    if (!reading->has_any && !begins)
+    bool begins = name.len < line.len
+                      ? is_known(name) || (reading->feed && text_equals(name, TEXT("adopt")))
+                      : line.len > 0 && line.len < 8;
+    if (!reading->has_any && !reading->item.adopts && !begins)
         return;
     reading->item.fault = EVENT_TEXT_CUT;
     put_item(reading);
@@ -181,10 +217,13 @@ static void end_text(struct reading *reading, struct text line)
 void feed_rules_read(struct text text, size_t data_max, bool feed, struct feed_list *ret_list)
 {
     static const char mark[] = "\xef\xbb\xbf";
-    *ret_list = (struct feed_list){.data = malloc(text.len + 1)};
-    CHECK(ret_list->data);
-    struct reading reading = {
-        .list = ret_list, .room = ret_list->data, .data_max = data_max, .feed = feed};
+    *ret_list = (struct feed_list){.data = malloc(text.len + 1), .lines = malloc(text.len + 1)};
+    CHECK(ret_list->data && ret_list->lines);
+    struct reading reading = {.list = ret_list,
+                              .room = ret_list->data,
+                              .line_room = ret_list->lines,
+                              .data_max = data_max,
+                              .feed = feed};
     start_item(&reading);
     size_t at = text.len >= 3 && memcmp(text.at, mark, 3) == 0 ? 3 : 0;
     if (text.len < 3 && memcmp(text.at, mark, text.len) == 0)
@@ -210,5 +249,6 @@ void feed_rules_free(struct feed_list *list)
 {
     free(list->items);
     free(list->data);
+    free(list->lines);
     *list = (struct feed_list){0};
 }

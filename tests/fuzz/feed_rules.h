@@ -16,12 +16,14 @@ struct feed_item {
     struct text ack;
     bool wait_no;
     bool counts;
+    bool adopts;          /* a hand-over */
+    struct text adoption; /* its lines; likewise the list's own */
 };
 
 struct feed_list {
     struct feed_item *items;
     size_t count, size;
-    char *data;
+    char *data, *lines;
 };
 
 void feed_rules_read(struct text text, size_t data_max, bool feed, struct feed_list *ret_list);

@@ -54,6 +54,9 @@ static void write_result(struct script *script, const struct event_text *parser,
         write_bytes(script, "refused", 7);
         write_text(script, "error", text_of(parser->error));
         cr_assert(parser->fault != EVENT_TEXT_OK);
+    } else if (result == EVENT_TEXT_ADOPTION) {
+        write_bytes(script, "adoption", 8);
+        write_text(script, "lines", parser->adoption);
     } else {
         cr_assert(parser->fault == EVENT_TEXT_OK && !parser->error);
         write_bytes(script, "event", 5);
@@ -182,6 +185,47 @@ Test(event_text, one_event)
     CHECK_FEED("channel:c\nid:7\nretry:0\nwait:no\ndata:x\n\n",
                "event channel=c id=7 data=x retry=0 wait=no\n");
     CHECK_FEED("data: d\nchannel: c\n\n", "event channel=c data=d\n");
+}
+
+Test(event_text, hand_overs)
+{
+    CHECK_FEED("adopt: a\nhead: sent\nadopt: b\nack: 1\n\n" LATER,
+               "adoption lines=adopt: a|head: sent|adopt: b| ack=1\n" LATER_WANT);
+    CHECK_FEED("last-event-id: x\r\nlimit:1\r\nadopt\r\n\r\n",
+               "adoption lines=last-event-id: x|limit:1|adopt|\n");
+    /* Without `adopt` they are fields that nobody knows, and of no other block. */
+    CHECK_FEED("limit: 1\nhead: sent\n\nlast: 2\nchannel: c\ndata: d\n\nadopt: e\n\n",
+               "event channel=c data=d\nadoption lines=adopt: e|\n");
+    CHECK_BODY("adopt: a\nlimit: 1\n\nadopt: b\ndata: d\n\n", "event data=d\n");
+    CHECK_FEED("adopter: a\nheaders: b\n\n", "");
+    const char *both = "a block with adopt is a hand-over, and has no field of an event but ack";
+    check_refused("adopt: a\ndata: d\n", both);
+    check_refused("wait: no\nadopt: a\n", both);
+}
+
+/* Where blocks begin: right behind the blank line before them, whatever it ends with. */
+Test(event_text, blocks_have_places)
+{
+    static const char text[] = "channel: c\ndata: d\n\n: x\r\n\r\n\radopt: a\n\n";
+    struct event_text parser;
+    for (size_t size = 1; size < sizeof(text); size++) {
+        uint64_t begin = 0, end = 0;
+        event_text_init(&parser, DATA_MAX, true);
+        for (size_t at = 0; at < sizeof(text) - 1; at += size) {
+            size_t left = sizeof(text) - 1 - at, done = 0, len = left < size ? left : size;
+            while (done < len) {
+                size_t consumed;
+                if (event_text_read(&parser, text + at + done, len - done, &consumed)) {
+                    begin = parser.begin;
+                    end = parser.end;
+                }
+                done += consumed;
+            }
+        }
+        cr_expect_eq(begin, strstr(text, "adopt") - text, "%zu", size);
+        cr_expect_eq(end, sizeof(text) - 1);
+        event_text_deinit(&parser);
+    }
 }
 
 Test(event_text, line_ends)
