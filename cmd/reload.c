@@ -110,17 +110,20 @@ void reload_run(struct reload *reload)
     (void)reload_compare(reload->parse, &reading->parse, report_change, &report);
     report_room(reload, &reading->settings);
     char error[512] = "out of memory";
-    struct hub_change *change = NULL;
-    r = hub_prepare(reload->hub, &reading->settings.base.hub, &change);
-    if (r == 0)
-        r = server_reload(reload->server, &reading->settings.base.server, error, sizeof(error));
+    struct server_change *server = NULL;
+    struct hub_change *hub = NULL;
+    r = server_prepare(reload->server, &reading->settings.base.server, &server, error,
+                       sizeof(error));
+    if (r == 0 && (r = hub_prepare(reload->hub, &reading->settings.base.hub, &hub)) < 0)
+        snprintf(error, sizeof(error), "%s", strerror(-r));
     if (r < 0) {
         log_error("SIGHUP: %s; every option stays as it was", error);
-        hub_forget(change);
+        server_forget(server);
         reading_free(reading);
         return;
     }
-    hub_change(reload->hub, change);
+    server_change(reload->server, server);
+    hub_change(reload->hub, hub);
     const struct server_options *said = &reading->settings.base.server;
     bool files = said->publish_token_file || said->jwt_key_file_count > 0 || said->jwt_jwks ||
                  said->admin_token_file;

@@ -8,11 +8,11 @@
  *
  * Every call of any thread may be under way while hub_stop runs, and may follow it, until
  * hub_free. Why that is enough, call by call:
- *   hub_publish, hub_close_channel, hub_kick  touch the sequence word, the flow, the ledger and
- *     each worker's inbox and wake: all of them live until hub_free. Closed, the word gives no number
- *     any more; who has claimed one before stores its events, and workers wait for those up to
- *     drain_timeout_ms. What is stored after that is freed with the inbox. A wake that comes late
- *     finds its eventfd open (engine/io/io.h).
+ *   hub_publish, hub_close_channel, hub_kick  touch the sequence word, the flow, the ledger
+ *     and each worker's inbox and wake: all of them live until hub_free. Closed, the word gives no
+ *     number any more; who has claimed one before stores its events, and workers wait for those up
+ *     to drain_timeout_ms. What is stored after that is freed with the inbox. A wake that comes
+ *     late finds its eventfd open (engine/io/io.h).
  *   hub_subscribe, hub_control, hub_census, hub_change  post to workers, and what they post has to
  *     be taken: they go through a gate (engine/base/gate.h), which hub_stop shuts before it orders
  *     the drain; behind that order nothing is posted.

@@ -148,7 +148,8 @@ FANFARE_API struct fanfare *fanfare_new(void);
  * `stream-header`, `allow-origin`, `channel`, `host` and others are lists (fanfare_option_text says
  * which): each call adds one, NULL empties the list.
  *
- *   listen    "127.0.0.1:8080", "[::1]:0", "unix:/run/x.sock". None by default.
+ *   listen    "127.0.0.1:8080", "[::1]:0", "unix:/run/x.sock", or "fd:3": a listening socket of
+ *             yours, which the library duplicates. None by default.
  *   feed      path of the publishing socket. None by default (the server has one).
  *   routes    which of "subscribe publish send page health stats metrics" are answered, the others
  *             are 404. Default here: "subscribe health" (the server: all). Publishing over HTTP is

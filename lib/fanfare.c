@@ -186,11 +186,6 @@ const char *fanfare_error(const struct fanfare *fanfare)
 
 /* --- start --------------------------------------------------------------------------------- */
 
-static bool listens(const struct server_options *options)
-{
-    return options->listen_count > 0 || options->feed || options->admin;
-}
-
 static int start_hub(struct fanfare *fanfare)
 {
     int r = hub_new(&fanfare->settings.hub, &fanfare->hub);
@@ -200,15 +195,14 @@ static int start_hub(struct fanfare *fanfare)
     /* The server binds first: an address in use is found before a thread runs. */
     char error[512] = "";
     fanfare->settings.server.hook = request_hook(fanfare);
-    if (listens(&fanfare->settings.server))
-        r = server_new(fanfare->hub, &parts_all, &fanfare->settings.server, &fanfare->server, error,
-                       sizeof(error));
+    r = server_new(fanfare->hub, &parts_all, &fanfare->settings.server, &fanfare->server, error,
+                   sizeof(error));
     if (r < 0)
         return refuse(fanfare, r, "%s", error[0] ? error : fanfare_strerror(r));
     r = hub_start(fanfare->hub);
     if (r < 0)
         return refuse(fanfare, r, "cannot start the workers: %s", hub_start_error(r));
-    r = fanfare->server ? server_start(fanfare->server) : 0;
+    r = server_start(fanfare->server);
     if (r < 0) {
         hub_close(fanfare->hub);
         hub_stop(fanfare->hub);
@@ -282,10 +276,7 @@ static void drain(struct fanfare *fanfare, uint32_t drain_ms)
     enum { LEAST_MS = 500 };
     struct hub_options rest = fanfare->settings.hub;
     int64_t begun_ms = now_ms();
-    if (fanfare->server)
-        server_stop(fanfare->server);
-    else
-        hub_close(fanfare->hub);
+    server_stop(fanfare->server);
     int64_t left_ms = drain_ms - (now_ms() - begun_ms);
     uint32_t least_ms = drain_ms < LEAST_MS ? drain_ms : LEAST_MS;
     rest.drain_timeout_ms = left_ms < least_ms ? least_ms : (uint32_t)left_ms;

@@ -32,7 +32,7 @@ struct fanfare {
     const unsigned char *alive; /* 1; in a child 0 */
     _Atomic int state;          /* enum instance_state */
     struct hub *hub;
-    struct server *server;     /* NULL: nothing is listened on */
+    struct server *server;
     fanfare_request_hook hook; /* NULL: none; written before it starts */
     void *hook_user;
     struct host_hook host; /* what the server knows of it */

@@ -8,8 +8,9 @@ static const struct option rows[] = {
      .type = VALUE_LISTEN,
      .shown = "ADDR:PORT",
      .usual_said = "none",
-     .help = "Serve HTTP here; may be repeated. Port 0 takes a free one. Also [V6ADDR]:PORT and "
-             "unix:PATH. Options of this one alone stand behind it: 'ADDR:PORT "
+     .help = "Serve HTTP here; may be repeated. Port 0 takes a free one. Also [V6ADDR]:PORT, "
+             "unix:PATH, and fd:N, a listening socket that is there already. Options of this one "
+             "alone stand behind it: 'ADDR:PORT "
              "routes=subscribe,health proxy-protocol=1', mode=MODE",
      .from = FROM_ANY,
      .restart = true,

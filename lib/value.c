@@ -149,10 +149,12 @@ static bool listen_fits(const char *said)
         return false;
     memcpy(text, said, len);
     text[len] = '\0';
+    int64_t port;
     if (strncmp(text, "unix:", 5) == 0)
         return socket_fits(text + 5);
+    if (strncmp(text, "fd:", 3) == 0)
+        return count_read(text + 3, &port) && port <= INT32_MAX;
     const char *colon = strrchr(text, ':');
-    int64_t port;
     if (!colon || colon == text || !count_read(colon + 1, &port) || port > 65535)
         return false;
     bool bracketed = text[0] == '[' && colon[-1] == ']';

@@ -29,7 +29,7 @@ enum value_type {
     VALUE_TEXT,
     VALUE_PATH,   /* a file */
     VALUE_SOCKET, /* the path of a unix socket, or `none` */
-    VALUE_LISTEN, /* ADDR:PORT, [V6]:PORT or unix:PATH, and options behind a space */
+    VALUE_LISTEN, /* ADDR:PORT, [V6]:PORT, unix:PATH or fd:N, and options behind a space */
 };
 
 /* Where an option may be given. */

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "engine/limits.h"
+#include "net/given.h"
 
 #define PORT_TRIES 8 /* for one port that is free at all addresses of a name; picked by hand */
 
@@ -211,22 +212,6 @@ static bool is_loopback(const struct sockaddr *address)
     return ntohl(v4) >> 24 == IN_LOOPBACKNET;
 }
 
-bool listener_is_local(const char *address)
-{
-    char host[256];
-    const char *port;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE};
-    struct addrinfo *found = NULL;
-    if (strncmp(address, "unix:", 5) == 0 || !split_address(address, host, sizeof(host), &port) ||
-        getaddrinfo(host, port, &hints, &found))
-        return true;
-    bool local = true;
-    for (const struct addrinfo *at = found; at && local; at = at->ai_next)
-        local = is_loopback(at->ai_addr);
-    freeaddrinfo(found);
-    return local;
-}
-
 bool listener_is_bound_locally(const struct listener *listener)
 {
     struct sockaddr_storage bound;
@@ -362,6 +347,49 @@ static int open_unix(struct listener *listener, const char *path, mode_t mode, c
     return 0;
 }
 
+/* --- a socket of the caller's -------------------------------------------------------------- */
+
+static int open_given(struct listener *listener, const char *address, char *error,
+                      size_t error_size)
+{
+    struct sockaddr_storage bound;
+    int r = given_open(address, &listener->fd, &bound, error, error_size);
+    if (r)
+        return r;
+    listener->is_unix = bound.ss_family == AF_UNIX;
+    const char *path = ((const struct sockaddr_un *)(const void *)&bound)->sun_path;
+    if (listener->is_unix)
+        snprintf(listener->address, sizeof(listener->address), "unix:%.107s", path);
+    else
+        name_tcp(listener);
+    return 0;
+}
+
+static bool given_is_local(const char *address)
+{
+    struct sockaddr_storage bound;
+    return given_look(address, NULL, &bound) < 0 || bound.ss_family == AF_UNIX ||
+           is_loopback((struct sockaddr *)&bound);
+}
+
+bool listener_is_local(const char *address)
+{
+    char host[256];
+    const char *port;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    if (given_is(address))
+        return given_is_local(address);
+    if (strncmp(address, "unix:", 5) == 0 || !split_address(address, host, sizeof(host), &port) ||
+        getaddrinfo(host, port, &hints, &found))
+        return true;
+    bool local = true;
+    for (const struct addrinfo *at = found; at && local; at = at->ai_next)
+        local = is_loopback(at->ai_addr);
+    freeaddrinfo(found);
+    return local;
+}
+
 /* --- public -------------------------------------------------------------------------------- */
 
 int listener_open(struct listener *listeners, unsigned room, enum listener_kind kind,
@@ -372,10 +400,11 @@ int listener_open(struct listener *listeners, unsigned room, enum listener_kind 
         snprintf(error, error_size, "cannot listen on %s: %s", address, bind_advice(-E2BIG));
         return -E2BIG;
     }
-    if (strncmp(address, "unix:", 5) != 0)
+    if (strncmp(address, "unix:", 5) != 0 && !given_is(address))
         return open_tcp(listeners, room, kind, address, ret_count, error, error_size);
     *listeners = (struct listener){.kind = kind, .fd = -1};
-    int r = open_unix(listeners, address + 5, mode, error, error_size);
+    int r = given_is(address) ? open_given(listeners, address, error, error_size)
+                              : open_unix(listeners, address + 5, mode, error, error_size);
     if (!r)
         *ret_count = 1;
     return r;
@@ -453,7 +482,7 @@ void listener_close(struct listener *listener)
 {
     if (listener->fd < 0)
         return;
-    if (listener->is_unix)
+    if (listener->path[0])
         unlink_own(listener);
     close(listener->fd);
     listener->fd = -1;

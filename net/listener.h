@@ -33,15 +33,15 @@ struct listener {
     bool is_unix;
     bool proxied;    /* each connection begins with a PROXY header */
     unsigned routes; /* bits of enum route_name that are answered here; 0: the server's */
-    char path[108];  /* unix: the file; sun_path has no more room */
+    char path[108];  /* unix: the file that was made; sun_path has no more room; "": none was */
     dev_t device;    /* of the file that was made, to recognise it on leaving */
     ino_t inode;
     char address[160]; /* what server_address shows */
 };
 
-/* `address` is "ADDR:PORT", "[V6]:PORT" or "unix:PATH". A name with several addresses opens as many
- * listeners of this kind, up to `room`; a socket file gets exactly `mode`. 0, or a negative errno
- * and one sentence, and nothing is open. */
+/* `address` is "ADDR:PORT", "[V6]:PORT", "unix:PATH" or "fd:N" (net/given.h). A name with several
+ * addresses opens as many listeners of this kind, up to `room`; a socket file gets exactly `mode`.
+ * 0, or a negative errno and one sentence, and nothing is open. */
 MUST_USE int listener_open(struct listener *listeners, unsigned room, enum listener_kind kind,
                            const char *address, mode_t mode, unsigned *ret_count, char *error,
                            size_t error_size);

@@ -104,7 +104,9 @@ static void tune_listeners(struct server *server, const struct server_options *o
 
 static int make_acceptors(struct server *server, char *error, size_t error_size)
 {
-    unsigned count = server->options.acceptors;
+    unsigned count = server->state.listener_count > 0 ? server->options.acceptors : 0;
+    if (count == 0)
+        return 0;
     server->acceptors = calloc(count, sizeof(*server->acceptors));
     int r = server->acceptors ? 0 : -ENOMEM;
     for (unsigned i = 0; i < count && !r; i++) {
@@ -212,37 +214,66 @@ static bool has_same_url(const struct server_options *options, const struct serv
     return url && next ? strcmp(url, next) == 0 : url == next;
 }
 
-int server_reload(struct server *server, const struct server_options *options, char *error,
-                  size_t error_size)
-{
-    struct server_options changed = server->options;
+struct server_change {
+    struct server_options options;
     struct server_rules rules;
-    if (!has_same_url(&changed, options)) {
-        snprintf(error, error_size, "jwt-jwks: a URL can be changed by a restart alone");
-        return -EINVAL;
-    }
-    server_options_change(&changed, options);
-    int r = server_options_check(&changed, &rules, error, error_size);
+};
+
+/* What is made here and not needed in the end is kept for the next time. */
+static int prepare(struct server *server, struct server_change *change, char *error,
+                   size_t error_size)
+{
+    int r = server_options_check(&change->options, &change->rules, error, error_size);
     if (r)
         return r;
-    r = server_state_prepare(&server->state, &changed, &rules);
+    r = server_state_prepare(&server->state, &change->options, &change->rules);
     if (r) {
-        server_rules_deinit(&rules);
         snprintf(error, error_size, "out of memory");
         return r;
     }
     r = server->state.presence ? presence_start(server->state.presence) : 0;
-    if (r) {
-        server_rules_deinit(&rules);
+    if (r)
         snprintf(error, error_size, "cannot start the thread of presence: %s", strerror(-r));
-        return r;
+    return r;
+}
+
+int server_prepare(struct server *server, const struct server_options *options,
+                   struct server_change **ret_change, char *error, size_t error_size)
+{
+    if (!has_same_url(&server->options, options)) {
+        snprintf(error, error_size, "jwt-jwks: a URL can be changed by a restart alone");
+        return -EINVAL;
     }
-    server_state_limit(&server->state, &changed, &rules);
-    tune_listeners(server, &changed);
+    struct server_change *change = calloc(1, sizeof(*change));
+    if (!change) {
+        snprintf(error, error_size, "out of memory");
+        return -ENOMEM;
+    }
+    change->options = server->options;
+    server_options_change(&change->options, options);
+    int r = prepare(server, change, error, error_size);
+    if (r)
+        server_forget(change);
+    else
+        *ret_change = change;
+    return r;
+}
+
+void server_forget(struct server_change *change)
+{
+    if (change)
+        server_rules_deinit(&change->rules);
+    free(change);
+}
+
+void server_change(struct server *server, struct server_change *change)
+{
+    server_state_limit(&server->state, &change->options, &change->rules);
+    tune_listeners(server, &change->options);
     wake_all(server);
     if (server->state.jwks)
         jwks_again(server->state.jwks);
-    return 0;
+    free(change);
 }
 
 /* --- start and stop ------------------------------------------------------------------------ */

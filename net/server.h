@@ -3,6 +3,8 @@
  * The server: listeners and the acceptor threads that share them. This is net's whole face to
  * `cmd`.
  *
+ * Without anything to listen on it has no acceptors, and is what connections are adopted by.
+ *
  * Life: server_new (binds everything, so that a bad address is known before a thread runs) ->
  * server_start -> server_stop -> server_free, all from one thread. The hub outlives the server.
  */
@@ -40,11 +42,18 @@ const char *server_admin_address(const struct server *server);
  * at once, for who waits already as if it began now. Nobody is closed for it. listen, listen_mode,
  * feed, feed_mode, admin and acceptors cannot change and are not looked at.
  *
- * A negative errno, with one sentence: a value is wrong, and nothing has changed. The texts are
- * copied. Any thread, from server_new to server_stop.
+ * In two steps, so that it can be all or nothing together with what others change: server_prepare
+ * does all that can fail. A negative errno, with one sentence: a value is wrong, and nothing has
+ * changed. The texts are borrowed until the change is freed. The thread that owns the server, from
+ * server_new to server_stop.
  */
-MUST_USE int server_reload(struct server *server, const struct server_options *options, char *error,
-                           size_t error_size);
+struct server_change;
+MUST_USE int server_prepare(struct server *server, const struct server_options *options,
+                            struct server_change **ret_change, char *error, size_t error_size);
+/* It holds from now on, and is freed. */
+void server_change(struct server *server, struct server_change *change);
+/* It does not, and is freed. Takes NULL. */
+void server_forget(struct server_change *change);
 
 /* What all acceptors have done so far, summed. Any thread, from server_new to server_free. */
 void server_totals(const struct server *server, struct net_totals *ret_totals);

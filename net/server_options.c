@@ -48,8 +48,6 @@ static const char *range_fault(const struct server_options *options)
     const char *fault = NULL;
     if (options->listen_count > LISTEN_MAX)
         fault = "there are more than 16 addresses to listen on";
-    else if (options->listen_count == 0 && !options->feed)
-        fault = "there is neither an address to listen on nor a feed";
     else if (options->acceptors < 1 || options->acceptors > ACCEPTORS_MAX)
         fault = "the number of acceptors is not between 1 and 64";
     else if (options->connect_rate > CONNECT_RATE_MAX)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What can be said to a server about listening, limits and time, and what of it may be said again
- * while it runs (server_reload in server.h). Plain values; texts are borrowed. Any thread.
+ * while it runs (server_prepare in server.h). Plain values; texts are borrowed. Any thread.
  */
 #pragma once
 

@@ -33,7 +33,7 @@ enum server_phase {
 #define LISTENERS_MAX  (LISTEN_MAX * 2 + LISTENERS_KEPT)
 static_assert(LISTENERS_MAX <= SUBSCRIBER_GROUPS_MAX, "subscribers are counted by listener");
 
-/* The options that server_reload changes, and what follows from them. */
+/* The options that server_change changes, and what follows from them. */
 struct server_limits {
     struct server_options options; /* whose texts may be gone: what is made of them follows */
     int64_t deadline_ns[DEADLINE_KINDS];

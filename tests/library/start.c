@@ -4,7 +4,11 @@
  * at the start, what is right runs, and a client that knows nothing but HTTP is served.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/e2e/check.h"
 #include "tests/e2e/client.h"
@@ -63,6 +67,48 @@ static void serves(void)
     engine_end(fanfare);
 }
 
+/* A socket that somebody else has bound, and which stays theirs. */
+static void serves_on_a_given_socket(void)
+{
+    struct server server;
+    struct client client;
+    struct answer answer;
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    char given[32], address[64], wanted[64];
+    socklen_t len = sizeof(name);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)&name, len) == 0 && listen(fd, 8) == 0 &&
+                getsockname(fd, (struct sockaddr *)&name, &len) == 0,
+            "%s", strerror(errno));
+    snprintf(given, sizeof(given), "fd:%d", fd);
+    snprintf(wanted, sizeof(wanted), "http://127.0.0.1:%u", ntohs(name.sin_port));
+    struct fanfare *fanfare = engine_silent((const char *const[]){"listen", given, NULL});
+    engine_start(fanfare, &server);
+    EXPECT_INT(fanfare_get(fanfare, "addresses", address, sizeof(address)), strlen(wanted));
+    EXPECT_TEXT(address, wanted);
+    client_open(&client, &server);
+    client_request(&client, "GET", "/healthz", NULL, NULL, 0, &answer);
+    EXPECT_INT(answer.status, 200);
+    answer_free(&answer);
+    client_close(&client);
+    engine_end(fanfare);
+    int on = 0;
+    len = sizeof(on);
+    EXPECT_INT(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len), 0);
+    EXPECT_INT(on, 1);
+    close(fd);
+}
+
+/* Workers alone. */
+static void listens_nowhere(void)
+{
+    char address[64];
+    struct fanfare *fanfare = engine_silent(NULL);
+    engine_start(fanfare, NULL);
+    EXPECT_INT(fanfare_get(fanfare, "addresses", address, sizeof(address)), 0);
+    engine_end(fanfare);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -70,5 +116,7 @@ int main(int argc, char **argv)
     check_case("takes_nothing", takes_nothing);
     check_case("is_started_once", is_started_once);
     check_case("serves", serves);
+    check_case("serves_on_a_given_socket", serves_on_a_given_socket);
+    check_case("listens_nowhere", listens_nowhere);
     return check_end();
 }

@@ -69,6 +69,63 @@ Test(listener, only_loopback_and_socket_files_are_local)
         cr_expect(!listener_is_local(open[i]), "%s", open[i]);
 }
 
+Test(listener, a_socket_that_listens_already)
+{
+    struct listener first, listener;
+    char given[32];
+    cr_assert_eq(open_one(&first, "127.0.0.1:0"), 0);
+    snprintf(given, sizeof(given), "fd:%d", first.fd);
+    cr_expect(listener_is_local(given));
+    cr_assert_eq(open_one(&listener, given), 0, "%s", error);
+    cr_expect_str_eq(listener.address, first.address);
+    cr_expect_neq(listener.fd, first.fd);
+    cr_expect_eq(fcntl(listener.fd, F_GETFD), FD_CLOEXEC);
+    listener_close(&listener);
+    cr_expect_geq(fcntl(first.fd, F_GETFD), 0, "the caller's own stays");
+    listener_close(&first);
+
+    cr_assert_eq(open_one(&first, "0.0.0.0:0"), 0);
+    snprintf(given, sizeof(given), "fd:%d", first.fd);
+    cr_expect(!listener_is_local(given));
+    listener_close(&first);
+
+    cr_assert_eq(open_one(&first, address), 0);
+    snprintf(given, sizeof(given), "fd:%d", first.fd);
+    cr_assert_eq(open_one(&listener, given), 0, "%s", error);
+    cr_expect_str_eq(listener.address, address);
+    cr_expect(listener.is_unix);
+    listener_close(&listener);
+    cr_expect_eq(access(path, F_OK), 0, "so does its file");
+    listener_close(&first);
+}
+
+Test(listener, what_is_no_listening_socket_is_named)
+{
+    struct listener listener;
+    char given[32];
+    int pair[2], file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int datagrams = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    const struct {
+        int fd, r;
+        const char *said;
+    } cases[] = {{file, -ENOTSOCK, "no socket"},
+                 {datagrams, -EPROTOTYPE, "no stream socket"},
+                 {pair[0], -ENOTCONN, "does not listen"},
+                 {1000000, -EBADF, "no such descriptor"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(given, sizeof(given), "fd:%d", cases[i].fd);
+        cr_expect_eq(open_one(&listener, given), cases[i].r, "%s", given);
+        cr_expect(strstr(error, given) && strstr(error, cases[i].said), "%s", error);
+    }
+    static const char *const bad[] = {"fd:", "fd:x", "fd:3x", "fd:-1", "fd: 3", "fd:99999999999"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        cr_expect_eq(open_one(&listener, bad[i]), -EINVAL, "%s", bad[i]);
+        cr_expect(strstr(error, bad[i]), "%s", error);
+    }
+    close(file), close(datagrams), close(pair[0]), close(pair[1]);
+}
+
 Test(listener, a_bad_address_is_named)
 {
     static const char *const bad[] = {"",           "8080",        ":8080",         "127.0.0.1",

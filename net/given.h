@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An address that is no address but a socket of the caller's: "fd:N", one that listens already,
+ * bound by a supervisor or by the program around us.
+ *
+ * It is duplicated: the caller goes on to own its number and, of a unix socket, its file. It is
+ * made non-blocking, which both share. Reads no environment: who passes sockets by number says the
+ * number. Any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "engine/base/base.h"
+
+/* Whether it has that form, right or wrong. */
+bool given_is(const char *address);
+/* What it is bound to; 0, or why it is no socket to listen on. `ret_fd` may be NULL. */
+MUST_USE int given_look(const char *address, int *ret_fd, struct sockaddr_storage *ret_bound);
+/* A descriptor of our own for it: 0, or a negative errno with one sentence. */
+MUST_USE int given_open(const char *address, int *ret_fd, struct sockaddr_storage *ret_bound,
+                        char *error, size_t error_size);
