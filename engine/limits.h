@@ -397,6 +397,12 @@
 /* Bytes of them, and of the seats in which a stream's records lie: they stay when it has gone. */
 #define JOURNAL_BYTES_MAX (16u << 20)
 
+/* --- notes --------------------------------------------------------------------------------- */
+
+/* Subscribers that have left and whose texts may still be asked for, one for each thread that
+ * fetches notes: as many as there are cores, at most. More: the oldest one's go. */
+#define NOTES_TOLD_MAX 64u
+
 /* --- presence ------------------------------------------------------------------------------ */
 
 /* Subscribers of a channel up to which each that comes or goes is told by itself: what a person can

@@ -33,7 +33,7 @@ struct seat_begin {
 /* How it ended. */
 struct seat_end {
     /* Of one that never was a subscriber: CLOSE_REFUSED, or CLOSE_ENDED for whom its channels' end
-     * left nothing. */
+     * left nothing. CLOSE_NONE: it was not even handed over. */
     enum close_reason reason;
     uint64_t subscriber; /* its id; 0: subscribers have none, or it was not handed over */
     uint64_t cursor;     /* sequence of the newest event that it had whole */
@@ -67,7 +67,7 @@ static inline struct seat *seat_leave(struct seat *seat, const struct seat_end *
     return NULL;
 }
 
-/* Of one that was refused, or not even handed over. */
+/* Of one that was refused. */
 static inline struct seat *seat_refuse(struct seat *seat)
 {
     static const struct seat_end refused = {.reason = CLOSE_REFUSED};

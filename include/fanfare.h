@@ -390,6 +390,72 @@ FANFARE_API int fanfare_request_reply(struct fanfare_request *request, int statu
                                       const char *fields);
 FANFARE_API int fanfare_request_pass(struct fanfare_request *request);
 
+/* --- notes: what the engine has to tell ------------------------------------------------------- */
+
+enum {
+    FANFARE_NOTE_JOINED = 1, /* its response head is written; `resume` was looked at */
+    FANFARE_NOTE_LEFT = 2,   /* exactly once for each joined one, and behind that */
+    FANFARE_NOTE_STOPPED = 4 /* the end of fanfare_stop; the last note */
+};
+
+enum {
+    FANFARE_LEFT_GONE = 1,     /* it hung up */
+    FANFARE_LEFT_ERROR = 2,    /* its socket failed */
+    FANFARE_LEFT_SLOW = 3,     /* it took too little, and history passed it */
+    FANFARE_LEFT_STUCK = 4,    /* it took nothing for `write-timeout` */
+    FANFARE_LEFT_LIMIT = 5,    /* it had its `limit` of events */
+    FANFARE_LEFT_IDLE = 6,     /* no event for `idle-timeout` */
+    FANFARE_LEFT_AGE = 7,      /* `lifetime` is over */
+    FANFARE_LEFT_MEMORY = 8,   /* `memory-max`, and it was furthest behind */
+    FANFARE_LEFT_ENDED = 9,    /* on request, in order */
+    FANFARE_LEFT_CHANNEL = 10, /* its last channel was closed */
+    FANFARE_LEFT_DRAIN = 11,   /* in order, as the engine stopped */
+    FANFARE_LEFT_CUT = 12,     /* not in order: `drain-timeout`, or on request at once */
+    FANFARE_LEFT_REFUSED = 13, /* its worker could not take it: no JOINED before */
+    FANFARE_LEFT_TOKEN = 14,   /* what let it in has ended */
+    FANFARE_LEFT_OVER = 15     /* its channels have ended: with no JOINED before if nothing of
+                                  them was left for it */
+};
+
+struct fanfare_note {
+    size_t size;
+    int32_t kind;
+    int32_t reason;      /* of LEFT */
+    uint64_t subscriber; /* its id: never given again, and below 2^53 */
+    uint64_t tag;
+    uint64_t sequence;    /* JOINED: it gets what is published after this; LEFT: the last it had */
+    uint64_t duration_ms; /* LEFT */
+    struct fanfare_request *request; /* NULL */
+};
+
+/*
+ * The next note: 1, or 0 if there is none within `timeout_ms` (0: look; FANFARE_FOREVER). Set
+ * note->size before. Notes of one subscriber come in order. None is ever lost: each subscriber
+ * carries its own, so a program that does not fetch them only keeps their places occupied, and in
+ * the end new subscribers find no room (-ENOSPC; over HTTP as `refuse` says). Without the option
+ * `notes` only FANFARE_NOTE_STOPPED comes.
+ *
+ * fanfare_note_fd is readable exactly while a note is there (level-triggered; do not read, write or
+ * close it); it is the same from fanfare_start to fanfare_free.
+ *
+ * -EINVAL: no note, or one that is too small; -ECHILD; -ESHUTDOWN: not started, or the last note
+ * was fetched, which threads that wait are told as well. Threads: any, several may fetch. Blocks:
+ * as asked, and may be cancelled there (pthread_cancel).
+ */
+FANFARE_API int fanfare_note_next(struct fanfare *fanfare, struct fanfare_note *note,
+                                  int timeout_ms);
+FANFARE_API int fanfare_note_fd(const struct fanfare *fanfare);
+/* "it hung up", ... Static. Threads: any, hook. */
+FANFARE_API const char *fanfare_reason_text(int reason);
+
+/* With `notes` on, from its FANFARE_NOTE_JOINED on until the thread that was told of its
+ * FANFARE_NOTE_LEFT asks for the next note: "channels" (a text of lines), "peer" ("192.0.2.1";
+ * "unix": over a socket of this machine), "resume" ("complete", "gap", "none").
+ * Like snprintf; -ENOENT; -ESHUTDOWN: not started; -EINVAL; -ECHILD. Threads: any, hook. Blocks:
+ * no. */
+FANFARE_API int fanfare_subscriber_text(struct fanfare *fanfare, uint64_t subscriber,
+                                        const char *item, char *text, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@
 
 #include "engine/id.h"
 #include "lib/instance.h"
+#include "lib/notes.h"
 #include "lib/request.h"
 #include "net/handlers/parts.h"
 
@@ -192,6 +193,11 @@ static int start_hub(struct fanfare *fanfare)
     if (r < 0)
         return refuse(fanfare, r, "cannot make %u workers: %s", fanfare->settings.hub.workers,
                       fanfare_strerror(r));
+    r = notes_new(fanfare->hub, fanfare->settings.notes, fanfare->settings.server.subscribers_max,
+                  &fanfare->notes);
+    if (r < 0)
+        return refuse(fanfare, r, "cannot make the notes: %s", fanfare_strerror(r));
+    fanfare->settings.server.usher = notes_usher(fanfare->notes);
     /* The server binds first: an address in use is found before a thread runs. */
     char error[512] = "";
     fanfare->settings.server.hook = request_hook(fanfare);
@@ -225,6 +231,7 @@ static int settle(struct fanfare *fanfare)
 static void engine_free(struct fanfare *fanfare)
 {
     fanfare->server = server_free(fanfare->server);
+    fanfare->notes = notes_free(fanfare->notes);
     fanfare->hub = hub_free(fanfare->hub);
     staged_deinit(&fanfare->begun);
 }
@@ -284,6 +291,7 @@ static void drain(struct fanfare *fanfare, uint32_t drain_ms)
         /* Without memory slow clients are waited for a little longer. */
     }
     hub_stop(fanfare->hub);
+    notes_stop(fanfare->notes);
 }
 
 int fanfare_stop(struct fanfare *fanfare)

@@ -5,9 +5,9 @@
  * States: NEW (options are set) -> RUNNING (fanfare_start) -> DRAINING (fanfare_drain, or a stop)
  * -> STOPPED (fanfare_stop). It never goes back; an engine that could not start is NEW again.
  *
- * `hub` and `server` are written by the owner's thread while it starts, before `state` says RUNNING
- * (release; instance_running reads it with acquire), and stay until fanfare_free: so whoever saw
- * RUNNING may use them until then.
+ * `hub`, `server` and `notes` are written by the owner's thread while it starts, before `state`
+ * says RUNNING (release; instance_running reads it with acquire), and stay until fanfare_free: so
+ * whoever saw RUNNING may use them until then.
  *
  * A process that was forked has a copy of all this and none of the threads. `alive` is a page that
  * the kernel gives the child as zeros (MADV_WIPEONFORK): a load tells both apart.
@@ -24,6 +24,8 @@
 #include "net/host.h"
 #include "net/server.h"
 
+struct notes;
+
 enum instance_state { INSTANCE_NEW, INSTANCE_RUNNING, INSTANCE_DRAINING, INSTANCE_STOPPED };
 
 enum { INSTANCE_ERROR_BYTES = 1024 };
@@ -33,6 +35,7 @@ struct fanfare {
     _Atomic int state;          /* enum instance_state */
     struct hub *hub;
     struct server *server;
+    struct notes *notes;
     fanfare_request_hook hook; /* NULL: none; written before it starts */
     void *hook_user;
     struct host_hook host; /* what the server knows of it */

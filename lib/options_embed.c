@@ -14,5 +14,22 @@ static const struct option rows[] = {
      .help = "Time for the program to say what becomes of a request that it has taken (else 503)",
      .from = FROM_ANY,
      SETTING(server.decide_timeout_ms)},
+    {.name = "notes",
+     .type = VALUE_CHOICE,
+     .choices = "off on",
+     .usual = "off",
+     .help = "Tell the program who joins and leaves (fanfare_note_next); who does not fetch what "
+             "it is told runs out of subscribers-max",
+     .from = FROM_ANY,
+     .restart = true,
+     SETTING(notes)},
+    {.name = "subscriber-ids",
+     .type = VALUE_FLAG,
+     .usual = "yes",
+     .help = "Subscribers have ids, by which they are sent to, ended and looked at; 72 bytes for "
+             "each. Also with notes, admin or access-log",
+     .from = FROM_ANY,
+     .restart = true,
+     SETTING(hub.subscriber_ids)},
 };
 const struct option_table options_embed = {rows, sizeof(rows) / sizeof(rows[0])};

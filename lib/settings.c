@@ -59,6 +59,7 @@ int settings_finish(struct settings *settings, char *error, size_t error_size)
     server->feed = settings->feed && strcmp(settings->feed, "none") != 0 ? settings->feed : NULL;
     server->keeps_journal = settings->access_log != NULL;
     hub->subscriber_ids |= server->keeps_journal || settings->admin || server->feed_adopt;
+    hub->subscriber_ids |= settings->notes;
     hub->rules = server->channel;
     hub->rule_count = server->channel_count;
     hub->worker_subscribers = (server->subscribers_max + hub->workers - 1) / hub->workers;

@@ -326,7 +326,10 @@ static int subscribe(const struct adopting *adopting, uint64_t *ret_subscriber)
                                          .rules = limits->channels,
                                          .per_address = limits->subscribers_per_address},
                                 .presence = limits->presence,
-                                .journal = server->journal};
+                                .journal = server->journal,
+                                .usher = server->usher,
+                                .tag = adoption->tag,
+                                .adopted = true};
     struct journal_seat *noted;
     if (hub_subscribers(server->hub) >= limits->subscribers_max) {
         net_count_shared(&server->adopt_stats.subscribers_refused);

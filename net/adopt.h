@@ -58,6 +58,7 @@ struct adoption {
     bool refuse_503;                 /* a refusal by a worker is a 503, whatever --refuse says */
     const struct address *peer;      /* NULL: as the socket says */
     const struct listener *listener; /* it came over; NULL: over none */
+    uint64_t tag;                    /* for the server's usher */
     struct seat *seat; /* the caller's chain, which is the stream's on 0; NULL: none */
 };
 

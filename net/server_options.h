@@ -24,6 +24,8 @@ struct host_hook;
 /* How a stream that cannot be had now is refused: see net/refusal.h. */
 enum refuse_policy { REFUSE_RETRY, REFUSE_503 };
 
+struct usher;
+
 struct server_options {
     const char *listen[LISTEN_MAX]; /* "ADDR:PORT", "[V6]:PORT" or "unix:PATH", with
                                        options as in net/listen_spec.h; borrowed */
@@ -95,6 +97,7 @@ struct server_options {
     /* Where a running server is looked at and steered: as `listen`; NULL: nowhere; borrowed. Its
      * tokens: NULL: none is asked for. */
     const char *admin, *admin_token_file;
+    const struct usher *usher;  /* net/usher.h; NULL: none; borrowed */
     bool keeps_journal;         /* whoever reads it: server_journal in server.h */
     uint32_t access_log_sample; /* one request of so many is noted there */
     bool publish_open; /* a listener that other machines reach may be published to by all of them */

@@ -41,6 +41,7 @@ int server_state_init(struct server_state *state, struct hub *hub, const struct 
     questions_init(&state->questions);
     pthread_cond_init(&state->reached, NULL);
     int r = server_state_prepare(state, options, rules);
+    state->usher = options->usher;
     if (options->keeps_journal)
         state->journal = journal_new(hub);
     if (options->keeps_journal && !state->journal)

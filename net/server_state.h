@@ -80,7 +80,8 @@ struct server_state {
     struct connect_rate *rate;
     struct presence *presence;
 
-    struct journal *journal; /* NULL: none is kept */
+    struct journal *journal;   /* NULL: none is kept */
+    const struct usher *usher; /* NULL: there is none */
 
     pthread_mutex_t lock;
     struct server_limits limits;

@@ -47,7 +47,8 @@ static struct seats seats_of(const struct client *client)
                                    .rules = limits->channels,
                                    .per_address = limits->options.subscribers_per_address},
                           .presence = limits->presence,
-                          .journal = service->server->journal};
+                          .journal = service->server->journal,
+                          .usher = service->server->usher};
 }
 
 static enum handler_result refuse_together(struct client *client, struct text channel)
