@@ -32,8 +32,10 @@
     X(event_unkept)        /* an event that there is no memory for is passed over */               \
     X(explained_wrongly)   /* what a subscriber lacks is said to be sent */                        \
     X(expired_served)      /* whose token has ended gets all that it lacks first */                \
+    X(first_forgotten)     /* what a stream is to begin with is left out */                        \
     X(flow_kept)           /* bytes in flight are not given back when a frame is evicted */        \
     X(gap_untold)          /* what was lost is passed over in silence */                           \
+    X(head_twice)          /* a response whose head is written has another one */                  \
     X(hold_for_ever)       /* a crowd of slow readers may stop a channel without end */            \
     X(id_unordered)        /* who joins later than others with higher ids is listed behind them */ \
     X(join_too_early)      /* before everything published before the request is taken */           \
@@ -57,6 +59,8 @@
     X(send_to_blocked)     /* a sweep does not pass over blocked subscribers */                    \
     X(send_without_waitall) /* io_uring takes a short send for a whole one */                      \
     X(sieve_forgets)        /* who looks without the lock is not told of ends */                   \
+    X(since_forgotten)      /* a stream begins at its request, and not where it is owed */         \
+    X(since_untold)         /* what is gone of that is passed over in silence */                   \
     X(stuck_late)           /* who takes nothing is looked at when its window ends */              \
     X(stuck_untold)         /* and what it lacks is passed over in silence */                      \
     X(stuck_untried)        /* or is stuck although its socket takes bytes */                      \

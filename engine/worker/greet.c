@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "engine/form.h"
+#include "engine/mutation.h"
 #include "engine/worker/gap.h"
 #include "engine/worker/identity.h"
 #include "engine/worker/poll.h"
@@ -82,9 +83,10 @@ static void resolve(struct worker *worker, struct subscriber *subscriber,
     struct membership *members = subscriber_memberships(subscriber, &single, &count);
     *ret_gap = (struct gap){0};
     if (!handoff->has_resume) {
-        uint64_t owed = (handoff->since ? handoff->since : handoff->before) - 1;
+        uint64_t since = MUTATION(since_forgotten) ? 0 : handoff->since;
+        uint64_t owed = (since ? since : handoff->before) - 1;
         subscriber->cursor = owed;
-        if (handoff->since && gap_is_due(worker, subscriber, owed)) {
+        if (since && gap_is_due(worker, subscriber, owed) && !MUTATION(since_untold)) {
             ret_gap->reason = "expired";
             ret_gap->sequence = owed;
             return;
@@ -92,7 +94,7 @@ static void resolve(struct worker *worker, struct subscriber *subscriber,
         if (handoff->last) {
             uint64_t newest =
                 position_of_newest(worker, members, count, handoff->last, handoff->before);
-            subscriber->cursor = newest < owed || !handoff->since ? newest : owed;
+            subscriber->cursor = newest < owed || !since ? newest : owed;
         }
         /* What was let go before this subscriber was here is not owed to it. */
         uint64_t begin = source_lost_through(worker, members[0].channel);
@@ -130,9 +132,10 @@ static struct frame *first_frame(struct worker *worker, const struct handoff *ha
     bool from_here = !handoff->has_resume && !handoff->once;
     if (from_here)
         id_format_place(id, worker->options->ids, subscriber->cursor);
-    struct form_opening opening = {.head_sent = handoff->head_sent,
+    struct form_opening opening = {.head_sent = handoff->head_sent && !MUTATION(head_twice),
                                    .first = handoff->first,
-                                   .first_count = handoff->first_count,
+                                   .first_count =
+                                       MUTATION(first_forgotten) ? 0 : handoff->first_count,
                                    .resumes = handoff->has_resume,
                                    .lines = handoff->head,
                                    .retry_ms = worker->limits.retry_ms,

@@ -10,6 +10,7 @@
 #include "tests/sim/expect.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/fate.h"
+#include "tests/sim/first.h"
 #include "tests/sim/gap_text.h"
 #include "tests/sim/presence.h"
 #include "tests/sim/steer.h"
@@ -32,6 +33,7 @@ struct client *client_free(struct client *client)
 struct subscribe_request client_request(struct client *client, struct text *channels)
 {
     presence_seat(client);
+    first_make(client);
     for (unsigned i = 0; i < client->channel_count; i++)
         channels[i] = client->model->channels[client->channels[i]].name;
     return (struct subscribe_request){
@@ -49,6 +51,10 @@ struct subscribe_request client_request(struct client *client, struct text *chan
         .seat = client->seated ? &client->seat : NULL,
         .plain = client->plain,
         .bare = client->bare,
+        .head_sent = client->head_sent,
+        .since = client->since,
+        .first = client->first,
+        .first_count = client->first_count,
         .tells_id = client->number % 5 != 0,
         .head = client->number % 3 ? (struct text){NULL, 0} : TEXT("X-Extra: a line\r\n")};
 }
@@ -169,6 +175,10 @@ static void on_preface(struct client *client, const struct block *block)
 
 static void expect_from(const struct client *client, const struct gap_text *gap)
 {
+    if (!client->has_resume && gap->has_from) {
+        expect_place(client, "the gap's `from`", gap->from, client->start);
+        return;
+    }
     if (gap->has_from != client->from_is_told ||
         (gap->has_from &&
          !text_equals(gap->from, (struct text){client->resume.at, client->resume.len})))
@@ -359,6 +369,8 @@ static void on_block(void *context, const struct block *block)
         fail("client %u: something follows the goodbye", client->number);
     if (!client->greeted) {
         on_preface(client, block);
+    } else if (client->first_seen < client->first_count) {
+        first_read(client, block);
     } else if (block->is_comment) {
         on_comment(client, block);
     } else if (text_equals(block->type, TEXT("fanfare-gap"))) {
@@ -427,7 +439,10 @@ void client_join(struct client *client, struct worker *worker)
     if (client->has_resume && (client->once || ended_before(client)))
         fail("client %u gets a stream although there is nothing to read any more", client->number);
     client->greeted = client->bare;
-    client->reader = (struct reader){.plain = client->plain,
+    client->reader = (struct reader){.part = !client->head_sent ? READER_HEAD
+                                             : client->plain    ? READER_CHUNK
+                                                                : READER_SIZE,
+                                     .plain = client->plain,
                                      .bare = client->bare,
                                      .on_head = on_head,
                                      .on_block = on_block,

@@ -24,6 +24,8 @@ struct commit {
     enum { COMMIT_OWN, COMMIT_GIVEN, COMMIT_RESUME } kind;
 };
 
+#define CLIENT_FIRST_MAX 3
+
 struct client {
     unsigned number;
     struct sim_socket *socket;
@@ -36,7 +38,10 @@ struct client {
     unsigned channels[MODEL_CHANNELS_MAX];
     unsigned channel_count;
     uint64_t before;
-    bool has_resume, plain, bare;
+    bool has_resume, plain, bare, head_sent;
+    uint64_t since; /* a position before its B; 0: none */
+    unsigned first_count;
+    struct frame *first[CLIENT_FIRST_MAX]; /* since it was handed over they are the hub's */
     struct bytes resume;
     uint32_t limit, last;
     bool polls, once;
@@ -72,7 +77,7 @@ struct client {
     bool cut;       /* an operator ends it at once */
     bool told_end;  /* the comment before the goodbye */
     bool told_over; /* it was answered 204 */
-    unsigned gaps_seen;
+    unsigned gaps_seen, first_seen;
     uint64_t through[MODEL_RECORDS];
     uint64_t cursor; /* the newest position it was given */
     uint32_t events;

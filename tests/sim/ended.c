@@ -228,6 +228,12 @@ ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags)
     if (!socket)
         return __real_send(fd, bytes, len, flags);
     struct client *client = socket->context;
+    if (client->head_sent) { /* the response has begun: it can end */
+        if (!text_equals((struct text){bytes, len}, TEXT("0\r\n\r\n")) || client->plain)
+            fail("client %u has a head, and an answer", client->number);
+        client_told_over(client, world->turning->worker);
+        return (ssize_t)len;
+    }
     if (len < sizeof(wanted) - 1 || memcmp(bytes, wanted, sizeof(wanted) - 1) != 0)
         return (ssize_t)len; /* a refusal */
     client_told_over(client, world->turning->worker);

@@ -176,7 +176,10 @@ static void expect_fresh(struct client *client, const struct view *view)
 {
     client->header = "none";
     client->has_preface_id = !client->once;
-    client->start = client->last ? start_of_last(client, view) : client->before - 1;
+    client->start = client->since ? client->since - 1 : client->before - 1;
+    if (client->last)
+        client->start = client->since ? min(client->start, start_of_last(client, view))
+                                      : start_of_last(client, view);
     /* What was let go before it was there is not owed to it. */
     if (client->channel_count == 1)
         client->start = max(client->start,
@@ -269,6 +272,18 @@ static void expect_gaps(struct client *client, const struct view *view, bool eve
     client->gap_position = next && next < view->position ? next - 1 : view->position - 1;
 }
 
+/* Without a resume point, but since a position: what is gone from there on is told. */
+static bool expect_owed(struct client *client, const struct view *view)
+{
+    client->cursor = client->start = client->since - 1;
+    expect_gaps(client, view, false, client->start);
+    client->header = "none";
+    client->has_preface_id = !client->once;
+    client->reason = "expired";
+    client->from_is_told = true;
+    return client->gap_count > 0;
+}
+
 static void expect_retained(struct client *client, const struct view *view)
 {
     for (unsigned i = 0; i < client->channel_count; i++) {
@@ -287,7 +302,8 @@ static void expect_position(struct client *client, const struct view *given)
         fail("client %u has joined at %llu, before its own %llu", client->number,
              (unsigned long long)view.position, (unsigned long long)client->before);
     if (!client->has_resume) {
-        expect_fresh(client, &view);
+        if (!client->since || !expect_owed(client, &view))
+            expect_fresh(client, &view);
         return;
     }
     struct text point = {client->resume.at, client->resume.len};

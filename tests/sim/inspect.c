@@ -418,7 +418,7 @@ void inspect_rest(void)
             fail("client %u lacks event %" PRIu64 " although everything is quiet", client->number,
                  client_next(client));
         if (!client->greeted || client->gaps_seen != client->gap_count ||
-            !reader_is_between(&client->reader))
+            client->first_seen != client->first_count || !reader_is_between(&client->reader))
             fail("client %u is in the middle of something although everything is quiet",
                  client->number);
     }

@@ -7,6 +7,7 @@
 #include "tests/sim/ask.h"
 #include "tests/sim/ended.h"
 #include "tests/sim/fail.h"
+#include "tests/sim/first.h"
 #include "tests/sim/ruled.h"
 
 #define CLIENTS_MAX 80
@@ -193,13 +194,20 @@ void request_step(void)
         client->wait_ms = 1000 * (1 + (uint32_t)sim_random_below(chance(), 30));
     if (sim_random_one_in(chance(), 30))
         client->last = UINT32_MAX;
+    client->head_sent = sim_random_one_in(chance(), 5);
+    if (sim_random_one_in(chance(), 4))
+        client->first_count = 1 + (unsigned)sim_random_below(chance(), CLIENT_FIRST_MAX);
+    if (sim_random_one_in(chance(), 4))
+        client->since = 1 + sim_random_below(chance(), client->before);
     choose_peer(client);
     world->requests[world->request_count++] = client->number;
     world->clients[world->client_count++] = client;
-    trace("client %u asks: %u channels, B %" PRIu64 ", resume \"%s\", limit %u, last %u%s%s%s",
+    trace("client %u asks: %u channels, B %" PRIu64 ", resume \"%s\", since %" PRIu64
+          ", limit %u, last %u%s%s%s",
           client->number, client->channel_count, client->before,
-          client->has_resume ? client->resume.at ? client->resume.at : "" : "(none)", client->limit,
-          client->last, client->plain ? ", plain" : "", client->strict ? ", strict" : "",
+          client->has_resume ? client->resume.at ? client->resume.at : "" : "(none)", client->since,
+          client->limit, client->last, client->plain ? ", plain" : "",
+          client->strict ? ", strict" : "",
           client->polls ? client->wait_ms ? ", waits" : ", does not wait" : "");
 }
 
@@ -230,6 +238,7 @@ void hand_over_step(void)
         expect_full();
         client->socket->state = SIM_REFUSED;
         client->seated = false;
+        first_take_back(client);
         world->refused++;
         return;
     }
