@@ -2,7 +2,7 @@
 /*
  * libfanfare: publish an event once, and every subscriber of its channel has it, over Server-Sent
  * Events, from inside your own program. This is the only installed header; libfanfare(7) is the
- * overview.
+ * overview. Length: it is all that a program sees.
  *
  * Life:  fanfare_new -> fanfare_set ... -> fanfare_start -> fanfare_publish, fanfare_adopt, ...
  *        -> fanfare_drain or fanfare_stop -> fanfare_free
@@ -332,6 +332,36 @@ FANFARE_API void fanfare_waiter_free(struct fanfare_waiter *waiter);
  */
 FANFARE_API uint64_t fanfare_position(const struct fanfare *fanfare);
 
+#define FANFARE_HEAD_SENT 1u /* the response head is written, nothing of it is ours */
+#define FANFARE_PLAIN     2u /* no chunks: HTTP/1.0, or a head without Transfer-Encoding: chunked */
+
+/*
+ * What a subscriber gets, and how its response begins. One channel, or several, or both;
+ * subscriber-channels-max (64) in all, the same one twice counts once. Names are taken as they are,
+ * never split: one that a client made up can subscribe to nothing but itself, or is refused.
+ */
+struct fanfare_subscription {
+    size_t size;
+    const char *channel;
+    size_t channel_len;
+    const char *const *channels; /* C strings */
+    size_t channel_count;
+    const char *resume; /* the client's last id, valid or not; NULL: none */
+    size_t resume_len;
+    const char *head; /* further response header lines of yours, each ended by CRLF; 8 KiB at most.
+                         What a client sent does not belong here unchecked */
+    size_t head_len;
+    const struct fanfare_event *first; /* for this subscriber alone, before all others: no channel,
+                                          no id; 64 KiB at most */
+    size_t first_count;
+    uint64_t since;       /* fanfare_position; 0: now. What history has let go since is told */
+    uint64_t tag;         /* yours, comes back in its notes: a number, or a pointer as uintptr_t */
+    uint32_t last;        /* without a resume point: begin with so many of the newest; 0: none */
+    uint32_t limit;       /* end after so many events; 0: never */
+    uint32_t lifetime_ms; /* end then, in order: a token's expiry, say; 0: as `lifetime` says */
+    uint32_t flags;       /* FANFARE_HEAD_SENT, FANFARE_PLAIN */
+};
+
 /* --- requests: what the engine's own listeners receive ---------------------------------------- */
 
 struct fanfare_request;
@@ -374,7 +404,19 @@ FANFARE_API struct fanfare *fanfare_request_engine(const struct fanfare_request 
 /*
  * Each of these ends the request, also when it returns an error; the pointer is dead then.
  * -EPIPE: the client has gone; -ETIMEDOUT: it has had a 503 already; -ESHUTDOWN: likewise, since
- * the engine stops. Threads: any, one at a time. Blocks: no.
+ * the engine stops. Threads: any, one at a time.
+ *
+ * accept: of a request of kind SUBSCRIBE or OTHER, or -EINVAL; `subscription` NULL: as the client
+ * asked. Members that are 0 or NULL are taken from the request (channels, resume, last, limit,
+ * version); what was published since the moment when the request was complete is owed to it.
+ * *ret_subscriber (may be NULL) names it from now on and is never given out again; 0: of HEAD,
+ * which has its answer and no stream, and where there are no `subscriber-ids`. -ENOSPC:
+ * `subscribers-max`, a cap, or no worker has room; -ENOBUFS: `memory-max`; -ENOMEM, and the client
+ * has had a 503, or what `refuse` says. -EINVAL, -E2BIG, FANFARE_ERROR_CHANNEL_EMPTY,
+ * FANFARE_ERROR_CHANNEL_LONG, FANFARE_ERROR_CHANNEL_TEXT, FANFARE_ERROR_CHANNELS,
+ * FANFARE_ERROR_HEAD, or what fanfare_event_check says of one of `first`: it has had a 500.
+ * -EDEADLK, and nothing has happened: in the hook of another request. Blocks: until the acceptor's
+ * next turn, unless in the hook of this request.
  *
  * reply: any status from 200 to 599, `content_type` may be NULL; 204 and 304 have no body, nor has
  * the answer to HEAD. `fields`: further header lines, each ended by CRLF, or NULL. What says how
@@ -385,6 +427,9 @@ FANFARE_API struct fanfare *fanfare_request_engine(const struct fanfare_request 
  *
  * pass: the engine goes on as if there were no hook.
  */
+FANFARE_API int fanfare_request_accept(struct fanfare_request *request,
+                                       const struct fanfare_subscription *subscription,
+                                       uint64_t *ret_subscriber);
 FANFARE_API int fanfare_request_reply(struct fanfare_request *request, int status,
                                       const char *content_type, const char *body, size_t body_len,
                                       const char *fields);

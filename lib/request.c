@@ -2,6 +2,7 @@
 /* Requests, and what a program may say of them: see request.h and fanfare.h. */
 #include "lib/request.h"
 
+#include "lib/subscription.h"
 #include "net/host_text.h"
 
 static struct host_request *host_of(const struct fanfare_request *request)
@@ -93,6 +94,45 @@ int fanfare_request_reply(struct fanfare_request *request, int status, const cha
                                .fields = text_of(fields)};
     r = host_reply(host_of(request), &reply);
     return r == -EBADMSG ? FANFARE_ERROR_HEAD : r;
+}
+
+/* The request ends with it, whatever is wrong with the subscription. */
+static int accept_so(struct host_request *host, const struct fanfare_subscription *given,
+                     uint64_t *ret_subscriber)
+{
+    struct subscription subscription;
+    int r = subscription_read(given, &subscription);
+    if (r == 0 && subscription.adoption.head_sent) {
+        subscription_deinit(&subscription, false);
+        r = -EINVAL;
+    }
+    if (r < 0) {
+        int told = host_fail(host, r == -ENOMEM ? 503 : 500);
+        return told < 0 ? told : r;
+    }
+    r = host_accept(host, &subscription.adoption, ret_subscriber);
+    subscription_deinit(&subscription, r == 0);
+    return r;
+}
+
+int fanfare_request_accept(struct fanfare_request *request,
+                           const struct fanfare_subscription *subscription,
+                           uint64_t *ret_subscriber)
+{
+    uint64_t subscriber = 0;
+    struct host_request *host = host_of(request);
+    int r = check(request);
+    if (r < 0)
+        return r;
+    if (!host_may_accept(host))
+        return -EDEADLK;
+    r = subscription ? accept_so(host, subscription, &subscriber)
+                     : host_accept(host, NULL, &subscriber);
+    if (r == HOST_HEAD)
+        r = 0;
+    if (r == 0 && ret_subscriber)
+        *ret_subscriber = subscriber;
+    return subscription_result(r);
 }
 
 int fanfare_request_pass(struct fanfare_request *request)

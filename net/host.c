@@ -219,17 +219,21 @@ int host_pass(struct host_request *request)
     return act(request, &(struct host_answer){.verb = HOST_PASS});
 }
 
-int host_fail(struct host_request *request)
+int host_fail(struct host_request *request, int status)
 {
-    return fail(request, 503, 0);
+    return fail(request, status, 0);
+}
+
+bool host_may_accept(const struct host_request *request)
+{
+    return !calling.request || calling.request == request;
 }
 
 int host_accept(struct host_request *request, const struct adoption *terms,
                 uint64_t *ret_subscriber)
 {
     struct host_answer answer = {.verb = HOST_ACCEPT, .terms = terms};
-    if (host_is_calling() && calling.request != request)
-        return -EDEADLK;
+    CHECK(host_may_accept(request));
     if (request->kind == HOST_PUBLISH)
         return fail(request, 500, -EINVAL);
     if (calling.request == request) {

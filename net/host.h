@@ -136,10 +136,13 @@ static inline void *host_context(const struct host_request *request)
 /* -EINVAL: what is given is no answer, -E2BIG: its body is too long, -EBADMSG: its fields are none,
  * and the client has had a 500; -ENOMEM: a 503. */
 int host_reply(struct host_request *request, const struct host_reply *reply);
+/* A HEAD was let in: it has its answer, and there is no stream. */
+enum { HOST_HEAD = 100 };
 /* `terms` NULL: as the client asked; members that are 0 are the client's. Of kind HOST_PUBLISH
- * -EINVAL, and 500. -EDEADLK, and nothing has happened: in the hook of another request. */
+ * -EINVAL, and 500. In the hook of another request it may not be called, for it waits. */
+bool host_may_accept(const struct host_request *request);
 int host_accept(struct host_request *request, const struct adoption *terms,
                 uint64_t *ret_subscriber);
 int host_pass(struct host_request *request);
-/* Nobody will answer: 503. */
-int host_fail(struct host_request *request);
+/* There is no answer: 503, or 500 for what was one and cannot be used. */
+int host_fail(struct host_request *request, int status);

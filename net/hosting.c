@@ -127,21 +127,20 @@ static enum handler_result fail(struct client *client, int status)
                         "the program that serves this path gave an answer that cannot be sent");
 }
 
-/* As if the URL had named its channels, or as it did. */
+/* Of a path that is the host's: as if it were a stream's. What comes of it until that has begun. */
 static int set_route(struct client *client, const struct adoption *terms)
 {
-    const struct route *now = client->route;
     const struct route_row *streams =
         service_of(&client->connection)->server->parts->routes->streams;
-    if (now->kind == ROUTE_FOUND)
-        return 0;
-    if (!streams || !terms || terms->channel_count == 0)
+    if (!streams)
         return -EINVAL;
+    if (!terms || terms->channel_count == 0)
+        return ADOPT_NO_CHANNEL;
     struct route *route = (struct route *)client->route; /* our copy */
     route->kind = ROUTE_FOUND;
     route->row = streams;
     route->sentence = NULL;
-    return 0;
+    return -EINVAL; /* until somebody has taken it */
 }
 
 /* Where the body would say which channels, it is not read if they are given. */
@@ -159,14 +158,16 @@ static enum handler_result accept_stream(struct client *client, const struct hos
                                          const struct adoption *terms, struct client_terms *ret)
 {
     *ret = (struct client_terms){.adoption = terms, .result = -EINVAL};
-    if (request->kind == HOST_PUBLISH || set_route(client, terms))
+    if (request->kind == HOST_OTHER)
+        ret->result = set_route(client, terms);
+    if (request->kind == HOST_PUBLISH || client->route->kind != ROUTE_FOUND)
         return fail(client, 500);
     client->terms = ret;
     client->before = request->before;
     enum handler_result result = begin_stream(client, terms);
     client->terms = NULL;
     if (result == ANSWERED && client->parser.request.method == METHOD_HEAD)
-        ret->result = 0;
+        ret->result = HOST_HEAD;
     return result;
 }
 

@@ -78,6 +78,12 @@ static int64_t earlier(int64_t a, int64_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+/* In one word, of what adopt_socket said. */
+static const char *reason_of(int r)
+{
+    return r == -ENOSPC ? "full" : r == -ESHUTDOWN ? "drain" : "memory";
+}
+
 /* As the host says, and where it says nothing as the client asked; the operator's limits hold. */
 static enum handler_result subscribe_on_terms(struct client *client, const struct text *channels,
                                               unsigned channel_count)
@@ -119,7 +125,7 @@ static enum handler_result subscribe_on_terms(struct client *client, const struc
     if (terms->result == 0)
         return taken(client, terms->subscriber);
     if (adopt_status(terms->result) == 503)
-        return refusal_answer(client, &(struct refusal){503, "full", error});
+        return refusal_answer(client, &(struct refusal){503, reason_of(terms->result), error});
     return answer_error(client, 500,
                         "the program that serves this path gave an answer that cannot be "
                         "sent");

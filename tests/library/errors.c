@@ -20,9 +20,15 @@ static void publishing(void)
     errors_publish_end();
 }
 
+static void requests(void)
+{
+    provoke(errors_request);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     check_case("publishing", publishing);
+    check_case("requests", requests);
     return check_end();
 }

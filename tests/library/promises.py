@@ -28,6 +28,7 @@ FAMILIES = {"channel": "CHANNEL_", "type": "TYPE_", "id": "ID_", "data": "DATA_"
 UNPROVOKED = {
     "-ENOMEM": "every n-th allocation fails in tests/library and tests/e2e/inject.c, by no name",
     "-EMFILE": "the process's own limit, which the test program needs itself",
+    "-ENOBUFS": "a memory that is full is e2e memory's; the refusal is one for all streams",
     ("fanfare_drain", "-ESHUTDOWN"): "what the others return from then on",
 }
 
