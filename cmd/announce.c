@@ -94,6 +94,8 @@ void announce(const struct serve_settings *settings, struct hub *hub, struct ser
         say(false, "feed at %s", settings->base.server.feed);
     else
         say(false, "feed: none");
+    if (settings->base.server.handoff)
+        say(false, "hand-offs at %s", settings->base.server.handoff);
     if (server_admin_address(server))
         say(false, "admin at %s", server_admin_address(server));
     say_bound(settings);

@@ -57,8 +57,11 @@ int settings_finish(struct settings *settings, char *error, size_t error_size)
     server->peer_timeout_ms = hub->stuck == STUCK_SKIP ? 0 : hub->write_timeout_ms;
     server->retry_ms = hub->retry_ms;
     server->feed = settings->feed && strcmp(settings->feed, "none") != 0 ? settings->feed : NULL;
+    server->handoff =
+        settings->handoff && strcmp(settings->handoff, "none") != 0 ? settings->handoff : NULL;
     server->keeps_journal = settings->access_log != NULL;
-    hub->subscriber_ids |= server->keeps_journal || settings->admin || server->feed_adopt;
+    hub->subscriber_ids |=
+        server->keeps_journal || settings->admin || server->feed_adopt || server->handoff;
     hub->subscriber_ids |= settings->notes;
     hub->rules = server->channel;
     hub->rule_count = server->channel_count;

@@ -17,6 +17,7 @@ struct settings {
     struct hub_options hub;
     struct server_options server;
     const char *feed;                         /* a path; NULL or "none": there is no feed */
+    const char *handoff;                      /* likewise, the hand-off socket's */
     const char *admin;                        /* words of lib/admin_place.h; NULL: there is none */
     const char *access_log;                   /* a file to append to; NULL: none is written */
     char admin_listen[ADMIN_PLACE_BYTES + 8]; /* and what server.admin is of them */

@@ -185,7 +185,7 @@ size_t connection_read_with(struct connection *connection, char *bytes, size_t s
             continue;
         if (got >= 0) {
             *ret_count = take_descriptors(&message, fds, room);
-            *ret_cut = message.msg_flags & MSG_CTRUNC;
+            *ret_cut = message.msg_flags & (MSG_CTRUNC | MSG_TRUNC);
         }
         if (got > 0)
             return (size_t)got;

@@ -94,7 +94,7 @@ MUST_USE size_t connection_read(struct connection *connection, char *bytes, size
 
 /* The same with descriptors that came along, close-on-exec: at most `room` of them, their number in
  * *ret_count; what was read ends right behind the bytes that they came with. *ret_cut: there were
- * more, which are closed. */
+ * more, which are closed, or the message was longer. */
 MUST_USE size_t connection_read_with(struct connection *connection, char *bytes, size_t size,
                                      int *fds, unsigned room, unsigned *ret_count, bool *ret_cut);
 

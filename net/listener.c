@@ -277,7 +277,8 @@ static int set_mode(int directory, const char *path, mode_t mode)
 static int bind_unix(struct listener *listener, const struct sockaddr_un *name, int directory,
                      mode_t mode)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int type = listener->kind == LISTENER_HANDOFF ? SOCK_SEQPACKET : SOCK_STREAM;
+    int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     struct stat status;
@@ -324,12 +325,13 @@ static const char *unix_advice(int r)
 static int open_unix(struct listener *listener, const char *path, mode_t mode, char *error,
                      size_t error_size)
 {
-    const char *what = listener->kind == LISTENER_FEED ? "open the feed" : "listen on unix:";
-    const char *space = listener->kind == LISTENER_FEED ? " " : "";
+    const char *what = listener->kind == LISTENER_FEED      ? "open the feed "
+                       : listener->kind == LISTENER_HANDOFF ? "open the hand-off socket "
+                                                            : "listen on unix:";
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     if (!path[0] || strlen(path) >= sizeof(name.sun_path)) {
-        snprintf(error, error_size, "cannot %s%s%s: a socket's path has 1 to %zu bytes", what,
-                 space, path, sizeof(name.sun_path) - 1);
+        snprintf(error, error_size, "cannot %s%s: a socket's path has 1 to %zu bytes", what, path,
+                 sizeof(name.sun_path) - 1);
         return -EINVAL;
     }
     memcpy(name.sun_path, path, strlen(path) + 1);
@@ -338,7 +340,7 @@ static int open_unix(struct listener *listener, const char *path, mode_t mode, c
     if (directory >= 0)
         close(directory);
     if (r) {
-        snprintf(error, error_size, "cannot %s%s%s: %s", what, space, path, unix_advice(r));
+        snprintf(error, error_size, "cannot %s%s: %s", what, path, unix_advice(r));
         return r;
     }
     listener->is_unix = true;
@@ -410,11 +412,21 @@ int listener_open(struct listener *listeners, unsigned room, enum listener_kind 
     return r;
 }
 
-int listener_open_feed(struct listener *listener, const char *path, mode_t mode, char *error,
-                       size_t error_size)
+int listener_open_file(struct listener *listener, enum listener_kind kind, const char *path,
+                       mode_t mode, char *error, size_t error_size)
 {
-    *listener = (struct listener){.kind = LISTENER_FEED, .fd = -1};
+    *listener = (struct listener){.kind = kind, .fd = -1};
     return open_unix(listener, path, mode, error, error_size);
+}
+
+bool listener_peer_may(int fd, int64_t uid, int64_t gid)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    if (uid < 0 && gid < 0)
+        return true;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+           (uid < 0 || uid == (int64_t)peer.uid) && (gid < 0 || gid == (int64_t)peer.gid);
 }
 
 static void set_option(int fd, int level, int name, int value)
@@ -463,7 +475,7 @@ int listener_accept(const struct listener *listener, const struct listener_tunin
     if (ret_peer)
         *ret_peer = address_of_socket((struct sockaddr *)&peer, len);
     /* A unix socket copies nothing from its listener. */
-    if (listener->is_unix && listener->kind != LISTENER_FEED)
+    if (listener->is_unix && listener->kind != LISTENER_FEED && listener->kind != LISTENER_HANDOFF)
         listener_tune_socket(fd, true, tuning);
     return fd;
 }

@@ -23,7 +23,8 @@
 enum listener_kind {
     LISTENER_HTTP,
     LISTENER_FEED,
-    LISTENER_ADMIN, /* HTTP, for who holds the reins */
+    LISTENER_ADMIN,   /* HTTP, for who holds the reins */
+    LISTENER_HANDOFF, /* whose messages bring connections */
     LISTENER_KINDS,
 };
 
@@ -50,9 +51,11 @@ MUST_USE int listener_open(struct listener *listeners, unsigned room, enum liste
 bool listener_is_local(const char *address);
 /* The same of one that is open, where nothing is left to be found out. */
 bool listener_is_bound_locally(const struct listener *listener);
-/* A feed socket with exactly this file mode. */
-MUST_USE int listener_open_feed(struct listener *listener, const char *path, mode_t mode,
-                                char *error, size_t error_size);
+/* A socket file for something else than HTTP (a feed, hand-overs) with exactly this mode. */
+MUST_USE int listener_open_file(struct listener *listener, enum listener_kind kind,
+                                const char *path, mode_t mode, char *error, size_t error_size);
+/* Whether the peer of a unix socket is this user, and of this group; -1: any. */
+bool listener_peer_may(int fd, int64_t uid, int64_t gid);
 
 /* What holds for each connection accepted from now on. */
 struct listener_tuning {

@@ -49,7 +49,7 @@ static int open_admin(struct server *server, char *error, size_t error_size)
     struct listener *first = &state->listeners[state->listener_count];
     char fault[512];
     unsigned count = 0;
-    int r = listener_open(first, LISTENERS_MAX - 1 - state->listener_count, LISTENER_ADMIN,
+    int r = listener_open(first, LISTENERS_MAX - 2 - state->listener_count, LISTENER_ADMIN,
                           options->admin, ADMIN_MODE, &count, fault, sizeof(fault));
     if (r) {
         snprintf(error, error_size, "admin: %s", fault);
@@ -61,6 +61,16 @@ static int open_admin(struct server *server, char *error, size_t error_size)
             snprintf(error, error_size, SERVER_ADMIN_OPEN, options->admin);
             r = -EINVAL;
         }
+    return r;
+}
+
+static int open_file(struct server *server, enum listener_kind kind, const char *path, mode_t mode,
+                     char *error, size_t error_size)
+{
+    struct server_state *state = &server->state;
+    int r = listener_open_file(&state->listeners[state->listener_count], kind, path, mode, error,
+                               error_size);
+    state->listener_count += r == 0;
     return r;
 }
 
@@ -86,12 +96,11 @@ static int open_listeners(struct server *server, char *error, size_t error_size)
     }
     server->address_count = state->listener_count;
     int r = options->admin ? open_admin(server, error, error_size) : 0;
-    if (r || !options->feed)
-        return r;
-    struct listener *listener = &state->listeners[state->listener_count];
-    r = listener_open_feed(listener, options->feed, options->feed_mode, error, error_size);
-    if (!r)
-        state->listener_count++;
+    if (!r && options->feed)
+        r = open_file(server, LISTENER_FEED, options->feed, options->feed_mode, error, error_size);
+    if (!r && options->handoff)
+        r = open_file(server, LISTENER_HANDOFF, options->handoff, options->handoff_mode, error,
+                      error_size);
     return r;
 }
 

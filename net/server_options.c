@@ -20,6 +20,9 @@ void server_options_default(struct server_options *options)
         .query_channels = true,
         .feed_mode = 0660,
         .feed_uid = -1,
+        .handoff_mode = 0660,
+        .handoff_uid = -1,
+        .handoff_gid = -1,
         .feed_gid = -1,
         .acceptors = machine_threads(&machine, 4, ACCEPTORS_MAX),
         .connections_max = CONNECTIONS_DEFAULT,
@@ -277,6 +280,8 @@ void server_options_trusted(const struct server_options *options, struct address
 void server_options_change(struct server_options *options, const struct server_options *other)
 {
     options->feed_uid = other->feed_uid;
+    options->handoff_uid = other->handoff_uid;
+    options->handoff_gid = other->handoff_gid;
     options->feed_gid = other->feed_gid;
     options->routes = other->routes;
     options->query_channels = other->query_channels;

@@ -44,15 +44,18 @@ struct server_options {
     unsigned header_count;
     const char *stream_header[HEAD_LINES_MAX]; /* "PATTERN NAME: VALUE"; borrowed */
     unsigned stream_header_count;
-    const char *page;   /* a file; NULL: the live page; borrowed */
-    bool charset;       /* streams say that they are UTF-8, which they are anyway */
-    const char *feed;   /* path of the feed socket; NULL: no feed; borrowed */
-    mode_t feed_mode;   /* 0660 */
-    int64_t feed_uid;   /* only this peer uid may publish; -1: any that the file mode lets in */
-    int64_t feed_gid;   /* likewise by peer gid */
-    bool feed_adopt;    /* feeds may hand connections over */
-    unsigned acceptors; /* 1 to ACCEPTORS_MAX */
-    uint32_t connections_max; /* connections that are not subscribers, feeds included */
+    const char *page;    /* a file; NULL: the live page; borrowed */
+    bool charset;        /* streams say that they are UTF-8, which they are anyway */
+    const char *feed;    /* path of the feed socket; NULL: no feed; borrowed */
+    mode_t feed_mode;    /* 0660 */
+    int64_t feed_uid;    /* only this peer uid may publish; -1: any that the file mode lets in */
+    int64_t feed_gid;    /* likewise by peer gid */
+    bool feed_adopt;     /* feeds may hand connections over */
+    const char *handoff; /* path of the hand-off socket; NULL: none; borrowed */
+    mode_t handoff_mode; /* 0660 */
+    int64_t handoff_uid, handoff_gid; /* likewise, of who may hand connections over */
+    unsigned acceptors;               /* 1 to ACCEPTORS_MAX */
+    uint32_t connections_max;         /* connections that are not subscribers, feeds included */
     uint32_t subscribers_max;
     uint32_t subscriber_channels_max; /* SUBSCRIBER_CHANNELS_MAX at most */
     uint32_t subscribers_per_address; /* of an IPv4 address or IPv6 /64; 0: any number */

@@ -28,8 +28,9 @@ enum server_phase {
     PHASE_CLOSED, /* the hub is closed: answer what is left, and end */
 };
 
-/* A name may have several addresses; the feed's is one more, and the administration's two. */
-#define LISTENERS_KEPT 3u
+/* A name may have several addresses; the feed's and the hand-off socket's are one more each, and
+ * the administration's two. */
+#define LISTENERS_KEPT 4u
 #define LISTENERS_MAX  (LISTEN_MAX * 2 + LISTENERS_KEPT)
 static_assert(LISTENERS_MAX <= SUBSCRIBER_GROUPS_MAX, "subscribers are counted by listener");
 

@@ -7,7 +7,6 @@
 #include "net/feed/feed.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 static const struct connection_operations operations;
 
@@ -28,15 +27,9 @@ static struct connection *feed_new(struct service *service, const struct listene
 static const char *feed_check(const struct service *service, int fd)
 {
     const struct server_options *options = &service->limits.options;
-    struct ucred peer;
-    socklen_t len = sizeof(peer);
-    if (options->feed_uid < 0 && options->feed_gid < 0)
-        return NULL;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
-        (options->feed_uid >= 0 && options->feed_uid != (int64_t)peer.uid) ||
-        (options->feed_gid >= 0 && options->feed_gid != (int64_t)peer.gid))
-        return "this user or group may not publish here";
-    return NULL;
+    return listener_peer_may(fd, options->feed_uid, options->feed_gid)
+               ? NULL
+               : "this user or group may not publish here";
 }
 
 static size_t feed_refusal(struct service *service, const struct listener *listener, int fd,

@@ -5,6 +5,7 @@
 #include "net/exchange.h"
 #include "net/feed/feed.h"
 #include "net/handlers/admin.h"
+#include "net/handlers/handoff_socket.h"
 #include "net/handlers/operations.h"
 #include "net/handlers/page.h"
 #include "net/handlers/publish.h"
@@ -130,6 +131,7 @@ const struct route_table parts_routes = {
 const struct server_parts parts_all = {
     .kinds = {[LISTENER_HTTP] = &exchange_kind,
               [LISTENER_FEED] = &feed_kind,
-              [LISTENER_ADMIN] = &exchange_admin_kind},
+              [LISTENER_ADMIN] = &exchange_admin_kind,
+              [LISTENER_HANDOFF] = &handoff_socket_kind},
     .routes = &parts_routes,
 };

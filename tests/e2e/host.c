@@ -153,3 +153,23 @@ void host_give(struct host *host, const char *lines, int fd, char *answer, size_
     REQUIRE(receive_answer(door, answer, size), "no answer");
     close(door);
 }
+
+void expect_closed(int fd)
+{
+    for (;;) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN | POLLRDHUP};
+        char bytes[4096];
+        REQUIRE(poll(&ready, 1, DEADLINE_MS) == 1, "it is still open");
+        ssize_t got = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN) || (ready.revents & (POLLHUP | POLLERR)))
+            return;
+    }
+}
+
+int lone(int *ret_fd)
+{
+    int pair[2];
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair");
+    *ret_fd = pair[1];
+    return pair[0];
+}

@@ -33,3 +33,8 @@ void host_give(struct host *host, const char *lines, int fd, char *answer, size_
 void send_descriptors(int socket, const char *bytes, size_t len, const int *fds, unsigned count);
 /* The next answer of a feed, up to its blank line, or the next message. False: it has ended. */
 bool receive_answer(int socket, char *answer, size_t size);
+
+/* A connection whose other end, which is returned, sees when nobody has it any more. */
+int lone(int *ret_fd);
+/* Waits for that, whatever comes before. */
+void expect_closed(int fd);

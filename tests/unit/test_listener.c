@@ -189,7 +189,8 @@ Test(listener, a_feed_has_exactly_the_mode_asked_for)
     struct listener feed;
     struct stat status;
     mode_t before = umask(0077);
-    cr_assert_eq(listener_open_feed(&feed, path, 0660, error, sizeof(error)), 0, "%s", error);
+    cr_assert_eq(listener_open_file(&feed, LISTENER_FEED, path, 0660, error, sizeof(error)), 0,
+                 "%s", error);
     umask(before);
     cr_assert_eq(stat(path, &status), 0);
     cr_expect_eq(status.st_mode & 07777, 0660u);
@@ -199,8 +200,9 @@ Test(listener, a_feed_has_exactly_the_mode_asked_for)
 Test(listener, a_feed_without_a_directory_says_so)
 {
     struct listener feed;
-    cr_expect_eq(listener_open_feed(&feed, "/nonexistent/feed", 0660, error, sizeof(error)),
-                 -ENOENT);
+    cr_expect_eq(
+        listener_open_file(&feed, LISTENER_FEED, "/nonexistent/feed", 0660, error, sizeof(error)),
+        -ENOENT);
     cr_expect(strstr(error, "/nonexistent/feed") != NULL, "%s", error);
 }
 
