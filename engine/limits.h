@@ -216,6 +216,9 @@
 /* Questions under way: a few people and programs look at a server at once. More: refused (503),
  * counted as controls_refused. */
 #define CONTROLS_MAX 16u
+/* How long a call of the library waits for the workers' answers, which come with their next turn.
+ * Longer: -ETIMEDOUT. */
+#define LIBRARY_ANSWER_MS 1000
 /* Names of a subscriber's channels in a list; how many there are is said beside them. */
 #define CONTROL_NAMES_MAX 8u
 /* Room for the names of one page, for each of its entries. More: the page is shorter, and the next

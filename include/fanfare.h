@@ -501,6 +501,70 @@ FANFARE_API const char *fanfare_reason_text(int reason);
 FANFARE_API int fanfare_subscriber_text(struct fanfare *fanfare, uint64_t subscriber,
                                         const char *item, char *text, size_t size);
 
+/* --- channels --------------------------------------------------------------------------------- */
+
+struct fanfare_channel {
+    size_t size;
+    const char *name; /* ends with NUL; of a list: valid until the list is freed */
+    size_t name_len;
+    uint64_t subscribers;
+    uint64_t events; /* retained */
+    uint64_t bytes;  /* of them */
+    uint64_t last;   /* sequence of the newest event, 0: none retained */
+};
+
+/*
+ * These ask each worker and wait for its answer, which comes with its next turn: a few ms under
+ * load, at most a second (-ETIMEDOUT), a list with each thousand of channels. Numbers are exact per
+ * worker, not of one instant. A channel exists while somebody listens to it or an event is
+ * retained.
+ *
+ * get: one channel; -ENOENT: there is none; FANFARE_ERROR_CHANNEL_EMPTY,
+ * FANFARE_ERROR_CHANNEL_LONG, FANFARE_ERROR_CHANNEL_TEXT. Its name is not filled in. -EINVAL: no
+ * name, or no struct with a size (-E2BIG: it asks for what this library does not know).
+ * -ESHUTDOWN: not running; -EDEADLK: in a hook; -EBUSY: 16 questions are under way; -ENOMEM;
+ * -ECHILD. Threads: any. Blocks: see above.
+ */
+struct fanfare_list;
+FANFARE_API int fanfare_channel_get(struct fanfare *fanfare, const char *name, size_t name_len,
+                                    struct fanfare_channel *ret_channel);
+/* All channels whose names begin with `prefix` (NULL: all), in no order, as they were while they
+ * were gathered; what came or went meanwhile is there or not. -ETIMEDOUT, -EINVAL, -ESHUTDOWN,
+ * -EDEADLK, -EBUSY, -ENOMEM, -ECHILD, as above. next: 1, or 0 behind the last; -EINVAL. free takes
+ * NULL. Threads: any; a list belongs to one at a time. */
+FANFARE_API int fanfare_channel_list(struct fanfare *fanfare, const char *prefix,
+                                     struct fanfare_list **ret_list);
+FANFARE_API int fanfare_list_next(struct fanfare_list *list, struct fanfare_channel *ret_channel);
+FANFARE_API void fanfare_list_free(struct fanfare_list *list);
+
+/* All that was published to it before is delivered; then who listens to this channel alone is
+ * ended in order, and who has others keeps those. Its history goes as well: who resumes later is
+ * told of a gap. The name may be used again at once (FANFARE_END is another thing: who comes back
+ * then is told that there is no more). `flags`: 0. 0 also if there is no such channel. -EINVAL;
+ * -EAGAIN: an inbox is full; FANFARE_ERROR_ of channel; -ENOMEM; -ESHUTDOWN; -ECHILD. Threads: any,
+ * hook. Blocks: no. */
+FANFARE_API int fanfare_channel_close(struct fanfare *fanfare, const char *name, size_t name_len,
+                                      unsigned flags);
+
+/* --- counters --------------------------------------------------------------------------------- */
+
+/*
+ * All counters and gauges of /stats and /metrics. fanfare_stat_name: in order, NULL behind the
+ * last; names are kept within an ABI generation, an index holds for the library that runs.
+ * stat_text: "kind" ("counter" or "gauge") and "help"; NULL: no such name or item. Static.
+ */
+FANFARE_API const char *fanfare_stat_name(unsigned index);
+FANFARE_API const char *fanfare_stat_text(const char *name, const char *item);
+/*
+ * One value by its name (FANFARE_ERROR_OPTION: there is none); the first `count` of them, of which
+ * the result says how many there are; all as Prometheus text 0.0.4, like snprintf. Each number is
+ * exact, the set is not one instant. They stay after a stop. -ESHUTDOWN: not started yet; -EINVAL;
+ * -ECHILD; metrics: -ENOMEM. Threads: any, hook. Blocks: no.
+ */
+FANFARE_API int fanfare_stat(struct fanfare *fanfare, const char *name, uint64_t *ret_value);
+FANFARE_API int fanfare_stats(struct fanfare *fanfare, uint64_t *ret_values, unsigned count);
+FANFARE_API int fanfare_metrics(struct fanfare *fanfare, char *text, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

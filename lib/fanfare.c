@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/id.h"
 #include "lib/instance.h"
 #include "lib/notes.h"
@@ -262,6 +263,7 @@ int fanfare_start(struct fanfare *fanfare)
         return r;
     }
     fanfare->error[0] = '\0';
+    fanfare->started_ns = clock_ns();
     /* pairs: instance_running's acquire */
     atomic_store_explicit(&fanfare->state, INSTANCE_RUNNING, memory_order_release);
     return 0;

@@ -39,6 +39,7 @@ struct fanfare {
     fanfare_request_hook hook; /* NULL: none; written before it starts */
     void *hook_user;
     struct host_hook host; /* what the server knows of it */
+    int64_t started_ns;    /* likewise */
     /* The owner's alone. */
     struct staged staged;     /* as it was set */
     struct staged begun;      /* as it was started, whose texts hub and server borrow */

@@ -4,6 +4,7 @@
 
 #include "fanfare.h"
 #include "tests/e2e/check.h"
+#include "tests/library/provoke.h"
 
 static void provoke(const struct error_row *rows)
 {
@@ -25,10 +26,17 @@ static void requests(void)
     provoke(errors_request);
 }
 
+static void looking(void)
+{
+    provoke(errors_channels);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     check_case("publishing", publishing);
     check_case("requests", requests);
+    check_case("looking", looking);
+    provoke_end();
     return check_end();
 }

@@ -11,6 +11,6 @@ struct error_row {
     int (*provoke)(void); /* what the function returned */
 };
 
-extern const struct error_row errors_publish[], errors_request[];
-/* Its engines are gone. */
-void errors_publish_end(void);
+/* A table for each file of rows. */
+extern const struct error_row errors_channels[], errors_publish[], errors_request[];
+void errors_publish_end(void); /* its full channel is gone */

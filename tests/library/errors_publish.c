@@ -2,64 +2,29 @@
 /*
  * The errors of publishing, of waiters and of places in the order, each provoked: see errors.h.
  *
- * One engine that runs serves most of them; those of a full channel have their own.
+ * Those of a full channel have an engine of their own.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "tests/e2e/check.h"
 #include "tests/library/errors.h"
 #include "tests/library/full.h"
+#include "tests/library/provoke.h"
 
 /* --- engines --------------------------------------------------------------------------------- */
 
-static struct fanfare *engine;
 static struct full full;
 
 void errors_publish_end(void)
 {
-    if (engine)
-        engine_end(engine);
     if (full.fanfare)
         full_end(&full);
 }
 
-/* One that runs, for as long as the program does. */
-static struct fanfare *running(void)
-{
-    if (!engine) {
-        engine = engine_silent(NULL);
-        engine_start(engine, NULL);
-    }
-    return engine;
-}
-
-/* What a call says of an engine that was never started. */
-static int on_new(int (*call)(struct fanfare *fanfare))
-{
-    struct fanfare *fanfare = fanfare_new();
-    int r = call(fanfare);
-    fanfare_free(fanfare);
-    return r;
-}
-
-/* What it says in a child. */
-static int in_child(int (*call)(struct fanfare *fanfare))
-{
-    struct fanfare *fanfare = running();
-    int status = 0;
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(-call(fanfare));
-    REQUIRE(waitpid(pid, &status, 0) == pid && WIFEXITED(status), "the child");
-    return -WEXITSTATUS(status);
-}
-
 /* What it says where there is no room. */
-static int on_full(int (*call)(struct fanfare *fanfare))
+static int provoke_full(provoke_call *call)
 {
     if (!full.fanfare)
         full_begin(&full);
@@ -97,7 +62,7 @@ static const char *text_of_length(size_t len)
     static int events_##name(void)                                                                 \
     {                                                                                              \
         struct fanfare_event event = faulty_##name();                                              \
-        return fanfare_publish_events(running(), &event, 1, 0, NULL);                              \
+        return fanfare_publish_events(provoke_running(), &event, 1, 0, NULL);                      \
     }                                                                                              \
     static int check_##name(void)                                                                  \
     {                                                                                              \
@@ -134,7 +99,7 @@ static int events_newer(void)
 {
     struct newer_event newer = {.event = sound(), .more = 1};
     newer.event.size = sizeof(newer);
-    return fanfare_publish_events(running(), &newer.event, 1, 0, NULL);
+    return fanfare_publish_events(provoke_running(), &newer.event, 1, 0, NULL);
 }
 
 static int check_newer(void)
@@ -212,42 +177,40 @@ static int waiter_publish(struct fanfare *fanfare)
     return r;
 }
 
-/* Each call on each engine: call_new, call_child, call_full. */
-#define ON(call, engine, where)                                                                    \
-    static int call##_##engine(void)                                                               \
-    {                                                                                              \
-        return where(call);                                                                        \
-    }
-ON(publish, new, on_new)
-ON(publish, child, in_child)
-ON(publish, full, on_full)
-ON(publish_soon, full, on_full)
-ON(publish_events, new, on_new)
-ON(publish_events, child, in_child)
-ON(publish_events, full, on_full)
-ON(publish_events_soon, full, on_full)
-ON(publish_text, new, on_new)
-ON(publish_text, child, in_child)
-ON(publish_text, full, on_full)
-ON(publish_text_soon, full, on_full)
-ON(format_id, new, on_new)
-ON(format_id, child, in_child)
-ON(parse_id, new, on_new)
-ON(parse_id, child, in_child)
-ON(new_waiter, new, on_new)
-ON(new_waiter, child, in_child)
-ON(waiter_publish, full, on_full)
+/* Each call in each place. */
+PROVOKE(publish, new)
+PROVOKE(publish, child)
+PROVOKE(publish, full)
+PROVOKE(publish_soon, full)
+PROVOKE(publish_soon, hook)
+PROVOKE(publish_events, new)
+PROVOKE(publish_events, child)
+PROVOKE(publish_events, full)
+PROVOKE(publish_events_soon, full)
+PROVOKE(publish_events_soon, hook)
+PROVOKE(publish_text, new)
+PROVOKE(publish_text, child)
+PROVOKE(publish_text, full)
+PROVOKE(publish_text_soon, full)
+PROVOKE(publish_text_soon, hook)
+PROVOKE(format_id, new)
+PROVOKE(format_id, child)
+PROVOKE(parse_id, new)
+PROVOKE(parse_id, child)
+PROVOKE(new_waiter, new)
+PROVOKE(new_waiter, child)
+PROVOKE(waiter_publish, full)
 
 /* --- what is wrong with the call itself ------------------------------------------------------ */
 
 static int publish_nothing(void)
 {
-    return fanfare_publish(running(), "a", NULL, NULL, 1, 0, NULL);
+    return fanfare_publish(provoke_running(), "a", NULL, NULL, 1, 0, NULL);
 }
 
 static int publish_of(const char *channel, const char *type, const char *data, size_t data_len)
 {
-    return fanfare_publish(running(), channel, type, data, data_len, 0, NULL);
+    return fanfare_publish(provoke_running(), channel, type, data, data_len, 0, NULL);
 }
 
 #define ONE(name, ...)                                                                             \
@@ -269,7 +232,7 @@ ONE(data_none, "a", NULL, NULL, 0)
 static int events_none(void)
 {
     struct fanfare_event event = sound();
-    return fanfare_publish_events(running(), &event, 0, 0, NULL);
+    return fanfare_publish_events(provoke_running(), &event, 0, 0, NULL);
 }
 
 static int events_twice(void)
@@ -277,7 +240,7 @@ static int events_twice(void)
     struct fanfare_event events[2] = {sound(), sound()};
     events[0].key = events[1].key = "k";
     events[0].key_len = events[1].key_len = 1;
-    return fanfare_publish_events(running(), events, 2, 0, NULL);
+    return fanfare_publish_events(provoke_running(), events, 2, 0, NULL);
 }
 
 /* An end, and whatever follows it. */
@@ -286,7 +249,8 @@ static void end_channel(void)
     struct fanfare_event event = sound();
     event.channel = "ended";
     event.flags = FANFARE_END;
-    EXPECT(fanfare_publish_events(running(), &event, 1, 0, NULL) <= 0, "an end is published");
+    EXPECT(fanfare_publish_events(provoke_running(), &event, 1, 0, NULL) <= 0,
+           "an end is published");
 }
 
 static int one_ended(void)
@@ -300,12 +264,12 @@ static int events_ended(void)
     struct fanfare_event event = sound();
     event.channel = "ended";
     end_channel();
-    return fanfare_publish_events(running(), &event, 1, 0, NULL);
+    return fanfare_publish_events(provoke_running(), &event, 1, 0, NULL);
 }
 
 static int text_of_what(const char *text)
 {
-    return fanfare_publish_text(running(), text, FANFARE_NUL, 0, NULL, NULL);
+    return fanfare_publish_text(provoke_running(), text, FANFARE_NUL, 0, NULL, NULL);
 }
 
 static int text_none(void)
@@ -355,18 +319,18 @@ static int text_many(void)
     size_t len = 0;
     for (unsigned i = 0; i <= FANFARE_EVENTS_MAX; i++, len += 16)
         memcpy(text + len, "channel:a\ndata\n\n", 16);
-    return fanfare_publish_text(running(), text, len, 0, NULL, NULL);
+    return fanfare_publish_text(provoke_running(), text, len, 0, NULL, NULL);
 }
 
 static int format_nothing(void)
 {
     char id[FANFARE_ID_SIZE];
-    return fanfare_id_format(running(), 0, id);
+    return fanfare_id_format(provoke_running(), 0, id);
 }
 
 static int parse_other(void)
 {
-    return parse_id(running());
+    return parse_id(provoke_running());
 }
 
 static int waiter_of_none(void)
@@ -380,6 +344,7 @@ const struct error_row errors_publish[] = {
     {"fanfare_publish", -ETIMEDOUT, publish_soon_full},
     {"fanfare_publish", -ESHUTDOWN, publish_new},
     {"fanfare_publish", -ECHILD, publish_child},
+    {"fanfare_publish", -EDEADLK, publish_soon_hook},
     {"fanfare_publish", -EINVAL, publish_nothing},
     {"fanfare_publish", FANFARE_ERROR_ENDED, one_ended},
     {"fanfare_publish", FANFARE_ERROR_CHANNEL_EMPTY, one_channel_empty},
@@ -396,6 +361,7 @@ const struct error_row errors_publish[] = {
     {"fanfare_publish_events", -ETIMEDOUT, publish_events_soon_full},
     {"fanfare_publish_events", -ESHUTDOWN, publish_events_new},
     {"fanfare_publish_events", -ECHILD, publish_events_child},
+    {"fanfare_publish_events", -EDEADLK, publish_events_soon_hook},
     {"fanfare_publish_events", -EINVAL, events_none},
     {"fanfare_publish_events", -EINVAL, events_unknown},
     {"fanfare_publish_events", -E2BIG, events_newer},
@@ -423,6 +389,7 @@ const struct error_row errors_publish[] = {
     {"fanfare_publish_text", -ETIMEDOUT, publish_text_soon_full},
     {"fanfare_publish_text", -ESHUTDOWN, publish_text_new},
     {"fanfare_publish_text", -ECHILD, publish_text_child},
+    {"fanfare_publish_text", -EDEADLK, publish_text_soon_hook},
     {"fanfare_publish_text", -EINVAL, text_none},
     {"fanfare_publish_text", -E2BIG, text_many},
     {"fanfare_publish_text", FANFARE_ERROR_SYNTAX, text_syntax},

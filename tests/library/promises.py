@@ -29,6 +29,11 @@ UNPROVOKED = {
     "-ENOMEM": "every n-th allocation fails in tests/library and tests/e2e/inject.c, by no name",
     "-EMFILE": "the process's own limit, which the test program needs itself",
     "-ENOBUFS": "a memory that is full is e2e memory's; the refusal is one for all streams",
+    ("fanfare_channel_get", "-ETIMEDOUT"): "workers that do not turn for a second",
+    ("fanfare_channel_get", "-EBUSY"): "16 questions that none of them answers",
+    ("fanfare_channel_list", "-ETIMEDOUT"): "likewise",
+    ("fanfare_channel_list", "-EBUSY"): "likewise",
+    ("fanfare_channel_close", "-EAGAIN"): "65,536 events that a worker does not take",
     ("fanfare_drain", "-ESHUTDOWN"): "what the others return from then on",
 }
 
