@@ -328,7 +328,9 @@ FANFARE_API void fanfare_waiter_free(struct fanfare_waiter *waiter);
 
 /*
  * The position at this moment: all that is published later has this sequence or a higher one; 0: it
- * was not started yet. Threads: any, hook.
+ * was not started yet. Read it first, look at your data then, send that as `first` and pass the
+ * position as `since`: the client has your snapshot and every change after it, without a hole (a
+ * change made in between may come twice). Threads: any, hook.
  */
 FANFARE_API uint64_t fanfare_position(const struct fanfare *fanfare);
 
@@ -346,21 +348,64 @@ struct fanfare_subscription {
     size_t channel_len;
     const char *const *channels; /* C strings */
     size_t channel_count;
-    const char *resume; /* the client's last id, valid or not; NULL: none */
+    const char *resume; /* the client's last id, valid or not; NULL: none; "earliest": from the
+                           oldest that is retained on */
     size_t resume_len;
     const char *head; /* further response header lines of yours, each ended by CRLF; 8 KiB at most.
-                         What a client sent does not belong here unchecked */
+                         They stand in place of the option's lines of the same name. What a client
+                         sent does not belong here unchecked */
     size_t head_len;
     const struct fanfare_event *first; /* for this subscriber alone, before all others: no channel,
-                                          no id; 64 KiB at most */
+                                          no id, no flags; 64 KiB and FANFARE_EVENTS_MAX at most */
     size_t first_count;
-    uint64_t since;       /* fanfare_position; 0: now. What history has let go since is told */
+    uint64_t since;       /* fanfare_position; 0: now. What history has let go since is told.
+                             `resume` goes before */
     uint64_t tag;         /* yours, comes back in its notes: a number, or a pointer as uintptr_t */
     uint32_t last;        /* without a resume point: begin with so many of the newest; 0: none */
-    uint32_t limit;       /* end after so many events; 0: never */
+    uint32_t limit;       /* end after so many events, `first` not counted; 0: never */
     uint32_t lifetime_ms; /* end then, in order: a token's expiry, say; 0: as `lifetime` says */
     uint32_t flags;       /* FANFARE_HEAD_SENT, FANFARE_PLAIN */
 };
+
+/*
+ * Gives a connection, whose request you have read, to the engine, which answers with the response
+ * head (without FANFARE_HEAD_SENT), replays what `resume`, `since` or `last` ask for, and writes
+ * every event of its channels from then on. On 0 the descriptor is the library's: do not use or
+ * close it. On an error it is still yours, untouched: answer 503 yourself.
+ *
+ * `fd`: a connected stream socket (TCP or unix), in no epoll set, with nothing of yours waiting to
+ * be written. It is made non-blocking, which its duplicates share. What the client may have sent
+ * after the request is ignored; a client that has gone already is taken, and leaves at once. See
+ * fanfare_detach for a socket that a framework holds. For any other transport (TLS in user space,
+ * HTTP/2, a test) adopt one end of a socketpair with FANFARE_HEAD_SENT and FANFARE_PLAIN and pass
+ * on what the other end reads. A client that has no stream since all of its channels have ended
+ * (FANFARE_END), and that it has all of, is answered 204; with FANFARE_HEAD_SENT it is closed.
+ *
+ * *ret_subscriber (may be NULL) names it from now on: it is never given again, and stays below
+ * 2^53. It is 0 if the option `subscriber-ids` is off.
+ *
+ * -ENOSPC: `subscribers-max`, another limit of subscribers, or no worker has room; -ENOBUFS:
+ * `memory-max`; -EBADF; -ENOTSOCK; -ENOTCONN; -EPROTOTYPE (no stream socket); -EINVAL: no
+ * subscription, a list that is not there, or `first` has what it must not have; -E2BIG: the size of
+ * a struct, or of `first`, or a flag that there is not; -ENOMEM; -ESHUTDOWN; -ECHILD; FANFARE_ERROR_CHANNEL_EMPTY, FANFARE_ERROR_CHANNEL_LONG,
+ * FANFARE_ERROR_CHANNEL_TEXT; FANFARE_ERROR_CHANNELS: none, too many, or several where one is of
+ * one event; FANFARE_ERROR_HEAD; of `first`: FANFARE_ERROR_ of type and data, FANFARE_ERROR_RETRY.
+ * Threads: any, hook. Blocks: no.
+ */
+FANFARE_API FANFARE_MUST_USE int fanfare_adopt(struct fanfare *fanfare, int fd,
+                                               const struct fanfare_subscription *subscription,
+                                               uint64_t *ret_subscriber);
+
+/*
+ * Takes a socket out of a framework's hands: returns a new descriptor for it, and makes the old
+ * number mean a socket that is closed at its other end, so that whatever the framework still does
+ * to it (write, shutdown, close) does not reach the client. The framework goes on to own the old
+ * number and must close it; a write to it fails as it does when a client hangs up (EPIPE, and
+ * SIGPIPE if it asks for that). Remove `fd` from every epoll set BEFORE: the kernel keeps such an
+ * entry for as long as the connection lives, and nobody can remove it afterwards.
+ * -EBADF, -ENOTSOCK, -EMFILE, and nothing has changed. Threads: any, hook.
+ */
+FANFARE_API int fanfare_detach(int fd);
 
 /* --- requests: what the engine's own listeners receive ---------------------------------------- */
 

@@ -45,11 +45,13 @@ static int read_event(const struct fanfare_event *given, struct frame **ret_fram
         return r;
     if (event.channel.len > 0 || event.id.len > 0 || event.key.len > 0 || given->flags)
         return -EINVAL;
+    if (event.data.len > FIRST_BYTES_MAX)
+        return -E2BIG;
     r = hub_private_frame(&event, ret_frame);
     return r < 0 ? r : event_error((enum frame_fault)r);
 }
 
-/* What is told before all else. How many bytes they may be is the hub's to say. */
+/* What is told before all else. How many bytes they may be in all is the hub's to say. */
 static int read_first(const struct fanfare_subscription *given, struct subscription *ret)
 {
     struct adoption *adoption = &ret->adoption;
@@ -58,7 +60,7 @@ static int read_first(const struct fanfare_subscription *given, struct subscript
         return 0;
     if (!given->first || size == 0)
         return -EINVAL;
-    if (given->first_count > FIRST_BYTES_MAX)
+    if (given->first_count > FANFARE_EVENTS_MAX)
         return -E2BIG;
     ret->first = calloc(given->first_count, sizeof(*ret->first));
     if (!ret->first)
@@ -73,6 +75,15 @@ static int read_first(const struct fanfare_subscription *given, struct subscript
     return r;
 }
 
+/* One that cannot be an id is no other for being longer, and is not worth the memory. */
+static struct text read_resume(const struct fanfare_subscription *given)
+{
+    struct text resume = text_given(given->resume, given->resume ? given->resume_len : 0);
+    if (resume.len > EVENT_ID_BYTES_MAX + 1)
+        resume.len = EVENT_ID_BYTES_MAX + 1;
+    return resume;
+}
+
 int subscription_read(const struct fanfare_subscription *given,
                       struct subscription *ret_subscription)
 {
@@ -83,7 +94,7 @@ int subscription_read(const struct fanfare_subscription *given,
         return -E2BIG;
     struct subscription subscription = {
         .adoption = {
-            .resume = text_given(given->resume, given->resume ? given->resume_len : 0),
+            .resume = read_resume(given),
             .since = given->since,
             .tag = given->tag,
             .head = text_given(given->head, given->head ? given->head_len : 0),
@@ -93,6 +104,8 @@ int subscription_read(const struct fanfare_subscription *given,
             .head_sent = given->flags & FANFARE_HEAD_SENT,
             .plain = given->flags & FANFARE_PLAIN,
         }};
+    if (subscription.adoption.head.len > ADOPT_HEAD_BYTES_MAX)
+        return FANFARE_ERROR_HEAD;
     *ret_subscription = subscription;
     r = read_channels(given, ret_subscription);
     if (!r)

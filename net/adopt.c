@@ -295,15 +295,16 @@ static int subscribe(const struct adopting *adopting, uint64_t *ret_subscriber)
     struct server_state *server = adopting->server;
     bool puts_off = limits->refuse == REFUSE_RETRY && !adoption->refuse_503 && !adoption->head_sent;
     bool earliest = text_equals(adoption->resume, TEXT("earliest"));
+    uint64_t next = hub_next_sequence(server->hub);
     char room[ADOPT_LINES_ROOM];
     struct subscribe_request request = {
         .fd = adopting->fd,
-        .before = adoption->before ? adoption->before : hub_next_sequence(server->hub),
+        .before = adoption->before ? adoption->before : next,
         .channels = adopting->channels,
         .channel_count = adopting->channel_count,
         .has_resume = adoption->resume.len > 0 && !earliest,
         .resume = adoption->resume,
-        .since = adoption->since,
+        .since = adoption->since < next ? adoption->since : next,
         .first = adoption->first,
         .first_count = adoption->first_count,
         .ends_ns = adoption->ends_ns,
@@ -322,6 +323,8 @@ static int subscribe(const struct adopting *adopting, uint64_t *ret_subscriber)
         .peer = {(const char *)&adopting->peer, sizeof(adopting->peer)},
         .head = make_head(adopting, room),
     };
+    if (request.before < request.since) /* nothing older is asked for */
+        request.before = request.since;
     const struct seats seats = {.caps = {.tally = limits->tally,
                                          .rules = limits->channels,
                                          .per_address = limits->subscribers_per_address},
