@@ -426,7 +426,9 @@ enum {
  *
  * It runs on an acceptor's thread, for different requests on different ones at the same time. Do
  * not block there: other connections of that acceptor wait meanwhile (no subscriber does). For
- * what takes long return 1 and decide elsewhere.
+ * what takes long return 1 and decide elsewhere. For languages that cannot be called on a foreign
+ * thread there is the option `ask`: requests of the kinds that it names ("subscribe publish other")
+ * are notes (FANFARE_NOTE_REQUEST), and no hook is called for them.
  */
 typedef int (*fanfare_request_hook)(struct fanfare_request *request, void *user);
 
@@ -483,9 +485,10 @@ FANFARE_API int fanfare_request_pass(struct fanfare_request *request);
 /* --- notes: what the engine has to tell ------------------------------------------------------- */
 
 enum {
-    FANFARE_NOTE_JOINED = 1, /* its response head is written; `resume` was looked at */
-    FANFARE_NOTE_LEFT = 2,   /* exactly once for each joined one, and behind that */
-    FANFARE_NOTE_STOPPED = 4 /* the end of fanfare_stop; the last note */
+    FANFARE_NOTE_JOINED = 1,  /* its response head is written; `resume` was looked at */
+    FANFARE_NOTE_LEFT = 2,    /* exactly once for each joined one, and behind that */
+    FANFARE_NOTE_REQUEST = 3, /* with `ask`: answer `request` as a hook would, at any time */
+    FANFARE_NOTE_STOPPED = 4  /* the end of fanfare_stop; the last note */
 };
 
 enum {
@@ -515,15 +518,16 @@ struct fanfare_note {
     uint64_t tag;
     uint64_t sequence;    /* JOINED: it gets what is published after this; LEFT: the last it had */
     uint64_t duration_ms; /* LEFT */
-    struct fanfare_request *request; /* NULL */
+    struct fanfare_request *request; /* REQUEST: yours until answered */
 };
 
 /*
  * The next note: 1, or 0 if there is none within `timeout_ms` (0: look; FANFARE_FOREVER). Set
  * note->size before. Notes of one subscriber come in order. None is ever lost: each subscriber
  * carries its own, so a program that does not fetch them only keeps their places occupied, and in
- * the end new subscribers find no room (-ENOSPC; over HTTP as `refuse` says). Without the option
- * `notes` only FANFARE_NOTE_STOPPED comes.
+ * the end new subscribers find no room (-ENOSPC; over HTTP as `refuse` says). Without the options
+ * `notes` and `ask` only FANFARE_NOTE_STOPPED comes. A request whose time is over before its note
+ * was fetched is not told.
  *
  * fanfare_note_fd is readable exactly while a note is there (level-triggered; do not read, write or
  * close it); it is the same from fanfare_start to fanfare_free.

@@ -201,6 +201,7 @@ static int start_hub(struct fanfare *fanfare)
     fanfare->settings.server.usher = notes_usher(fanfare->notes);
     /* The server binds first: an address in use is found before a thread runs. */
     char error[512] = "";
+    fanfare->ask_kinds = fanfare->settings.ask_kinds;
     fanfare->settings.server.hook = request_hook(fanfare);
     r = server_new(fanfare->hub, &parts_all, &fanfare->settings.server, &fanfare->server, error,
                    sizeof(error));

@@ -38,6 +38,7 @@ struct fanfare {
     struct notes *notes;
     fanfare_request_hook hook; /* NULL: none; written before it starts */
     void *hook_user;
+    unsigned ask_kinds;    /* bits of FANFARE_REQUEST_, which are noted instead; likewise */
     struct host_hook host; /* what the server knows of it */
     int64_t started_ns;    /* likewise */
     /* The owner's alone. */

@@ -393,7 +393,7 @@ static int take(struct notes *notes, struct fanfare_note *ret_note, struct note_
     struct note_item *item = first_item(&notes->items);
     list_remove(&item->link);
     if (item->request) {
-        ret_note->kind = NOTE_OF_REQUEST;
+        ret_note->kind = FANFARE_NOTE_REQUEST;
         ret_note->request = item->request;
     } else {
         tell_stream(notes, seat_of_item(item), ret_note, gone);

@@ -36,8 +36,6 @@
 
 struct notes;
 
-enum { NOTE_OF_REQUEST = 3 }; /* beside FANFARE_NOTE_... */
-
 /* What is told, embedded in what it is told of. Zeroed it is in no list. */
 struct note_item {
     struct link link;

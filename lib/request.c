@@ -2,6 +2,7 @@
 /* Requests, and what a program may say of them: see request.h and fanfare.h. */
 #include "lib/request.h"
 
+#include "lib/notes.h"
 #include "lib/subscription.h"
 #include "net/host_text.h"
 
@@ -17,9 +18,36 @@ static struct fanfare_request *request_of(struct host_request *host)
 
 /* --- the hook ------------------------------------------------------------------------------ */
 
+/* Of one that is told by a note, until that is fetched. */
+static struct note_item *item_of(struct host_request *host)
+{
+    return (struct note_item *)(void *)host->room;
+}
+
+/* From here on it is whose who fetches the note. */
+static void tell(struct fanfare *fanfare, struct host_request *host)
+{
+    item_of(host)->request = request_of(host);
+    notes_post(fanfare->notes, item_of(host));
+}
+
+/* Its time is over, or its client has gone. One that nobody has fetched is nobody's. */
+static void on_over(void *context, struct host_request *host)
+{
+    const struct fanfare *fanfare = context;
+    if (notes_withdraw(fanfare->notes, item_of(host)))
+        host_request_unref(host);
+}
+
 static int on_request(void *context, struct host_request *host)
 {
     struct fanfare *fanfare = context;
+    if (fanfare->ask_kinds & 1u << host->kind) {
+        tell(fanfare, host);
+        return 1;
+    }
+    if (!fanfare->hook)
+        return 0;
     instance_in_hook = true;
     int r = fanfare->hook(request_of(host), fanfare->hook_user);
     instance_in_hook = false;
@@ -28,9 +56,13 @@ static int on_request(void *context, struct host_request *host)
 
 const struct host_hook *request_hook(struct fanfare *fanfare)
 {
-    if (!fanfare->hook)
+    bool asks = fanfare->ask_kinds != 0;
+    if (!fanfare->hook && !asks)
         return NULL;
-    fanfare->host = (struct host_hook){.request = on_request, .context = fanfare};
+    fanfare->host = (struct host_hook){.request = on_request,
+                                       .over = asks ? on_over : NULL,
+                                       .context = fanfare,
+                                       .room = asks ? sizeof(struct note_item) : 0};
     return &fanfare->host;
 }
 

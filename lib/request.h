@@ -9,6 +9,6 @@
 
 #include "lib/instance.h"
 
-/* What the server is to be told: NULL where the program wants to know of no request. Valid as long
- * as the engine. The owner's thread. */
+/* What the server is to be told of `hook` and `ask_kinds`: NULL where the program wants to know of
+ * no request. Valid as long as the engine. The owner's thread. */
 const struct host_hook *request_hook(struct fanfare *fanfare);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/machine.h"
+#include "lib/ask.h"
 
 #define MEMORY_OF_THE_MACHINE UINT64_MAX /* nobody has said one; 0 is a wish: no bound */
 
@@ -70,6 +71,11 @@ int settings_finish(struct settings *settings, char *error, size_t error_size)
         snprintf(error, error_size,
                  "target-max: %u bytes do not fit into a head of %u; allowed: head-max at most",
                  server->target_bytes_max, server->head_bytes_max);
+        return -EINVAL;
+    }
+    char fault[128];
+    if (settings->ask && ask_read(settings->ask, &settings->ask_kinds, fault, sizeof(fault))) {
+        snprintf(error, error_size, "ask: %s", fault);
         return -EINVAL;
     }
     return admin_choose(settings, error, error_size);

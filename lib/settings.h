@@ -21,6 +21,8 @@ struct settings {
     const char *admin;                        /* words of lib/admin_place.h; NULL: there is none */
     const char *access_log;                   /* a file to append to; NULL: none is written */
     char admin_listen[ADMIN_PLACE_BYTES + 8]; /* and what server.admin is of them */
+    const char *ask;                          /* words of lib/ask.h; NULL: none */
+    unsigned ask_kinds;                       /* and what they are */
     bool notes;                               /* who comes and goes is told */
     bool memory_usual;                        /* hub.memory_max comes from the machine */
 };

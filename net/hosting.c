@@ -105,8 +105,16 @@ static void part(struct client *client, struct host_request *request)
 {
     request->kept_input = client_give_input(client);
     request->kept_route = client_give_route(client);
+}
+
+/* It ends without the host, which is told before its client is. */
+static bool end_open(struct host_request *request, int r)
+{
+    if (!host_request_end(request, HOST_OPEN, r, 0))
+        return false;
     if (request->hook->over)
         request->hook->over(request->hook->context, request);
+    return true;
 }
 
 /* --- what is said --------------------------------------------------------------------------- */
@@ -271,7 +279,7 @@ static enum handler_result on_expire(struct client *client, struct pending *pend
 {
     struct host_request *request = request_of(pending);
     bool stops = request->service->stopping;
-    if (!host_request_end(request, HOST_OPEN, stops ? -ESHUTDOWN : -ETIMEDOUT, 0))
+    if (!end_open(request, stops ? -ESHUTDOWN : -ETIMEDOUT))
         return WAITING;
     if (!stops)
         net_count(&client->connection.loop->stats.host_requests_late);
@@ -292,7 +300,7 @@ static void on_free(struct client *client, struct pending *pending)
         net_uncount(&stats->host_requests_held);
     /* Of a client that has left, or was cut. */
     int r = request->service->stopping ? -ESHUTDOWN : -EPIPE;
-    bool was_open = host_request_end(request, HOST_OPEN, r, 0);
+    bool was_open = end_open(request, r);
     if (was_open || host_request_end(request, HOST_CLAIMED, r, 0))
         net_count(&stats->host_requests_gone);
     if (was_open)

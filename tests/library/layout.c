@@ -66,6 +66,7 @@ static_assert(offsetof(struct fanfare_event, key_len) == 96, "");
 static_assert(sizeof(struct fanfare_event) == 104, "");
 static_assert(FANFARE_NOTE_JOINED == 1, "");
 static_assert(FANFARE_NOTE_LEFT == 2, "");
+static_assert(FANFARE_NOTE_REQUEST == 3, "");
 static_assert(FANFARE_NOTE_STOPPED == 4, "");
 static_assert(FANFARE_LEFT_GONE == 1, "");
 static_assert(FANFARE_LEFT_ERROR == 2, "");

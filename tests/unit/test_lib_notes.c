@@ -370,7 +370,7 @@ Test(notes, requests, .init = begin, .fini = end)
     expect_waiting(2);
     cr_expect(notes_withdraw(notes, &a));
     cr_expect(!notes_withdraw(notes, &a));
-    expect_next(NOTE_OF_REQUEST, 0, 0);
+    expect_next(FANFARE_NOTE_REQUEST, 0, 0);
     cr_expect_eq(note.request, request);
     cr_expect(!notes_withdraw(notes, &b), "it is the program's");
     notes_post(notes, &a);
