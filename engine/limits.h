@@ -192,6 +192,9 @@
 /* Subscribers looked at in one turn for an event to all: some ten nanoseconds each, and as much for
  * each channel of one that has several. */
 #define ALL_LOOKS 8192u
+/* What a stream whose token, or lifetime, has ended may take for the rest of the event that its
+ * socket has begun: the longest at 4 Mbit a second. Longer: closed, in the middle of it. */
+#define EXPIRED_GRACE_MS 30000
 /* Records visited for heartbeats and timeouts in one turn; each may cost a send. */
 #define VISIT_BATCH 512u
 /* Events for one subscriber alone that wait for its socket, and their bytes, but for a first one of

@@ -32,6 +32,7 @@
     X(event_unkept)        /* an event that there is no memory for is passed over */               \
     X(explained_wrongly)   /* what a subscriber lacks is said to be sent */                        \
     X(expired_served)      /* whose token has ended gets all that it lacks first */                \
+    X(expired_stays)       /* and who does not read even that is never closed */                   \
     X(first_forgotten)     /* what a stream is to begin with is left out */                        \
     X(flow_kept)           /* bytes in flight are not given back when a frame is evicted */        \
     X(gap_untold)          /* what was lost is passed over in silence */                           \

@@ -214,7 +214,8 @@ struct lag {
 /* visit.c: heartbeats and timeouts. */
 struct visits {
     uint32_t *due_ms;   /* by block of records: none of them is due before it */
-    int64_t *ends_ns;   /* by record: when its token ends; of those that are SUBSCRIBER_TIMED */
+    int64_t *ends_ns;   /* by record, of those that are SUBSCRIBER_TIMED: when its token ends; from
+                         then on when it is closed */
     uint32_t next, end; /* of the pass under way: the next block, and behind the last */
 };
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "engine/mutation.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/poll.h"
 #include "engine/worker/ruling.h"
@@ -35,17 +36,24 @@ void visits_deinit(struct worker *worker)
     free(worker->visits.ends_ns);
 }
 
+/* Its time is over: whatever it lacks, it has so long to read what it has begun. */
+static void begin_grace(struct worker *worker, struct subscriber *subscriber)
+{
+    worker->visits.ends_ns[subscriber_index(worker, subscriber)] =
+        worker->now_ns + EXPIRED_GRACE_MS * INT64_C(1000000);
+    subscriber_end(worker, subscriber, CLOSE_EXPIRED);
+}
+
 void visits_expect(struct worker *worker, struct subscriber *subscriber, int64_t ends_ns)
 {
     uint32_t index = subscriber_index(worker, subscriber);
     worker->visits.due_ms[index / BLOCK] = worker_ms(worker);
     if (ends_ns == 0)
         return;
+    subscriber->flags |= SUBSCRIBER_TIMED;
     worker->visits.ends_ns[index] = ends_ns;
-    if (ends_ns > worker->now_ns)
-        subscriber->flags |= SUBSCRIBER_TIMED;
-    else
-        subscriber->ending = CLOSE_EXPIRED;
+    if (ends_ns <= worker->now_ns)
+        begin_grace(worker, subscriber);
 }
 
 void visits_expect_all(struct worker *worker)
@@ -83,7 +91,7 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* Milliseconds until its token ends; once it has, it is on its way out. */
+/* Milliseconds until its token ends; once it has, it is on its way out, and until it is closed. */
 static uint32_t visit_end(struct worker *worker, struct subscriber *subscriber)
 {
     if (!(subscriber->flags & SUBSCRIBER_TIMED))
@@ -91,10 +99,14 @@ static uint32_t visit_end(struct worker *worker, struct subscriber *subscriber)
     int64_t left_ns = worker->visits.ends_ns[subscriber_index(worker, subscriber)] - worker->now_ns;
     if (left_ns > 0)
         return left_ns / 1000000 < NEVER ? (uint32_t)(left_ns / 1000000) + 1 : NEVER;
-    subscriber_clear(subscriber, SUBSCRIBER_TIMED);
-    subscriber_end(worker, subscriber, CLOSE_EXPIRED);
+    if (subscriber->ending == CLOSE_EXPIRED) {
+        if (!MUTATION(expired_stays))
+            subscriber_close(worker, subscriber, CLOSE_EXPIRED);
+        return NEVER;
+    }
+    begin_grace(worker, subscriber);
     subscriber_set_state(worker, subscriber, subscriber->state); /* what it held, it does no more */
-    return NEVER;
+    return EXPIRED_GRACE_MS;
 }
 
 /* Does what is due, and says for how many milliseconds nothing else will be. */

@@ -7,7 +7,7 @@
  * All ends are in order, and all but the last wait until the subscriber has everything, however far
  * it is behind. Whose token has ended may not have what it lacks: it gets the rest of a frame that
  * it has begun, the end, and nothing else, whether it is current, behind or blocked; history and
- * publishers wait for it no more.
+ * publishers wait for it no more. If it has not read that after EXPIRED_GRACE_MS it is closed.
  *
  * There is no timer per subscriber: for each block of 64 records visit.c remembers the time before
  * which none of them is due. Writing to a subscriber only makes it due later, so the time stays

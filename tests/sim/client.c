@@ -420,13 +420,6 @@ bool client_has_polled(const struct client *client)
     return client->skipped || client->events || waited_ms + 1 >= client->wait_ms;
 }
 
-void client_is_for_one(struct client *client)
-{
-    client->once = true;
-    client->limit = 1;
-    client->last = 0;
-}
-
 void client_join(struct client *client, struct worker *worker)
 {
     client->worker = worker;

@@ -101,9 +101,6 @@ struct client {
 struct client *client_free(struct client *client);
 /* The request as the hub wants it; `channels` is room for its names. */
 struct subscribe_request client_request(struct client *client, struct text *channels);
-/* Its channel's rule says so: whatever it asked for, its stream ends with its first event, and
- * begins with its request. */
-void client_is_for_one(struct client *client);
 /* Its worker has just adopted it. */
 void client_join(struct client *client, struct worker *worker);
 /* The worker answered that there is nothing to read and never will be. */

@@ -265,6 +265,20 @@ void inspect_polls(void)
     }
 }
 
+void inspect_expired(void)
+{
+    int64_t slack_ms = 250 + 2 * (world_tick_ns() / 1000000) + 100;
+    for (unsigned i = 0; i < world->client_count; i++) {
+        const struct client *client = world->clients[i];
+        if (client->socket->state != SIM_OPEN || client->worker->drain.under_way)
+            continue;
+        int64_t joined_ms_ago = (client->worker->now_ns - client->joined_ns) / 1000000;
+        int64_t most_ms = EXPIRED_GRACE_MS + slack_ms;
+        if (client_has_expired(client, most_ms * 1000000) && joined_ms_ago > most_ms)
+            fail("client %u is still there long after its token has ended", client->number);
+    }
+}
+
 /* --- at rest --------------------------------------------------------------------------------- */
 
 /* A socket that refused right after it was said to be writable is tried again at the end of its

@@ -220,6 +220,15 @@ static void expect_full(void)
     }
 }
 
+/* Its channel's rule says so: whatever it asked for, its stream ends with its first event, and
+ * begins with its request. */
+static void is_for_one(struct client *client)
+{
+    client->once = true;
+    client->limit = 1;
+    client->last = 0;
+}
+
 void hand_over_step(void)
 {
     if (world->request_count == 0)
@@ -232,7 +241,7 @@ void hand_over_step(void)
     uint64_t id = 0;
     int r = hub_subscribe(world->hub, &request, &id);
     if (client->channel_count == 1 && ruled_now(client->channels[0])->once)
-        client_is_for_one(client);
+        is_for_one(client);
     trace("client %u is handed over: %d", client->number, r);
     if (r == HUB_FULL) {
         expect_full();
@@ -327,6 +336,8 @@ void on_close(void *context, struct sim_socket *socket)
     if (world->draining && world->sim.now_ns >= world->drain_due_ns && (!client->instant || alone))
         return;
     if (!client->strict && ended_long_ago(client))
+        return;
+    if (!client->strict && client_has_expired(client, EXPIRED_GRACE_MS * INT64_C(1000000)))
         return;
     if (worker->worker->subscribers[socket->owner].ending == CLOSE_STUCK) {
         if (client->strict || !is_full(socket) || !world->options.write_timeout_ms ||

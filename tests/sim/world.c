@@ -257,5 +257,6 @@ void pass_time(int64_t duration_ns)
         inspect_silence();
         inspect_stuck();
         inspect_polls();
+        inspect_expired();
     }
 }

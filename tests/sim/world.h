@@ -128,6 +128,8 @@ void inspect_silence(void);
 /* Nobody took nothing for longer than write_timeout: who is stuck is closed, or is so called. */
 void inspect_stuck(void);
 void inspect_polls(void);
+/* Whose token has ended is gone soon, whether it reads or not. */
+void inspect_expired(void);
 /* Nothing is under way: everybody has everything, nothing is in flight. */
 void inspect_rest(void);
 
