@@ -130,15 +130,11 @@ static int64_t clock_ms(clockid_t clock)
 static void drain(struct hub *hub, struct server *server, const struct hub_options *options)
 {
     enum { LEAST_MS = 500 };
-    struct hub_options rest = *options;
     int64_t begun_ms = clock_ms(CLOCK_MONOTONIC);
     server_stop(server);
     int64_t left_ms = options->drain_timeout_ms - (clock_ms(CLOCK_MONOTONIC) - begun_ms);
     uint32_t least_ms = options->drain_timeout_ms < LEAST_MS ? options->drain_timeout_ms : LEAST_MS;
-    rest.drain_timeout_ms = left_ms < least_ms ? least_ms : (uint32_t)left_ms;
-    if (hub_reload(hub, &rest) < 0)
-        log_warning("out of memory: slow clients may be waited for longer than drain-timeout");
-    hub_stop(hub);
+    hub_stop_within(hub, left_ms < least_ms ? least_ms : (uint32_t)left_ms);
 }
 
 static void sample_take(struct hub *hub, struct server *server, struct watch_sample *ret_sample)

@@ -53,7 +53,8 @@ struct hub {
     unsigned worker_count;
     unsigned made; /* workers that are to be freed; those before it */
     bool threadless;
-    bool stopped;         /* the owner's */
+    bool stopped; /* the owner's, as the next one */
+    uint32_t drain_most_ms;
     _Atomic bool started; /* once, and for ever; release, after all workers run; acquire by who
                              looks at them */
     /* Whoever posts to workers is inside: what an order to drain is posted behind is taken. */
@@ -116,6 +117,7 @@ int hub_new(const struct hub_options *options, struct hub **ret_hub)
         return -ENOMEM;
     memset(hub, 0, sizeof(*hub));
     gate_init(&hub->gate);
+    hub->drain_most_ms = UINT32_MAX;
     atomic_init(&hub->next, 1);
     hub->worker_count = options->workers;
     hub->options.hub = *options;
@@ -195,7 +197,7 @@ struct worker *hub_worker(struct hub *hub, unsigned index)
 static void stop_workers(struct hub *hub, unsigned count, uint64_t final)
 {
     for (unsigned i = 0; i < count; i++)
-        worker_drain(&hub->workers[i], final);
+        worker_drain_within(&hub->workers[i], final, hub->drain_most_ms);
     for (unsigned i = 0; i < count; i++)
         worker_join(&hub->workers[i]);
 }
@@ -356,6 +358,12 @@ static void sum_counters(const struct hub *hub, struct stats *stats)
 #undef X
     if (hub->worker_count > 1)
         stats->channels = roll_names(&hub->flow.roll);
+}
+
+void hub_stop_within(struct hub *hub, uint32_t most_ms)
+{
+    hub->drain_most_ms = most_ms;
+    hub_stop(hub);
 }
 
 void hub_stop(struct hub *hub)

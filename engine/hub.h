@@ -72,6 +72,8 @@ void hub_forget(struct hub_change *change);
 void hub_close(struct hub *hub);
 /* Delivers what was claimed, ends every response, joins the workers; at most drain_timeout_ms. */
 void hub_stop(struct hub *hub);
+/* The same, and at most so long: for who has spent some of it already. */
+void hub_stop_within(struct hub *hub, uint32_t most_ms);
 /* Of a hub that is stopped or was never started; no other call is under way. Takes NULL; returns
  * NULL. */
 struct hub *hub_free(struct hub *hub);

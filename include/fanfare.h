@@ -198,6 +198,20 @@ FANFARE_API const char *fanfare_error(const struct fanfare *fanfare);
  */
 FANFARE_API FANFARE_MUST_USE int fanfare_start(struct fanfare *fanfare);
 
+/* Makes everything set since the last time hold, all or nothing, for who is there already too;
+ * nobody is closed for it. What fanfare_set said, FANFARE_ERROR_VALUE, -ENOMEM (then nothing has
+ * changed), -ESHUTDOWN: it does not run. Threads: owner. Blocks: no. */
+FANFARE_API FANFARE_MUST_USE int fanfare_apply(struct fanfare *fanfare);
+
+/*
+ * Begins to leave, and returns at once: no event and no subscriber is taken any more (-ESHUTDOWN),
+ * everything published is delivered, each subscriber is told its own moment to come back, gets a
+ * last chunk and is closed; at most `drain-timeout`. Any number of times; one that comes before
+ * fanfare_start is over holds for what is started. -ECHILD. Threads: any, hook, and signal handlers
+ * (it is async-signal-safe).
+ */
+FANFARE_API int fanfare_drain(struct fanfare *fanfare);
+
 /* fanfare_drain, waits for its end, joins the threads, closes and unlinks what was bound. Counters
  * can still be read. 0 also if it was never started. -ECHILD. Threads: owner. Blocks: up to
  * `drain-timeout` and some seconds. */

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/clock.h"
@@ -18,16 +17,6 @@
 #include "net/handlers/parts.h"
 
 enum { ALIVE_BYTES = 4096 };
-
-__attribute__((format(printf, 3, 4))) static int refuse(struct fanfare *fanfare, int result,
-                                                        const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(fanfare->error, sizeof(fanfare->error), format, arguments);
-    va_end(arguments);
-    return result;
-}
 
 /* A page that says 1 here and 0 in a child; NULL: out of memory. */
 static const unsigned char *alive_new(void)
@@ -49,6 +38,8 @@ struct fanfare *fanfare_new(void)
     struct fanfare *fanfare = calloc(1, sizeof(*fanfare));
     if (fanfare && !(fanfare->alive = alive_new()))
         free(TAKE(fanfare));
+    if (fanfare)
+        keeper_init(&fanfare->keeper);
     return fanfare;
 }
 
@@ -94,16 +85,18 @@ int fanfare_set(struct fanfare *fanfare, const char *name, const char *value)
         return r;
     int index = name ? option_index(name) : -1;
     if (index < 0) {
-        refuse(fanfare, 0, "there is no option \"%.100s\"", name ? name : "");
+        instance_refuse(fanfare, 0, "there is no option \"%.100s\"", name ? name : "");
         return refuse_option(fanfare, FANFARE_ERROR_OPTION);
     }
     if (atomic_load(&fanfare->state) != INSTANCE_NEW && option_at((unsigned)index)->restart)
-        return refuse(fanfare, -EBUSY, "%s: it cannot change while the engine runs", name);
+        return refuse_option(
+            fanfare,
+            instance_refuse(fanfare, -EBUSY, "%s: it cannot change while the engine runs", name));
     r = staged_set(&fanfare->staged, (unsigned)index, value, error, sizeof(error));
     if (r == -ENOMEM)
-        refuse(fanfare, 0, "%s: out of memory", name);
+        instance_refuse(fanfare, 0, "%s: out of memory", name);
     else if (r < 0)
-        refuse(fanfare, 0, "%s: %s", name, error);
+        instance_refuse(fanfare, 0, "%s: %s", name, error);
     if (r == -EINVAL)
         r = FANFARE_ERROR_VALUE;
     return r < 0 ? refuse_option(fanfare, r) : 0;
@@ -119,7 +112,9 @@ static const char *state_text(const struct fanfare *fanfare)
 static uint64_t room(const struct fanfare *fanfare)
 {
     uint64_t room = (uint64_t)hub_worker_capacity(fanfare->hub) * hub_workers(fanfare->hub);
-    uint32_t most = fanfare->settings.server.subscribers_max;
+    const struct settings *settings =
+        fanfare->applied ? &fanfare->applied->settings : &fanfare->settings;
+    uint32_t most = settings->server.subscribers_max;
     return room < most ? room : most;
 }
 
@@ -192,12 +187,12 @@ static int start_hub(struct fanfare *fanfare)
 {
     int r = hub_new(&fanfare->settings.hub, &fanfare->hub);
     if (r < 0)
-        return refuse(fanfare, r, "cannot make %u workers: %s", fanfare->settings.hub.workers,
-                      fanfare_strerror(r));
+        return instance_refuse(fanfare, r, "cannot make %u workers: %s",
+                               fanfare->settings.hub.workers, fanfare_strerror(r));
     r = notes_new(fanfare->hub, fanfare->settings.notes, fanfare->settings.server.subscribers_max,
                   &fanfare->notes);
     if (r < 0)
-        return refuse(fanfare, r, "cannot make the notes: %s", fanfare_strerror(r));
+        return instance_refuse(fanfare, r, "cannot make the notes: %s", fanfare_strerror(r));
     fanfare->settings.server.usher = notes_usher(fanfare->notes);
     /* The server binds first: an address in use is found before a thread runs. */
     char error[512] = "";
@@ -206,15 +201,23 @@ static int start_hub(struct fanfare *fanfare)
     r = server_new(fanfare->hub, &parts_all, &fanfare->settings.server, &fanfare->server, error,
                    sizeof(error));
     if (r < 0)
-        return refuse(fanfare, r, "%s", error[0] ? error : fanfare_strerror(r));
+        return instance_refuse(fanfare, r, "%s", error[0] ? error : fanfare_strerror(r));
     r = hub_start(fanfare->hub);
     if (r < 0)
-        return refuse(fanfare, r, "cannot start the workers: %s", hub_start_error(r));
+        return instance_refuse(fanfare, r, "cannot start the workers: %s", hub_start_error(r));
     r = server_start(fanfare->server);
     if (r < 0) {
-        hub_close(fanfare->hub);
         hub_stop(fanfare->hub);
-        return refuse(fanfare, r, "cannot start the acceptors: %s", fanfare_strerror(r));
+        return instance_refuse(fanfare, r, "cannot start the acceptors: %s", fanfare_strerror(r));
+    }
+    atomic_store_explicit(&fanfare->keeper.drain_ms, fanfare->settings.hub.drain_timeout_ms,
+                          memory_order_relaxed);
+    fanfare->started_ns = clock_ns();
+    r = keeper_start(fanfare);
+    if (r < 0) {
+        server_stop(fanfare->server);
+        hub_stop(fanfare->hub);
+        return instance_refuse(fanfare, r, "cannot start a thread: %s", fanfare_strerror(r));
     }
     return 0;
 }
@@ -225,9 +228,9 @@ static int settle(struct fanfare *fanfare)
     char error[512];
     int r = staged_copy(&fanfare->begun, &fanfare->staged);
     if (r < 0)
-        return refuse(fanfare, r, "out of memory");
+        return instance_refuse(fanfare, r, "out of memory");
     r = staged_make(&fanfare->begun, &fanfare->settings, error, sizeof(error));
-    return r < 0 ? refuse(fanfare, FANFARE_ERROR_VALUE, "%s", error) : 0;
+    return r < 0 ? instance_refuse(fanfare, FANFARE_ERROR_VALUE, "%s", error) : 0;
 }
 
 static void engine_free(struct fanfare *fanfare)
@@ -246,8 +249,8 @@ int fanfare_start(struct fanfare *fanfare)
     int state = atomic_load(&fanfare->state);
     if (state != INSTANCE_NEW)
         return state == INSTANCE_STOPPED
-                   ? refuse(fanfare, -ESHUTDOWN, "it was stopped; make a new one")
-                   : refuse(fanfare, -EALREADY, "it was started already");
+                   ? instance_refuse(fanfare, -ESHUTDOWN, "it was stopped; make a new one")
+                   : instance_refuse(fanfare, -EALREADY, "it was started already");
     r = fanfare->refused;
     fanfare->refused = 0;
     if (r < 0) /* and fanfare->error says why */
@@ -264,50 +267,26 @@ int fanfare_start(struct fanfare *fanfare)
         return r;
     }
     fanfare->error[0] = '\0';
-    fanfare->started_ns = clock_ns();
-    /* pairs: instance_running's acquire */
-    atomic_store_explicit(&fanfare->state, INSTANCE_RUNNING, memory_order_release);
     return 0;
 }
 
 /* --- the end ------------------------------------------------------------------------------- */
 
-static int64_t now_ms(void)
+int fanfare_drain(struct fanfare *fanfare)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* `drain-timeout` is for the whole stop: what the acceptors took of it, the slow clients have had
- * too. A little is left in any case, so that whoever has everything gets the last chunk. */
-static void drain(struct fanfare *fanfare, uint32_t drain_ms)
-{
-    enum { LEAST_MS = 500 };
-    struct hub_options rest = fanfare->settings.hub;
-    int64_t begun_ms = now_ms();
-    server_stop(fanfare->server);
-    int64_t left_ms = drain_ms - (now_ms() - begun_ms);
-    uint32_t least_ms = drain_ms < LEAST_MS ? drain_ms : LEAST_MS;
-    rest.drain_timeout_ms = left_ms < least_ms ? least_ms : (uint32_t)left_ms;
-    if (hub_reload(fanfare->hub, &rest) < 0) {
-        /* Without memory slow clients are waited for a little longer. */
-    }
-    hub_stop(fanfare->hub);
-    notes_stop(fanfare->notes);
+    int r = instance_check(fanfare);
+    if (r == 0)
+        keeper_ask(fanfare);
+    return r;
 }
 
 int fanfare_stop(struct fanfare *fanfare)
 {
     int r = instance_check(fanfare);
-    if (r < 0)
+    if (r < 0 || !fanfare->keeper.runs)
         return r;
-    int state = atomic_load(&fanfare->state);
-    if (state == INSTANCE_RUNNING || state == INSTANCE_DRAINING) {
-        atomic_store(&fanfare->state, INSTANCE_DRAINING);
-        drain(fanfare, fanfare->settings.hub.drain_timeout_ms);
-    }
-    atomic_store(&fanfare->state, INSTANCE_STOPPED);
+    keeper_ask(fanfare);
+    keeper_join(fanfare);
     return 0;
 }
 
@@ -316,10 +295,14 @@ void fanfare_free(struct fanfare *fanfare)
     if (!fanfare)
         return;
     if (instance_check(fanfare) == 0) {
-        fanfare->settings.hub.drain_timeout_ms = 0;
+        atomic_store_explicit(&fanfare->keeper.drain_ms, 0, memory_order_relaxed);
         fanfare_stop(fanfare);
         engine_free(fanfare);
+        keeper_deinit(&fanfare->keeper);
+    } else { /* the rest is the threads' it was shared with, which are not here */
+        staged_deinit(&fanfare->begun);
     }
+    terms_free(fanfare->applied);
     staged_deinit(&fanfare->staged);
     munmap((void *)(uintptr_t)fanfare->alive, ALIVE_BYTES);
     free(fanfare);

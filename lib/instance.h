@@ -3,7 +3,7 @@
  * An engine, as its public functions see it, and what each of them asks first.
  *
  * States: NEW (options are set) -> RUNNING (fanfare_start) -> DRAINING (fanfare_drain, or a stop)
- * -> STOPPED (fanfare_stop). It never goes back; an engine that could not start is NEW again.
+ * -> STOPPED (lib/keeper.h). It never goes back; an engine that could not start is NEW again.
  *
  * `hub`, `server` and `notes` are written by the owner's thread while it starts, before `state`
  * says RUNNING (release; instance_running reads it with acquire), and stay until fanfare_free: so
@@ -20,7 +20,9 @@
 
 #include "engine/hub.h"
 #include "fanfare.h"
+#include "lib/keeper.h"
 #include "lib/staged.h"
+#include "lib/terms.h"
 #include "net/host.h"
 #include "net/server.h"
 
@@ -44,13 +46,19 @@ struct fanfare {
     /* The owner's alone. */
     struct staged staged;     /* as it was set */
     struct staged begun;      /* as it was started, whose texts hub and server borrow */
-    struct settings settings; /* what holds */
+    struct settings settings; /* which it was started with */
     int refused;              /* by fanfare_set, and not told by fanfare_start yet; 0: nothing */
     char error[INSTANCE_ERROR_BYTES];
+    struct terms *applied; /* what holds now, where that is not what it was started with */
+    struct keeper keeper;
 };
 
 /* Whether this thread is in a request hook, where nobody may wait. */
 extern _Thread_local bool instance_in_hook;
+
+/* Keeps the sentence for fanfare_error, and returns `result`. The owner. */
+__attribute__((format(printf, 3, 4))) int instance_refuse(struct fanfare *fanfare, int result,
+                                                          const char *format, ...);
 
 /* 0; -EINVAL: NULL; -ECHILD: of a process that was forked. */
 static inline int instance_check(const struct fanfare *fanfare)

@@ -6,10 +6,11 @@
 #include "engine/worker/join.h"
 #include "engine/worker/subscriber.h"
 
-void drain_begin(struct worker *worker, uint64_t final)
+void drain_begin(struct worker *worker, uint64_t final, uint32_t most_ms)
 {
+    uint32_t ms = worker->limits.drain_timeout_ms;
     worker->drain.final = final;
-    worker->drain.due_ns = worker->now_ns + (int64_t)worker->limits.drain_timeout_ms * 1000000;
+    worker->drain.due_ns = worker->now_ns + (int64_t)(ms < most_ms ? ms : most_ms) * 1000000;
 }
 
 void drain_step(struct worker *worker)

@@ -39,6 +39,7 @@ struct order {
     struct message message; /* MESSAGE_ORDER */
     bool drain;
     uint64_t final;            /* of a drain */
+    uint32_t most_ms;          /* likewise: drain_timeout_ms may not last longer */
     struct hub_options limits; /* of a reload */
     struct rules *rules;       /* likewise */
 };

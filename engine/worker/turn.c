@@ -31,7 +31,7 @@ static void take_order(struct worker *worker, struct order *order)
         free(order);
         return;
     }
-    drain_begin(worker, order->final);
+    drain_begin(worker, order->final, order->most_ms);
     inspect_end(worker);
 }
 

@@ -196,8 +196,13 @@ int worker_start(struct worker *worker)
 
 void worker_drain(struct worker *worker, uint64_t final)
 {
-    *worker->drain.order =
-        (struct order){.message.kind = MESSAGE_ORDER, .drain = true, .final = final};
+    worker_drain_within(worker, final, UINT32_MAX);
+}
+
+void worker_drain_within(struct worker *worker, uint64_t final, uint32_t most_ms)
+{
+    *worker->drain.order = (struct order){
+        .message.kind = MESSAGE_ORDER, .drain = true, .final = final, .most_ms = most_ms};
     inbox_post(&worker->inbox, &worker->drain.order->message);
     atomic_thread_fence(memory_order_seq_cst);
     worker_wake(worker);

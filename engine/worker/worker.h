@@ -23,6 +23,8 @@ struct order *order_free(struct order *order);
 void worker_order(struct worker *worker, struct order *order);
 /* Orders the drain: everything before `final`, then goodbyes, at most drain_timeout_ms. Once. */
 void worker_drain(struct worker *worker, uint64_t final);
+/* The same, at most so long as well. */
+void worker_drain_within(struct worker *worker, uint64_t final, uint32_t most_ms);
 void worker_join(struct worker *worker);
 /* Its thread has ended: frees what nobody but that touched. */
 void worker_end(struct worker *worker);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Other options for an engine that runs: all of them or none.
+ *
+ * Everything that can fail is done first: the settings are made, the server prepares what it makes
+ * of them, the hub an order for each worker. Then all of it holds, and none of that can fail. Texts
+ * that are borrowed live as long as the terms they are of: those of the start to the end, others
+ * until the next ones hold.
+ */
+#include <pthread.h>
+#include <signal.h>
+
+#include "lib/instance.h"
+#include "lib/notes.h"
+
+/* All that is made beforehand. */
+struct prepared {
+    struct terms *terms;
+    struct server_change *server;
+    struct hub_change *hub;
+};
+
+static void forget(struct prepared *prepared)
+{
+    server_forget(prepared->server);
+    hub_forget(prepared->hub);
+    terms_free(prepared->terms);
+}
+
+static int prepare(struct fanfare *fanfare, struct prepared *prepared)
+{
+    char error[INSTANCE_ERROR_BYTES] = "out of memory";
+    int r = terms_new(&fanfare->staged, &prepared->terms, error, sizeof(error));
+    if (r == 0)
+        r = server_prepare(fanfare->server, &prepared->terms->settings.server, &prepared->server,
+                           error, sizeof(error));
+    if (r < 0)
+        return instance_refuse(fanfare, r == -EINVAL ? FANFARE_ERROR_VALUE : r, "%s", error);
+    r = hub_prepare(fanfare->hub, &prepared->terms->settings.hub, &prepared->hub);
+    return r < 0 ? instance_refuse(fanfare, r, "%s", fanfare_strerror(r)) : 0;
+}
+
+static void commit(struct fanfare *fanfare, struct prepared *prepared)
+{
+    server_change(fanfare->server, prepared->server);
+    hub_change(fanfare->hub, prepared->hub);
+    notes_limit(fanfare->notes, prepared->terms->settings.server.subscribers_max);
+    atomic_store_explicit(&fanfare->keeper.drain_ms, prepared->terms->settings.hub.drain_timeout_ms,
+                          memory_order_relaxed);
+    terms_free(fanfare->applied);
+    fanfare->applied = prepared->terms;
+}
+
+int fanfare_apply(struct fanfare *fanfare)
+{
+    struct prepared prepared = {.terms = NULL};
+    sigset_t all, before;
+    int r = instance_check(fanfare);
+    if (r < 0)
+        return r;
+    r = instance_running(fanfare);
+    if (r < 0)
+        return instance_refuse(fanfare, r, "it does not run");
+    r = fanfare->refused;
+    fanfare->refused = 0;
+    if (r < 0) /* and fanfare->error says why */
+        return r;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* a thread that is needed now inherits that */
+    r = prepare(fanfare, &prepared);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r < 0) {
+        forget(&prepared);
+        return r;
+    }
+    commit(fanfare, &prepared);
+    fanfare->error[0] = '\0';
+    return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keeper: one thread of an engine that sleeps until somebody asks it to leave, and then does
+ * all that has to be waited for. So fanfare_drain is a store and a wake-up, and may be called from
+ * anywhere: any thread, a hook, a signal handler.
+ *
+ * Life: keeper_start, as the last part of a start -> keeper_ask, any number of times -> it stops
+ * the server and the hub, says STOPPED, and ends -> keeper_join.
+ *
+ * The owner's thread starts and joins it; what the stop may last is an atomic of its own, which
+ * changes until the stop begins.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/base.h"
+
+struct fanfare;
+
+struct keeper {
+    sem_t asked;
+    _Atomic bool leaves; /* somebody has asked, perhaps before the start was over */
+    /* Of the whole stop; relaxed: a number alone. */
+    _Atomic uint32_t drain_ms;
+    pthread_t thread;
+    bool runs; /* the owner's */
+};
+
+void keeper_init(struct keeper *keeper);
+void keeper_deinit(struct keeper *keeper);
+
+/* Whose state is RUNNING from here on, or DRAINING, if somebody has asked before. Signals are
+ * blocked by the caller. 0, or a negative errno: nothing runs. */
+MUST_USE int keeper_start(struct fanfare *fanfare);
+/* Any thread; async-signal-safe. */
+void keeper_ask(struct fanfare *fanfare);
+/* After keeper_ask; once it has left. Nothing happens where none runs. */
+void keeper_join(struct fanfare *fanfare);
