@@ -1,0 +1,3 @@
+module news
+
+go 1.19
