@@ -104,9 +104,8 @@ static void resolve(struct worker *worker, struct subscriber *subscriber,
         return;
     }
     uint64_t sequence;
-    enum frame_fault fault = frame_check_id(handoff->resume);
     enum id_origin origin = id_read(worker->options->ids, handoff->resume, &sequence);
-    if (origin != ID_OTHER || (!fault && handoff->resume.len))
+    if (origin != ID_OTHER || (handoff->resume.len && !frame_check_id(handoff->resume)))
         ret_gap->from = handoff->resume;
     bool placed = origin == ID_OURS
                       ? sequence < handoff->before

@@ -155,8 +155,9 @@ static void dress(struct worker *worker, struct subscriber *subscriber,
     subscriber->events_left = handoff->limit;
     subscriber->joined_ms = subscriber->event_ms = subscriber->written_ms = worker_ms(worker);
     visits_expect(worker, subscriber, handoff->ends_ns);
-    identity_begin(worker, subscriber_index(worker, subscriber), handoff->subscriber,
-                   handoff->peer);
+    if (worker->identities.of)
+        identity_begin(worker, subscriber_index(worker, subscriber), handoff->subscriber,
+                       handoff->peer);
 }
 
 static void adopt(struct worker *worker, struct handoff *handoff)
