@@ -6,11 +6,7 @@
  */
 #include <errno.h>
 #include <grp.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/e2e/ban.h"
 #include "tests/e2e/check.h"
 #include "tests/e2e/client.h"
 #include "tests/e2e/stream.h"
@@ -40,21 +37,6 @@ struct ban {
     bool unprivileged;
 };
 
-/* One system call fails with one error; all others are allowed. */
-static bool forbid(unsigned call, int error)
-{
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((unsigned)error & SECCOMP_RET_DATA)),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
-
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 /* In the child, before the program runs. */
 static bool prepare(void *context)
 {
@@ -68,7 +50,7 @@ static bool prepare(void *context)
          setgroups(0, NULL) != 0 || setgid(UNPRIVILEGED) != 0 || setuid(UNPRIVILEGED) != 0 ||
          prctl(PR_SET_PDEATHSIG, SIGKILL) != 0))
         return false;
-    return !ban->call || forbid(ban->call, ban->error);
+    return !ban->call || ban_call(ban->call, ban->error);
 }
 
 /* --- what is expected ---------------------------------------------------------------------- */

@@ -15,6 +15,11 @@ static void provoke(const struct error_row *rows)
     }
 }
 
+static void life(void)
+{
+    provoke(errors_life);
+}
+
 static void publishing(void)
 {
     provoke(errors_publish);
@@ -34,6 +39,7 @@ static void looking(void)
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
+    check_case("life", life); /* first: it forks, and no engine runs yet */
     check_case("publishing", publishing);
     check_case("requests", requests);
     check_case("looking", looking);
