@@ -202,7 +202,7 @@ static enum handler_result carry_out(struct client *client, struct host_request 
         result = fail(client, answer->reply.status);
         break;
     case HOST_PASS:
-        client->before = request->before;
+        client->before = request->is_held ? request->before : 0;
         result = PASSED;
         break;
     case HOST_ACCEPT:
@@ -253,7 +253,6 @@ enum handler_result hosting_ask(struct client *client)
         return result;
     }
     if (!taken && host_request_end(request, HOST_OPEN, -EINVAL, 0)) {
-        client->before = request->before;
         end(service, request);
         return PASSED;
     }

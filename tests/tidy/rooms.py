@@ -61,6 +61,7 @@ FOREIGN = {
     # cmd's pub and sub are clients of any server, one request after the other; net/fetch is how a
     # server asks others, many at once and without waiting.
     "curl/": {"cmd", "net/fetch"},
+    "fanfare.h": {"examples"},  # as programs have it
     "hiredis": {"net/cluster"},
     # cmd reads what a server answered; handlers read bodies and write /stats; tokens are JSON.
     "jansson.h": {"cmd", "net/handlers", "net/access"},
