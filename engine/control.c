@@ -19,13 +19,15 @@ static struct text copy_text(char **at, struct text text)
 static bool part_init(struct control *control, struct control_part *part, uint32_t limit)
 {
     *part = (struct control_part){.message.kind = MESSAGE_CONTROL, .control = control};
+    if (control_is_wish(control))
+        return true;
     part->order = malloc(limit * sizeof(*part->order));
     enum control_kind kind = control->request.kind;
     if (kind == CONTROL_CHANNELS || kind == CONTROL_CHANNEL) {
         part->channels = malloc(limit * sizeof(*part->channels));
         return part->order && part->channels;
     }
-    if (kind == CONTROL_EXPLAIN || control_is_wish(control))
+    if (kind == CONTROL_EXPLAIN)
         return part->order;
     /* One entry at least finds room for its names. */
     part->names_size =
@@ -38,13 +40,18 @@ static bool part_init(struct control *control, struct control_part *part, uint32
 struct control *control_new(const struct control_request *request, unsigned workers)
 {
     CHECK(workers >= 1 && workers <= WORKERS_MAX && request->limit <= CONTROL_LIMIT_MAX);
-    size_t parts = sizeof(struct control) + workers * sizeof(struct control_part);
+    bool wish = request->kind == CONTROL_END || request->kind == CONTROL_SEND;
+    unsigned part_count = wish ? 1 : workers;
+    size_t parts = sizeof(struct control) + part_count * sizeof(struct control_part);
     size_t size = parts + request->channel.len + request->after.len + request->event.len;
     size = (size + alignof(struct control) - 1) / alignof(struct control) * alignof(struct control);
     struct control *control = aligned_alloc(alignof(struct control), size);
     if (!control)
         return NULL;
-    *control = (struct control){.request = *request, .part_count = workers};
+    *control = (struct control){.request = *request,
+                                .bytes = request->frame ? frame_memory(request->frame) : 0,
+                                .workers = workers,
+                                .part_count = part_count};
     char *at = (char *)control + parts;
     control->request.channel = copy_text(&at, request->channel);
     control->request.after = copy_text(&at, request->after);
@@ -54,7 +61,7 @@ struct control *control_new(const struct control_request *request, unsigned work
     if (request->kind != CONTROL_CHANNELS && request->kind != CONTROL_SUBSCRIBERS)
         control->request.limit = 1;
     bool whole = true;
-    for (unsigned i = 0; i < workers; i++)
+    for (unsigned i = 0; i < part_count; i++)
         whole &= part_init(control, &control->parts[i], control->request.limit);
     if (whole)
         return control;
@@ -68,7 +75,7 @@ bool control_is_for_one(const struct control *control, unsigned *ret_worker)
     if (kind != CONTROL_SUBSCRIBER && kind != CONTROL_EXPLAIN && !control_is_wish(control))
         return false;
     unsigned worker = subscriber_id_worker(control->request.subscriber);
-    *ret_worker = worker < control->part_count ? worker : 0; /* which has no such one either */
+    *ret_worker = worker < control->workers ? worker : 0; /* which has no such one either */
     return true;
 }
 
@@ -198,7 +205,8 @@ void control_finish(struct control_part *part, int result)
     bool is_list = kind == CONTROL_CHANNELS || kind == CONTROL_SUBSCRIBERS;
     if (control->result == 0 && !is_list && !control_is_wish(control) && !found)
         control->result = CONTROL_NONE;
-    atomic_fetch_sub_explicit(control->counted, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&control->load->count, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&control->load->bytes, control->bytes, memory_order_relaxed);
     control->request.done(control);
 }
 

@@ -19,7 +19,8 @@
  * worker's own (its subscribers) are summed; of those that all workers have (its history) the
  * largest is taken.
  *
- * Memory is bounded: all of it is allocated by control_new, and at most CONTROLS_MAX are under way.
+ * Memory is bounded: all of it is allocated by control_new, and at most CONTROLS_MAX are under way;
+ * of wishes, which are small and for one worker, WISHES_MAX, and WISHES_BYTES_MAX of their events.
  */
 #pragma once
 
@@ -52,6 +53,7 @@ struct control_request {
     struct text event;   /* EXPLAIN: the event's id, as a client knows it */
     struct frame *frame; /* SEND: of hub_private_frame; the control's, if it was made */
     bool at_once;        /* END: what it lacks is not sent */
+    bool or_close;       /* SEND: nobody waits for the answer, so who has no room is closed */
     uint32_t limit;      /* of lists: 1 to CONTROL_LIMIT_MAX; 0: CONTROL_LIMIT_DEFAULT */
     /* Any worker's thread, once; also of who drains. Short: it hands the control on. */
     void (*done)(struct control *control);
@@ -112,6 +114,12 @@ enum control_result {
     CONTROL_FULL = 2, /* as many events as may wait for that subscriber's socket */
 };
 
+/* The hub's count of those under way. */
+struct control_load {
+    _Atomic unsigned count;
+    _Atomic uint64_t bytes;
+};
+
 struct control {
     struct control_request request; /* its texts are the control's own */
     struct message message;         /* the asker's, to hand it on with once it is done */
@@ -121,8 +129,9 @@ struct control {
     uint64_t before;           /* hub_next_sequence when it was asked: that is taken first */
     _Atomic unsigned pending;  /* parts that are not done */
     _Atomic int failed;        /* what a part's worker said, 0: nothing */
-    _Atomic unsigned *counted; /* the hub's count of those under way */
-    unsigned part_count;
+    struct control_load *load; /* it counts there, with so many bytes */
+    uint64_t bytes;
+    unsigned workers, part_count; /* of a wish, which is for one worker, there is one part */
     bool sorted, more;
     uint32_t told;                  /* entries */
     struct explanation explanation; /* of EXPLAIN, once it is CONTROL_FOUND */

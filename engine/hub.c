@@ -41,8 +41,9 @@ struct hub {
     _Atomic uint64_t refused_full;
     _Atomic uint64_t wakes;
     _Atomic uint64_t controls_refused;
-    _Atomic unsigned controls; /* under way */
-    _Atomic uint64_t commands; /* which have numbers, and are no events */
+    _Atomic uint64_t wishes_refused;
+    struct control_load controls, wishes; /* under way */
+    _Atomic uint64_t commands;            /* which have numbers, and are no events */
     _Atomic uint64_t closes;
     _Atomic uint64_t subscribers; /* ids that were given */
     /* Constant after start. */
@@ -830,6 +831,13 @@ static int subscribe(struct hub *hub, const struct subscribe_request *request,
     return 0;
 }
 
+bool hub_gave_id(const struct hub *hub, uint64_t subscriber)
+{
+    uint64_t number = subscriber_id_number(subscriber);
+    return number > 0 && subscriber_id_worker(subscriber) < hub->worker_count &&
+           number <= atomic_load_explicit(&hub->subscribers, memory_order_relaxed);
+}
+
 int hub_subscribe(struct hub *hub, const struct subscribe_request *request,
                   uint64_t *ret_subscriber)
 {
@@ -867,33 +875,48 @@ static void wake_workers(struct hub *hub, unsigned first, unsigned end)
         worker_wake(&hub->workers[i]);
 }
 
+/* Of events for subscribers a first one may have any size. */
+static bool take_load(struct control_load *load, struct control *control, unsigned most)
+{
+    uint64_t before = atomic_fetch_add_explicit(&load->bytes, control->bytes, memory_order_relaxed);
+    bool fits = before == 0 || before + control->bytes <= WISHES_BYTES_MAX;
+    if (atomic_fetch_add_explicit(&load->count, 1, memory_order_relaxed) < most && fits) {
+        control->load = load;
+        return true;
+    }
+    atomic_fetch_sub_explicit(&load->count, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&load->bytes, control->bytes, memory_order_relaxed);
+    return false;
+}
+
 /* Inside the gate, as the next one. */
 static int post_control(struct hub *hub, struct control *control)
 {
     if (atomic_load_explicit(&hub->next, memory_order_relaxed) & CLOSED_BIT)
         return -ESHUTDOWN;
-    if (atomic_fetch_add_explicit(&hub->controls, 1, memory_order_relaxed) >= CONTROLS_MAX) {
-        atomic_fetch_sub_explicit(&hub->controls, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&hub->controls_refused, 1, memory_order_relaxed);
+    bool wish = control_is_wish(control);
+    if (!take_load(wish ? &hub->wishes : &hub->controls, control,
+                   wish ? WISHES_MAX : CONTROLS_MAX)) {
+        atomic_fetch_add_explicit(wish ? &hub->wishes_refused : &hub->controls_refused, 1,
+                                  memory_order_relaxed);
         return -EBUSY;
     }
     if (control->request.channel.len)
         control->hash = hash_text(&hub->options.key, control->request.channel);
     control->before = hub_next_sequence(hub);
-    control->counted = &hub->controls;
     unsigned first = 0;
     unsigned end = control_is_for_one(control, &first) ? first + 1 : hub->worker_count;
     atomic_init(&control->pending, end - first);
     /* With the last message posted it may be done, and gone. */
     for (unsigned i = first; i < end; i++)
-        inbox_post(&hub->workers[i].inbox, &control->parts[i].message);
+        inbox_post(&hub->workers[i].inbox, &control->parts[wish ? 0 : i].message);
     wake_workers(hub, first, end);
     return 0;
 }
 
 int hub_control(struct hub *hub, struct control *control)
 {
-    CHECK(control->part_count == hub->worker_count);
+    CHECK(control->workers == hub->worker_count);
     if (!has_started(hub) || !gate_enter(&hub->gate))
         return -ESHUTDOWN;
     int r = post_control(hub, control);
@@ -932,6 +955,7 @@ void hub_stats(struct hub *hub, struct stats *ret_stats)
     ret_stats->channels_closed = atomic_load_explicit(&hub->closes, memory_order_relaxed);
     ret_stats->publish_busy = atomic_load_explicit(&hub->publish_busy, memory_order_relaxed);
     ret_stats->refused_full += atomic_load_explicit(&hub->refused_full, memory_order_relaxed);
+    ret_stats->wishes_refused = atomic_load_explicit(&hub->wishes_refused, memory_order_relaxed);
     ret_stats->controls_refused =
         atomic_load_explicit(&hub->controls_refused, memory_order_relaxed);
     ret_stats->wakes = atomic_load_explicit(&hub->wakes, memory_order_relaxed);

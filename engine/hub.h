@@ -165,6 +165,8 @@ struct ids *hub_ids(struct hub *hub);
  */
 MUST_USE int hub_subscribe(struct hub *hub, const struct subscribe_request *request,
                            uint64_t *ret_subscriber);
+/* Whether it may be the id of one who was handed over; who has gone has one, too. */
+bool hub_gave_id(const struct hub *hub, uint64_t subscriber);
 
 /* --- memory: any thread -------------------------------------------------------------------- */
 

@@ -222,6 +222,11 @@
 /* How long a call of the library waits for the workers' answers, which come with their next turn.
  * Longer: -ETIMEDOUT. */
 #define LIBRARY_ANSWER_MS 1000
+/* Ends of, and events for, one subscriber that are on their way to its worker: what one that is
+ * busy takes in some of its turns; and bytes of such events. More: refused, counted as
+ * wishes_refused. */
+#define WISHES_MAX       16384u
+#define WISHES_BYTES_MAX (16u << 20)
 /* Names of a subscriber's channels in a list; how many there are is said beside them. */
 #define CONTROL_NAMES_MAX 8u
 /* Room for the names of one page, for each of its entries. More: the page is shorter, and the next

@@ -39,6 +39,8 @@
     X(joined, counter, "Subscribers accepted")                                                     \
     X(resumed, counter, "Subscribers accepted with a resume point")                                \
     X(gaps_told, counter, "Gap notices written")                                                   \
+    X(private_sent, counter, "Events for one subscriber that were put on its way")                 \
+    X(private_dropped, counter, "Events for one subscriber that had gone")                         \
     X(private_refused, counter, "Events for one subscriber refused: too many wait for it already") \
     X(became_slow, counter, "Times a subscriber became slow")                                      \
     X(skipped, counter, "Times a slow or stuck subscriber was skipped ahead")                      \
@@ -65,6 +67,8 @@
     X(refused_put_off, counter, "Of these, those that were told when to come back")                \
     X(controls_refused, counter,                                                                   \
       "Questions about channels and subscribers refused: as many as may be are under way")         \
+    X(wishes_refused, counter,                                                                     \
+      "Ends of, and events for, one subscriber refused: as many as may be are on their way")       \
     X(deliveries, counter, "Events written to subscribers, one per event and subscriber")          \
     X(delivered_bytes, counter, "Bytes written to subscribers")                                    \
     X(sends, counter, "Send operations")                                                           \

@@ -42,6 +42,22 @@ static int send_to(struct worker *worker, struct subscriber *subscriber, struct 
     return 0;
 }
 
+/* Nobody would hear that it lost one. */
+static int send_or_close(struct worker *worker, struct subscriber *subscriber,
+                         struct control_request *request)
+{
+    int r = send_to(worker, subscriber, request->frame);
+    COUNT(worker, private_sent, r == 0);
+    COUNT(worker, private_dropped, r == CONTROL_NONE);
+    if (r == 0) {
+        request->frame = NULL; /* it is the subscriber's */
+    } else if (request->or_close && r != CONTROL_NONE) {
+        subscriber_close(worker, subscriber, r == CONTROL_FULL ? CLOSE_SLOW : CLOSE_MEMORY);
+        subscriber_bury(worker);
+    }
+    return r;
+}
+
 void steer_take(const struct worker *worker, struct control_part *part)
 {
     part->behind = worker->arrivals.count;
@@ -73,10 +89,9 @@ bool steer_some(struct worker *worker, struct control_part *part, int *ret_resul
     struct subscriber *subscriber = find(worker, request->subscriber);
     if (!subscriber) {
         *ret_result = CONTROL_NONE;
+        COUNT(worker, private_dropped, request->kind == CONTROL_SEND);
     } else if (request->kind == CONTROL_SEND) {
-        *ret_result = send_to(worker, subscriber, request->frame);
-        if (*ret_result == 0)
-            request->frame = NULL; /* it is the subscriber's */
+        *ret_result = send_or_close(worker, subscriber, request);
     } else {
         *ret_result = 0;
         if (request->at_once) { /* which leaves nothing for the next turn to bury */

@@ -307,6 +307,80 @@ Test(steer, who_is_refused_is_waited_for_no_longer, .init = begin, .fini = end)
     close(peer);
 }
 
+static int send_or_close(uint64_t subscriber, size_t len)
+{
+    static char data[1 << 17];
+    memset(data, 'x', sizeof(data));
+    struct event event = {.data = {data, len}, .retry_ms = -1};
+    struct control_request request = {
+        .kind = CONTROL_SEND, .subscriber = subscriber, .or_close = true, .done = on_done};
+    cr_assert_eq(hub_private_frame(&event, &request.frame), 0);
+    struct control *control = control_new(&request, 1);
+    cr_assert_not_null(control);
+    done = NULL;
+    cr_assert_eq(hub_control(hub, control), 0);
+    return answer();
+}
+
+/* Where nobody hears that there is no room it is the subscriber's end, and so it is told. */
+Test(steer, who_has_no_room_is_closed, .init = begin, .fini = end)
+{
+    int peer = join((struct wanted){0}), other = join((struct wanted){0}), r, sent = 0;
+    while ((r = send_or_close(nth(0), 100000)) == 0 && sent < 100)
+        sent++;
+    cr_expect_eq(r, CONTROL_FULL);
+    cr_expect_eq(COUNTED(closed_slow), 1);
+    cr_expect_eq(COUNTED(private_sent), (uint64_t)sent);
+    cr_expect_eq(send_or_close(nth(0), 1), CONTROL_NONE);
+    cr_expect_eq(COUNTED(private_dropped), 1);
+    cr_expect_eq(send_or_close(nth(1), 1), 0);
+    threadless_turns(worker);
+    cr_expect(strstr(read_from(other), "data: x\n"));
+    close(peer), close(other);
+}
+
+static unsigned done_count;
+
+static void count_done(struct control *control)
+{
+    done_count++;
+    control_free(control);
+}
+
+/* Those under way have a bound, and one event of any size may be. */
+Test(steer, wishes_have_a_bound, .init = begin, .fini = end)
+{
+    int peer = join((struct wanted){0});
+    static char data[WISHES_BYTES_MAX];
+    memset(data, 'x', sizeof(data));
+    for (unsigned i = 0; i <= WISHES_MAX; i++) {
+        struct control_request request = {
+            .kind = CONTROL_END, .subscriber = nth(5), .done = count_done};
+        struct control *control = control_new(&request, 1);
+        cr_assert_eq(hub_control(hub, control), i < WISHES_MAX ? 0 : -EBUSY);
+        if (i == WISHES_MAX)
+            control_free(control);
+    }
+    cr_expect_eq(COUNTED(wishes_refused), 1);
+    while (done_count < WISHES_MAX)
+        worker_turn(worker);
+    for (unsigned i = 0; i < 2; i++) {
+        struct event event = {.data = {data, sizeof(data) - 100}, .retry_ms = -1};
+        struct control_request request = {
+            .kind = CONTROL_SEND, .subscriber = nth(0), .done = count_done};
+        cr_assert_eq(hub_private_frame(&event, &request.frame), 0);
+        struct control *control = control_new(&request, 1);
+        cr_assert_eq(hub_control(hub, control), i == 0 ? 0 : -EBUSY);
+        if (i == 1)
+            control_free(control);
+    }
+    while (done_count <= WISHES_MAX)
+        worker_turn(worker);
+    wish(CONTROL_SEND, nth(0), TEXT("room again"));
+    (void)answer();
+    close(peer);
+}
+
 /* Of several channels those that were closed are not listed any more. */
 Test(steer, what_was_closed_is_not_listed, .init = begin, .fini = end)
 {
