@@ -401,9 +401,10 @@ struct fanfare_subscription {
  * -ENOSPC: `subscribers-max`, another limit of subscribers, or no worker has room; -ENOBUFS:
  * `memory-max`; -EBADF; -ENOTSOCK; -ENOTCONN; -EPROTOTYPE (no stream socket); -EINVAL: no
  * subscription, a list that is not there, or `first` has what it must not have; -E2BIG: the size of
- * a struct, or of `first`, or a flag that there is not; -ENOMEM; -ESHUTDOWN; -ECHILD; FANFARE_ERROR_CHANNEL_EMPTY, FANFARE_ERROR_CHANNEL_LONG,
- * FANFARE_ERROR_CHANNEL_TEXT; FANFARE_ERROR_CHANNELS: none, too many, or several where one is of
- * one event; FANFARE_ERROR_HEAD; of `first`: FANFARE_ERROR_ of type and data, FANFARE_ERROR_RETRY.
+ * a struct, or of `first`, or a flag that there is not; -ENOMEM; -ESHUTDOWN; -ECHILD;
+ * FANFARE_ERROR_CHANNEL_EMPTY, FANFARE_ERROR_CHANNEL_LONG, FANFARE_ERROR_CHANNEL_TEXT;
+ * FANFARE_ERROR_CHANNELS: none, too many, or several where one is of one event;
+ * FANFARE_ERROR_HEAD; of `first`: FANFARE_ERROR_ of type and data, FANFARE_ERROR_RETRY.
  * Threads: any, hook. Blocks: no.
  */
 FANFARE_API FANFARE_MUST_USE int fanfare_adopt(struct fanfare *fanfare, int fd,
@@ -420,6 +421,43 @@ FANFARE_API FANFARE_MUST_USE int fanfare_adopt(struct fanfare *fanfare, int fd,
  * -EBADF, -ENOTSOCK, -EMFILE, and nothing has changed. Threads: any, hook.
  */
 FANFARE_API int fanfare_detach(int fd);
+
+/*
+ * An event for this subscriber alone. It has no id and is in no history: who reconnects does not
+ * get it again (for that, give the client a channel of its own). 0: it is on its way, behind
+ * all that was published before, and before or behind what is published from now on; if the
+ * subscriber has gone it is dropped and counted (private_dropped). Who lets more than 64 of them,
+ * or 256 KiB, gather is closed (slow), and so is one for whom there is no memory.
+ * -EINVAL: nobody of this engine ever had that id; -EAGAIN: 16,384 of these and of ends are on
+ * their way, or 16 MiB; -ENOMEM; -ESHUTDOWN; -ECHILD; FANFARE_ERROR_ of type and data. Threads:
+ * any, hook. Blocks: no.
+ */
+FANFARE_API int fanfare_subscriber_send(struct fanfare *fanfare, uint64_t subscriber,
+                                        const char *type, const char *data, size_t data_len);
+
+#define FANFARE_AT_ONCE 1u /* what it does not have yet is not sent */
+
+/*
+ * Ends its response in order: it gets what was published before, a delay and a last chunk. It will
+ * reconnect (that is what EventSource does); answer 204 to that request and it stops for good.
+ * `flags`: 0 or FANFARE_AT_ONCE. 0 also if it has gone already. -EINVAL: nobody of this engine ever
+ * had that id, or another flag; -EAGAIN: as above; -ENOMEM; -ESHUTDOWN; -ECHILD. Threads: any,
+ * hook. Blocks: no.
+ */
+FANFARE_API int fanfare_subscriber_end(struct fanfare *fanfare, uint64_t subscriber,
+                                       unsigned flags);
+/* Ends all of them, while who asks for a stream, or is adopted, from now on is taken. -EINVAL:
+ * another flag; -EAGAIN: an inbox is full; -ENOMEM; -ESHUTDOWN; -ECHILD. Threads: any, hook.
+ * Blocks: no. */
+FANFARE_API int fanfare_subscriber_end_all(struct fanfare *fanfare, unsigned flags);
+
+/* With `notes` on, from its FANFARE_NOTE_JOINED on until the thread that was told of its
+ * FANFARE_NOTE_LEFT asks for the next note: "channels" (a text of lines), "peer" ("192.0.2.1";
+ * "unix": over a socket of this machine), "resume" ("complete", "gap", "none").
+ * Like snprintf; -ENOENT; -ESHUTDOWN: not started; -EINVAL; -ECHILD. Threads: any, hook. Blocks:
+ * no. */
+FANFARE_API int fanfare_subscriber_text(struct fanfare *fanfare, uint64_t subscriber,
+                                        const char *item, char *text, size_t size);
 
 /* --- requests: what the engine's own listeners receive ---------------------------------------- */
 
@@ -555,14 +593,6 @@ FANFARE_API int fanfare_note_next(struct fanfare *fanfare, struct fanfare_note *
 FANFARE_API int fanfare_note_fd(const struct fanfare *fanfare);
 /* "it hung up", ... Static. Threads: any, hook. */
 FANFARE_API const char *fanfare_reason_text(int reason);
-
-/* With `notes` on, from its FANFARE_NOTE_JOINED on until the thread that was told of its
- * FANFARE_NOTE_LEFT asks for the next note: "channels" (a text of lines), "peer" ("192.0.2.1";
- * "unix": over a socket of this machine), "resume" ("complete", "gap", "none").
- * Like snprintf; -ENOENT; -ESHUTDOWN: not started; -EINVAL; -ECHILD. Threads: any, hook. Blocks:
- * no. */
-FANFARE_API int fanfare_subscriber_text(struct fanfare *fanfare, uint64_t subscriber,
-                                        const char *item, char *text, size_t size);
 
 /* --- channels --------------------------------------------------------------------------------- */
 

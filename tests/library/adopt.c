@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Connections that a program gives to its engine: of each kind, with each wish, in whatever state
- * they are, and out of a framework's hands.
+ * they are.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -437,79 +436,6 @@ static void not_running(void)
     fanfare_free(fanfare);
 }
 
-/* --- out of a framework ------------------------------------------------------------------------ */
-
-static void detached(void)
-{
-    struct fanfare *fanfare = engine_silent(on);
-    struct fanfare_subscription subscription = news();
-    struct epoll_event event = {.events = EPOLLIN};
-    struct stream stream;
-    int set = epoll_create1(EPOLL_CLOEXEC);
-    engine_start(fanfare, NULL);
-    for (unsigned i = 0; i < SOCKET_KINDS; i++) {
-        struct ends ends = socket_open((enum socket_kind)i);
-        if (i == SOCKET_UNIX)
-            fcntl(ends.ours, F_SETFL, O_NONBLOCK);
-        if (i == SOCKET_PAIR)
-            fcntl(ends.ours, F_SETFD, 0);
-        int flags = fcntl(ends.ours, F_GETFL), status = fcntl(ends.ours, F_GETFD);
-        EXPECT_INT(epoll_ctl(set, EPOLL_CTL_ADD, ends.ours, &event), 0);
-        EXPECT_INT(epoll_ctl(set, EPOLL_CTL_DEL, ends.ours, NULL), 0);
-        int fd = fanfare_detach(ends.ours);
-        REQUIRE(fd >= 0 && fd != ends.ours, "%d", fd);
-        EXPECT(fcntl(fd, F_GETFD) & FD_CLOEXEC, "close-on-exec");
-        EXPECT_INT(fcntl(ends.ours, F_GETFL), flags);
-        EXPECT_INT(fcntl(ends.ours, F_GETFD), status);
-        EXPECT_INT(fanfare_adopt(fanfare, fd, &subscription, NULL), 0);
-        /* What the framework still does. */
-        char byte;
-        EXPECT_INT(recv(ends.ours, &byte, 1, 0), 0);
-        EXPECT_INT(send(ends.ours, "x", 1, MSG_NOSIGNAL), -1);
-        EXPECT_INT(errno, EPIPE);
-        shutdown(ends.ours, SHUT_RDWR);
-        close(ends.ours);
-        EXPECT_INT(epoll_wait(set, &event, 1, 0), 0);
-        stream_init(&stream, ends.clients, NULL, NULL);
-        stream_await_id(&stream);
-        publish(fanfare, "news", "x");
-        stream_expect(&stream, "message", "x", NULL);
-        EXPECT_INT(epoll_wait(set, &event, 1, 0), 0);
-        stream_close(&stream);
-    }
-    close(set);
-    engine_end(fanfare);
-}
-
-static void not_detached(void)
-{
-    struct ends ends = socket_open(SOCKET_TCP);
-    struct rlimit limit, none;
-    int pipes[2];
-    REQUIRE(pipe2(pipes, O_CLOEXEC) == 0, "pipe");
-    EXPECT_INT(fanfare_detach(-1), -EBADF);
-    EXPECT_INT(fanfare_detach(pipes[0]), -ENOTSOCK);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    /* With no descriptor left, and with two, which the pair takes. */
-    for (unsigned left = 0; left < 3; left++) {
-        none = limit;
-        none.rlim_cur = (rlim_t)pipes[1] + 1 + left;
-        setrlimit(RLIMIT_NOFILE, &none);
-        int r = fanfare_detach(ends.ours);
-        setrlimit(RLIMIT_NOFILE, &limit);
-        if (left < 2)
-            EXPECT_INT(r, -EMFILE);
-        else
-            EXPECT(r > pipes[1], "%d: the pair's other end is closed by then", r);
-        if (r >= 0)
-            close(r);
-        else
-            expect_own(&ends);
-    }
-    close(pipes[0]), close(pipes[1]);
-    socket_close(&ends);
-}
-
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -524,7 +450,5 @@ int main(int argc, char **argv)
     check_case("no_room", no_room);
     check_case("no_memory", no_memory);
     check_case("not_running", not_running);
-    check_case("detached", detached);
-    check_case("not_detached", not_detached);
     return check_end();
 }

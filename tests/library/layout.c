@@ -122,3 +122,4 @@ static_assert(offsetof(struct fanfare_channel, events) == 32, "");
 static_assert(offsetof(struct fanfare_channel, bytes) == 40, "");
 static_assert(offsetof(struct fanfare_channel, last) == 48, "");
 static_assert(sizeof(struct fanfare_channel) == 56, "");
+static_assert(FANFARE_AT_ONCE == 1u, "");
