@@ -109,8 +109,8 @@ def interpreted(runner, program, packages=None):
 
 def built_by_go(root, libraries, folder):
     interpreted("go", "build")
-    environment = dict(os.environ, CGO_CFLAGS=f"-I{root}/include", CGO_LDFLAGS=f"-L{libraries}")
-    environment.setdefault("GOCACHE", f"{folder}/cache")
+    environment = dict(os.environ, CGO_CFLAGS=f"-I{root}/include", CGO_LDFLAGS=f"-L{libraries}",
+                       GOCACHE=str(libraries.parent / "go-cache"))
     subprocess.run(["go", "build", "-o", f"{folder}/news", "."], check=True, env=environment,
                    cwd=root / "examples/bindings/go")
     return [f"{folder}/news"]
