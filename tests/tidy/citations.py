@@ -37,7 +37,8 @@ def files_named(file):
     if file.path.suffix in {".c", ".h"}:
         lines = comments(file.text).split("\n")
     elif file.path.suffix == ".md":
-        lines = [re.sub(r"https?://\S+", "", line) for line in file.lines]
+        # Nor what a listing includes of the system's.
+        lines = [re.sub(r"https?://\S+|#include <.*>", "", line) for line in file.lines]
     else:
         return
     for number, line in enumerate(lines, 1):

@@ -61,12 +61,16 @@ FOREIGN = {
     # cmd's pub and sub are clients of any server, one request after the other; net/fetch is how a
     # server asks others, many at once and without waiting.
     "curl/": {"cmd", "net/fetch"},
-    "fanfare.h": {"examples"},  # as programs have it
+    # examples: guests of other people's programs, which know the library as those do.
+    "event2/": {"examples"},
+    "fanfare.h": {"examples"},
+    "h2o": {"examples"},
     "hiredis": {"net/cluster"},
     # cmd reads what a server answered; handlers read bodies and write /stats; tokens are JSON.
     "jansson.h": {"cmd", "net/handlers", "net/access"},
     "liburing": {"engine/io"},
     "llhttp.h": {"net/http"},
+    "microhttpd.h": {"examples"},
     "openssl/": {"net/access"},
     # net/access: it checks Ed25519 in half of OpenSSL's time.
     "sodium": {"engine/base", "net/access"},

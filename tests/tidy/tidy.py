@@ -118,7 +118,8 @@ def rule_function_length(file):
 
 
 def rule_banned(file):
-    if file.path.suffix not in CODE:
+    # A program of somebody else's may do what ours may not, and sleep.
+    if file.path.suffix not in CODE or file.path.parts[0] == "examples":
         return
     for number, line in enumerate(file.code, 1):
         for found in BANNED_CALL.finditer(line):
