@@ -404,7 +404,8 @@ struct fanfare_subscription {
  * a struct, or of `first`, or a flag that there is not; -ENOMEM; -ESHUTDOWN; -ECHILD;
  * FANFARE_ERROR_CHANNEL_EMPTY, FANFARE_ERROR_CHANNEL_LONG, FANFARE_ERROR_CHANNEL_TEXT;
  * FANFARE_ERROR_CHANNELS: none, too many, or several where one is of one event;
- * FANFARE_ERROR_HEAD; of `first`: FANFARE_ERROR_ of type and data, FANFARE_ERROR_RETRY.
+ * FANFARE_ERROR_HEAD; of `first`: FANFARE_ERROR_ of type, FANFARE_ERROR_DATA_TEXT,
+ * FANFARE_ERROR_DATA_NONE, FANFARE_ERROR_RETRY.
  * Threads: any, hook. Blocks: no.
  */
 FANFARE_API FANFARE_MUST_USE int fanfare_adopt(struct fanfare *fanfare, int fd,
@@ -577,7 +578,7 @@ struct fanfare_note {
  * The next note: 1, or 0 if there is none within `timeout_ms` (0: look; FANFARE_FOREVER). Set
  * note->size before. Notes of one subscriber come in order. None is ever lost: each subscriber
  * carries its own, so a program that does not fetch them only keeps their places occupied, and in
- * the end new subscribers find no room (-ENOSPC; over HTTP as `refuse` says). Without the options
+ * the end new subscribers find no room (over HTTP as `refuse` says). Without the options
  * `notes` and `ask` only FANFARE_NOTE_STOPPED comes. A request whose time is over before its note
  * was fetched is not told.
  *

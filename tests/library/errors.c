@@ -31,6 +31,12 @@ static void requests(void)
     provoke(errors_request);
 }
 
+static void adopting(void)
+{
+    provoke(errors_adopt);
+    errors_adopt_end();
+}
+
 static void looking(void)
 {
     provoke(errors_channels);
@@ -42,6 +48,7 @@ int main(int argc, char **argv)
     check_case("life", life); /* first: it forks, and no engine runs yet */
     check_case("publishing", publishing);
     check_case("requests", requests);
+    check_case("adopting", adopting);
     check_case("looking", looking);
     provoke_end();
     return check_end();

@@ -12,5 +12,7 @@ struct error_row {
 };
 
 /* A table for each file of rows. */
-extern const struct error_row errors_channels[], errors_life[], errors_publish[], errors_request[];
+extern const struct error_row errors_adopt[], errors_channels[], errors_life[], errors_publish[],
+    errors_request[];
+void errors_adopt_end(void);   /* its subscriber has gone */
 void errors_publish_end(void); /* its full channel is gone */
