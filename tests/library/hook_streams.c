@@ -255,6 +255,56 @@ static void holds_many(void)
     engine_end(fanfare);
 }
 
+/* Answers of all kinds, while times run out and clients leave. */
+static void *answer_any(void *count)
+{
+    struct fanfare_subscription subscription = {
+        .size = sizeof(subscription), .channel = "many", .channel_len = 4, .limit = 1};
+    for (unsigned i = 0; i < *(unsigned *)count; i++) {
+        struct fanfare_request *request = hooked_take();
+        EXPECT(hooked_is(request, "/keep"), "another path");
+        int r = i % 3 == 0   ? hooked_say(request, fanfare_request_text(request, "path", NULL))
+                : i % 3 == 1 ? fanfare_request_accept(request, &subscription, NULL)
+                             : fanfare_request_pass(request);
+        EXPECT(r == 0 || r == -ETIMEDOUT || r == -EPIPE, "%d", r);
+        hooked.result |= r == 0 ? 1 : r == -ETIMEDOUT ? 2 : 4;
+    }
+    return NULL;
+}
+
+static void races(void)
+{
+    struct server server;
+    unsigned each = check_scaled(200), count = each * THREADS;
+    static const char *const options[] = {"decide-timeout", "0.01", NULL};
+    struct fanfare *fanfare = hooked_engine(&server, on_request, options);
+    struct client *clients = calloc(count, sizeof(*clients));
+    pthread_t threads[THREADS];
+    hooked.result = 0;
+    for (unsigned i = 0; i < count; i++) {
+        client_open(&clients[i], &server);
+        client_say(&clients[i], "POST /keep HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
+        if (i == count / 4) { /* those so far are late */
+            hooked_expect_answer(&clients[i], 503, "did not answer in time");
+            client_close(&clients[i]);
+            for (unsigned j = 0; j < THREADS; j++)
+                pthread_create(&threads[j], NULL, answer_any, &each);
+        } else if (i % 5 == 4) {
+            client_close(&clients[i]);
+        }
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    EXPECT(hooked.result & 2, "nothing was late");
+    for (unsigned i = 0; i < count; i++)
+        if (i != count / 4 && i % 5 != 4) {
+            REQUIRE(client_read(&clients[i]), "%u has no answer", i);
+            client_close(&clients[i]);
+        }
+    free(clients);
+    engine_end(fanfare);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -263,5 +313,6 @@ int main(int argc, char **argv)
     check_case("accepts_what_is_asked", accepts_what_is_asked);
     check_case("accepts_later", accepts_later);
     check_case("holds_many", holds_many);
+    check_case("races", races);
     return check_end();
 }
