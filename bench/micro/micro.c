@@ -27,6 +27,7 @@ static const struct bench benches[] = {
     {"channels", "events on 100,000 channels and on one", bench_channels},
     {"inspect", "deliveries while 1,000,000 subscribers are listed", bench_inspect},
     {"memory", "bytes per idle channel and worker", bench_memory},
+    {"library", "publish by the library's calls, against a mutex and a memcpy", bench_library},
     {"token", "check tokens, by algorithm", bench_token},
 };
 
