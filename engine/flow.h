@@ -22,6 +22,7 @@
 #include <stdbool.h>
 
 #include "engine/frame.h"
+#include "engine/inbox.h"
 #include "engine/inquiry.h"
 #include "engine/ledger.h"
 #include "engine/limits.h"
@@ -31,7 +32,8 @@
 struct closes; /* closes.h */
 
 struct flow {
-    unsigned workers; /* that must sweep a frame; constant */
+    struct sleepers sleepers; /* of the workers' inboxes */
+    unsigned workers;         /* that must sweep a frame; constant */
     _Atomic uint64_t total;
     _Atomic uint64_t *cells;
     _Atomic uint64_t frame_bytes;      /* of published frames that are alive */

@@ -40,6 +40,7 @@ struct event {
     struct text key;   /* empty: none; else published once, see ledger.h */
     bool ours;         /* published by the server itself: own_channel.h */
     bool all;          /* to every stream, and into every channel's history; it names no channel */
+    uint64_t hash;     /* of the channel, once the hub has looked at it (hub_admits); 0: not yet */
 };
 
 /* Why an event cannot become a frame; positive, to be answered, never forwarded. */

@@ -46,6 +46,10 @@ struct hub {
     _Atomic uint64_t commands;            /* which have numbers, and are no events */
     _Atomic uint64_t closes;
     _Atomic uint64_t subscribers; /* ids that were given */
+    /* Numbers below it are known to have free slots in all inboxes. It only grows, and is looked
+     * for anew when it is reached: so publishers look at one word, seldom written, and not at each
+     * inbox. */
+    alignas(64) _Atomic uint64_t room_end;
     /* Constant after start. */
     struct ids ids;
     struct flow flow;
@@ -413,9 +417,10 @@ __attribute__((noinline)) static int make_noted(struct hub *hub, const struct ev
 
 static inline uint64_t hash_of(const struct hub *hub, const struct event *event)
 {
-    return event->channel.len ? hash_text(&hub->options.key, event->channel)
-           : event->all       ? channels_hash_of_all(&hub->options.key)
-                              : 0;
+    return event->hash          ? event->hash
+           : event->channel.len ? hash_text(&hub->options.key, event->channel)
+           : event->all         ? channels_hash_of_all(&hub->options.key)
+                                : 0;
 }
 
 int hub_frame(struct hub *hub, const struct event *event, struct frame **ret_frame)
@@ -439,13 +444,26 @@ int hub_private_frame(const struct event *event, struct frame **ret_frame)
     return r;
 }
 
-static inline __attribute__((always_inline)) bool inboxes_have_room(const struct hub *hub,
-                                                                    uint64_t first, unsigned count)
+/* Acquires what each worker released, and releases all of it to whoever reads the word. */
+__attribute__((noinline)) static uint64_t find_room(struct hub *hub)
 {
-    for (unsigned i = 0; i < hub->worker_count; i++)
-        if (!inbox_has_room(&hub->workers[i].inbox, first, count))
-            return false;
-    return true;
+    uint64_t end = UINT64_MAX;
+    for (unsigned i = 0; i < hub->worker_count; i++) {
+        uint64_t own = inbox_room_end(&hub->workers[i].inbox);
+        end = own < end ? own : end;
+    }
+    uint64_t known = atomic_load_explicit(&hub->room_end, memory_order_relaxed);
+    while (known < end &&
+           !atomic_compare_exchange_weak_explicit(&hub->room_end, &known, end, memory_order_acq_rel,
+                                                  memory_order_relaxed))
+        ;
+    return end;
+}
+
+static inline bool inboxes_have_room(struct hub *hub, uint64_t first, unsigned count)
+{
+    return first + count <= atomic_load_explicit(&hub->room_end, memory_order_acquire) ||
+           first + count <= find_room(hub);
 }
 
 /* Under the mark: whether the ledger lets the frames be published. 0, HUB_ENDED with the first that
@@ -511,25 +529,37 @@ static int busy(struct hub *hub)
     return HUB_BUSY;
 }
 
-static inline __attribute__((always_inline)) void wake_parked(struct hub *hub)
+/* Those of one word of sleepers. */
+__attribute__((noinline)) static void wake_some(struct hub *hub, unsigned first, uint64_t bits)
 {
-    /* Full fence: pairs with the one in inbox_park. */
-    atomic_thread_fence(memory_order_seq_cst);
-    for (unsigned i = 0; i < hub->worker_count; i++) {
-        if (!inbox_claim_wake(&hub->workers[i].inbox))
+    for (; bits; bits &= bits - 1) {
+        struct worker *worker = &hub->workers[first + (unsigned)__builtin_ctzll(bits)];
+        if (!inbox_claim_wake(&worker->inbox))
             continue;
-        hub->workers[i].io->operations->wake(hub->workers[i].io);
+        worker->io->operations->wake(worker->io);
         atomic_fetch_add_explicit(&hub->wakes, 1, memory_order_relaxed);
     }
 }
 
-bool hub_admits(struct hub *hub, const struct event *event, unsigned count)
+static inline __attribute__((always_inline)) void wake_parked(struct hub *hub)
+{
+    /* Full fence: pairs with the one in inbox_park. */
+    atomic_thread_fence(memory_order_seq_cst);
+    for (unsigned first = 0; first < hub->worker_count; first += 64) {
+        uint64_t bits =
+            atomic_load_explicit(&hub->flow.sleepers.words[first / 64], memory_order_relaxed);
+        if (bits)
+            wake_some(hub, first, bits);
+    }
+}
+
+bool hub_admits(struct hub *hub, struct event *event, unsigned count)
 {
     uint64_t next = atomic_load_explicit(&hub->next, memory_order_acquire);
     if (next & CLOSED_BIT) /* which hub_publish says */
         return true;
     if (inboxes_have_room(hub, next & ~MARKS, count) &&
-        flow_admits_hash(&hub->flow, hash_of(hub, event)))
+        flow_admits_hash(&hub->flow, event->hash = hash_of(hub, event)))
         return true;
     (void)busy(hub);
     return false;

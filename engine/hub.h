@@ -85,8 +85,8 @@ MUST_USE int hub_frame(struct hub *hub, const struct event *event, struct frame 
 
 /* Whether a publish that begins with this event would find room now, as far as this event and so
  * many numbers go: a refusal before a frame is built costs some tens of ns. Counted as hub_publish
- * counts HUB_BUSY; true of a closed hub, too. */
-MUST_USE bool hub_admits(struct hub *hub, const struct event *event, unsigned count);
+ * counts HUB_BUSY; true of a closed hub, too. The event's hash is known then. */
+MUST_USE bool hub_admits(struct hub *hub, struct event *event, unsigned count);
 
 enum {
     HUB_BUSY = 1,

@@ -6,13 +6,15 @@
 
 #include "engine/mutation.h"
 
-int inbox_init(struct inbox *inbox, uint32_t slots)
+int inbox_init(struct inbox *inbox, uint32_t slots, struct sleepers *sleepers, unsigned number)
 {
     CHECK(slots && (slots & (slots - 1)) == 0);
     inbox->slots = calloc(slots, sizeof(*inbox->slots));
     if (!inbox->slots)
         return -ENOMEM;
     inbox->mask = slots - 1;
+    inbox->sleepers = &sleepers->words[number / 64];
+    inbox->sleeper = UINT64_C(1) << number % 64;
     atomic_init(&inbox->taken, 1); /* sequences start at 1 */
     atomic_init(&inbox->parked, false);
     mailbox_init(&inbox->messages);
@@ -58,8 +60,9 @@ struct message *inbox_take_messages(struct inbox *inbox)
 bool inbox_park(struct inbox *inbox)
 {
     atomic_store_explicit(&inbox->parked, true, memory_order_relaxed);
-    /* Full fence: either the producer's look at `parked` sees true, or our look below sees what it
-     * stored. Pairs with the fence before inbox_claim_wake. */
+    atomic_fetch_or_explicit(inbox->sleepers, inbox->sleeper, memory_order_relaxed);
+    /* Full fence: either the producer's look at the bit and `parked` sees both, or our look below
+     * sees what it stored. Pairs with the fence before inbox_claim_wake. */
     atomic_thread_fence(memory_order_seq_cst);
     if (MUTATION(park_blindly))
         return true;
@@ -74,4 +77,6 @@ bool inbox_park(struct inbox *inbox)
 void inbox_unpark(struct inbox *inbox)
 {
     atomic_store_explicit(&inbox->parked, false, memory_order_relaxed);
+    if (atomic_load_explicit(inbox->sleepers, memory_order_relaxed) & inbox->sleeper)
+        atomic_fetch_and_explicit(inbox->sleepers, ~inbox->sleeper, memory_order_relaxed);
 }

@@ -23,8 +23,15 @@
 #include "engine/base/base.h"
 #include "engine/base/mailbox.h"
 #include "engine/frame.h"
+#include "engine/limits.h"
 
 enum message_kind { MESSAGE_HANDOFF, MESSAGE_ORDER, MESSAGE_CONTROL, MESSAGE_CENSUS };
+
+/* Which inboxes of a hub may be parked, a bit for each: set before one parks and cleared after it,
+ * by its worker alone, so that publishers look at a word and not at each inbox. */
+struct sleepers {
+    alignas(64) _Atomic uint64_t words[WORKERS_MAX / 64];
+};
 
 struct inbox {
     /* Written by the worker, read by every publisher. */
@@ -35,22 +42,30 @@ struct inbox {
     /* Constant after init. */
     alignas(64) _Atomic(struct frame *) *slots;
     uint32_t mask;
+    _Atomic uint64_t *sleepers; /* its word */
+    uint64_t sleeper;           /* and bit */
 };
 
-/* `slots` is a power of two. 0 or -ENOMEM. */
-MUST_USE int inbox_init(struct inbox *inbox, uint32_t slots);
+/* `slots` is a power of two; it is the `number`th of those that share `sleepers`. 0 or -ENOMEM. */
+MUST_USE int inbox_init(struct inbox *inbox, uint32_t slots, struct sleepers *sleepers,
+                        unsigned number);
 /* Releases what was never taken. */
 void inbox_deinit(struct inbox *inbox);
 
 /* --- publishers: any thread ---------------------------------------------------------------- */
 
+/* Sequences below it have free slots, or have been taken. It only grows. */
+static inline uint64_t inbox_room_end(const struct inbox *inbox)
+{
+    /* Acquire: pairs with the release in inbox_take, whose NULL stores must precede our stores. */
+    return atomic_load_explicit(&inbox->taken, memory_order_acquire) + inbox->mask + 1;
+}
+
 /* Whether `count` sequences from `first` on have free slots. Once true for a `first` that the
  * caller then claims it stays true. */
 static inline bool inbox_has_room(const struct inbox *inbox, uint64_t first, unsigned count)
 {
-    /* Acquire: pairs with the release in inbox_take, whose NULL stores must precede our stores. */
-    uint64_t taken = atomic_load_explicit(&inbox->taken, memory_order_acquire);
-    return first + count <= taken + inbox->mask + 1;
+    return first + count <= inbox_room_end(inbox);
 }
 
 static inline void inbox_put(struct inbox *inbox, uint64_t sequence, struct frame *frame)

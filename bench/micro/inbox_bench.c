@@ -34,6 +34,7 @@
 struct job {
     unsigned producers;
     pthread_barrier_t start;
+    struct sleepers sleepers;
     struct inbox inbox;
     struct mutex_queue queue;
     int wake;        /* eventfd */
@@ -154,7 +155,7 @@ static double run(void *(*producer)(void *), void (*consume)(void))
 static double inbox_ns(void)
 {
     atomic_init(&job.next, 1);
-    int r = inbox_init(&job.inbox, INBOX_SLOTS);
+    int r = inbox_init(&job.inbox, INBOX_SLOTS, &job.sleepers, 0);
     CHECK(r == 0);
     double ns = run(inbox_producer, inbox_consume);
     inbox_deinit(&job.inbox);

@@ -70,11 +70,11 @@ int worker_init(struct worker *worker, unsigned index, const struct worker_optio
     worker->seats.of = reserve(options->sockets, sizeof(struct seat *));
     worker->groups.of = reserve(options->sockets, sizeof(*worker->groups.of));
     worker->drain.order = calloc(1, sizeof(*worker->drain.order));
-    if (inbox_init(&worker->inbox, INBOX_SLOTS) < 0 || batch_init(worker) < 0 ||
-        sweep_init(worker) < 0 || catch_up_init(worker) < 0 || private_init(worker) < 0 ||
-        visits_init(worker) < 0 || identities_init(worker) < 0 || make_fixed_frames(worker) < 0 ||
-        !worker->subscribers || !worker->catch_up.ring || !worker->lag.list || !worker->seats.of ||
-        !worker->groups.of || !worker->drain.order) {
+    if (inbox_init(&worker->inbox, INBOX_SLOTS, &flow->sleepers, index) < 0 ||
+        batch_init(worker) < 0 || sweep_init(worker) < 0 || catch_up_init(worker) < 0 ||
+        private_init(worker) < 0 || visits_init(worker) < 0 || identities_init(worker) < 0 ||
+        make_fixed_frames(worker) < 0 || !worker->subscribers || !worker->catch_up.ring ||
+        !worker->lag.list || !worker->seats.of || !worker->groups.of || !worker->drain.order) {
         worker_end(worker);
         worker_deinit(worker);
         return -ENOMEM;

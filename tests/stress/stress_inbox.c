@@ -40,6 +40,7 @@ struct worker {
 };
 
 static struct worker workers[WORKERS];
+static struct sleepers sleepers;
 static _Atomic uint64_t next_sequence = 1;
 static struct ids ids;
 static unsigned events_each, notes_each, lone_events;
@@ -48,9 +49,10 @@ static void wake_all(void)
 {
     /* Pairs with the fence in inbox_park. */
     atomic_thread_fence(memory_order_seq_cst);
+    uint64_t bits = atomic_load_explicit(&sleepers.words[0], memory_order_relaxed);
     for (unsigned i = 0; i < WORKERS; i++) {
         uint64_t one = 1;
-        if (inbox_claim_wake(&workers[i].inbox))
+        if ((bits >> i & 1) && inbox_claim_wake(&workers[i].inbox))
             REQUIRE(write(workers[i].wake, &one, sizeof(one)) == sizeof(one), "eventfd");
     }
 }
@@ -216,7 +218,7 @@ int main(void)
     notes_each = events_each / 10;
     lone_events = notes_each;
     for (unsigned i = 0; i < WORKERS; i++) {
-        REQUIRE(inbox_init(&workers[i].inbox, SLOTS) == 0, "inbox_init");
+        REQUIRE(inbox_init(&workers[i].inbox, SLOTS, &sleepers, i) == 0, "inbox_init");
         workers[i].wake = eventfd(0, EFD_CLOEXEC);
         REQUIRE(workers[i].wake >= 0, "eventfd");
     }

@@ -8,10 +8,18 @@
 #define SLOTS 8u
 
 static struct inbox inbox;
+static struct sleepers sleepers;
+
+/* As publishers see it, who look at the words alone. */
+static bool may_sleep(void)
+{
+    cr_expect_eq(sleepers.words[0] | (sleepers.words[1] & ~UINT64_C(2)), 0, "others do not");
+    return sleepers.words[1] & 2;
+}
 
 static void set_up(void)
 {
-    cr_assert_eq(inbox_init(&inbox, SLOTS), 0);
+    cr_assert_eq(inbox_init(&inbox, SLOTS, &sleepers, 65), 0);
 }
 
 static void tear_down(void)
@@ -107,13 +115,17 @@ Test(inbox, parks_only_if_there_is_nothing)
 {
     struct message message;
     cr_expect_not(inbox_claim_wake(&inbox), "nobody sleeps");
+    cr_expect_not(may_sleep());
     cr_expect(inbox_park(&inbox));
+    cr_expect(may_sleep());
     cr_expect(inbox_claim_wake(&inbox), "the first one wakes");
     cr_expect_not(inbox_claim_wake(&inbox), "once per parking");
     inbox_unpark(&inbox);
+    cr_expect_not(may_sleep());
 
     put(1);
     cr_expect_not(inbox_park(&inbox), "an event is there");
+    cr_expect_not(may_sleep());
     cr_expect_not(inbox_claim_wake(&inbox), "and it is awake again");
     expect_taken(1, 1, 2);
     inbox_post(&inbox, &message);
