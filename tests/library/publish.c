@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tests/e2e/check.h"
+#include "tests/e2e/client.h"
 #include "tests/library/full.h"
 
 #define THREADS 8u
@@ -381,6 +382,51 @@ static void a_child_is_told_so(void)
     engine_end(fanfare);
 }
 
+static void ask(struct client *client)
+{
+    struct answer answer;
+    client_request(client, "GET", "/healthz", NULL, NULL, 0, &answer);
+    EXPECT_INT(answer.status, 200);
+    answer_free(&answer);
+}
+
+/* It has copies of the sockets: what is closed here stays open there, and the kernel goes on to
+ * report it to whoever has not taken it out of his set. */
+static void a_child_may_keep_what_is_closed(void)
+{
+    struct server server;
+    struct client first, second;
+    struct fanfare *fanfare = engine_new(NULL);
+    int ends[2], status;
+    engine_start(fanfare, &server);
+    client_open(&first, &server);
+    ask(&first);
+    REQUIRE(pipe(ends) == 0, "a pipe");
+    pid_t pid = fork();
+    if (pid == 0) {
+        char byte;
+        close(ends[1]);
+        close(first.fd); /* the client's own end */
+        _exit(read(ends[0], &byte, 1) != 0);
+    }
+    close(ends[0]);
+    client_close(&first);
+    for (unsigned i = 0; i < 50; i++) {
+        client_open(&second, &server);
+        ask(&second);
+        client_close(&second);
+    }
+    uint64_t open = UINT64_MAX;
+    int64_t end_ms = check_now_ms() + DEADLINE_MS;
+    while (open != 0 && check_now_ms() < end_ms)
+        EXPECT_INT(fanfare_stat(fanfare, "connections_open", &open), 0);
+    EXPECT_INT(open, 0);
+    close(ends[1]);
+    REQUIRE(waitpid(pid, &status, 0) == pid && WIFEXITED(status), "the child");
+    EXPECT_INT(WEXITSTATUS(status), 0);
+    engine_end(fanfare);
+}
+
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -392,5 +438,6 @@ int main(int argc, char **argv)
     check_case("a_waiter_is_told", a_waiter_is_told);
     check_case("waiters_miss_no_moment", waiters_miss_no_moment);
     check_case("a_child_is_told_so", a_child_is_told_so);
+    check_case("a_child_may_keep_what_is_closed", a_child_may_keep_what_is_closed);
     return check_end();
 }
