@@ -152,6 +152,31 @@ static int stop(struct fanfare *fanfare)
 }
 PROVOKE(stop, child)
 
+/* --- apply, drain ---------------------------------------------------------------------------- */
+
+static int apply(struct fanfare *fanfare)
+{
+    return fanfare_apply(fanfare);
+}
+PROVOKE(apply, new)
+
+static int set_wrongly(struct fanfare *fanfare)
+{
+    EXPECT_INT(fanfare_set(fanfare, "heartbeat", "often"), FANFARE_ERROR_VALUE);
+    return fanfare_apply(fanfare);
+}
+
+static int applied_wrongly(void)
+{
+    return on_running(set_wrongly, false);
+}
+
+static int drain(struct fanfare *fanfare)
+{
+    return fanfare_drain(fanfare);
+}
+PROVOKE(drain, child)
+
 const struct error_row errors_life[] = {
     {"fanfare_new", -EINVAL, of_null},
     {"fanfare_set", FANFARE_ERROR_OPTION, option_unknown},
@@ -164,6 +189,9 @@ const struct error_row errors_life[] = {
     {"fanfare_start", -EPERM, uring_forbidden},
     {"fanfare_start", -EALREADY, started},
     {"fanfare_start", -ESHUTDOWN, stopped},
+    {"fanfare_apply", -ESHUTDOWN, apply_new},
+    {"fanfare_apply", FANFARE_ERROR_VALUE, applied_wrongly},
+    {"fanfare_drain", -ECHILD, drain_child},
     {"fanfare_stop", -ECHILD, stop_child},
     {NULL, 0, NULL},
 };
