@@ -421,12 +421,10 @@ int listener_open_file(struct listener *listener, enum listener_kind kind, const
 
 bool listener_peer_may(int fd, int64_t uid, int64_t gid)
 {
-    struct ucred peer;
+    struct ucred peer = {.uid = (uid_t)-1, .gid = (gid_t)-1}; /* which nobody is */
     socklen_t len = sizeof(peer);
-    if (uid < 0 && gid < 0)
-        return true;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-           (uid < 0 || uid == (int64_t)peer.uid) && (gid < 0 || gid == (int64_t)peer.gid);
+    (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+    return (uid < 0 || uid == (int64_t)peer.uid) && (gid < 0 || gid == (int64_t)peer.gid);
 }
 
 static void set_option(int fd, int level, int name, int value)
