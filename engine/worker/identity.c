@@ -108,8 +108,6 @@ static uint32_t *older_of(struct identities *identities, uint32_t index)
 void identity_begin(struct worker *worker, uint32_t index, uint64_t id, struct text peer)
 {
     struct identities *identities = &worker->identities;
-    if (!identities->of)
-        return;
     uint32_t *bucket = bucket_of(identities, id);
     uint32_t older = find_older(worker, id), newer = *newer_of(identities, older);
     identities->of[index] = (struct identity){
@@ -123,8 +121,6 @@ void identity_begin(struct worker *worker, uint32_t index, uint64_t id, struct t
 void identity_end(struct worker *worker, uint32_t index)
 {
     struct identities *identities = &worker->identities;
-    if (!identities->of)
-        return;
     struct identity *identity = &identities->of[index];
     unlink_bucket(identities, index);
     *newer_of(identities, identity->older) = identity->newer;

@@ -54,8 +54,8 @@ static inline uint64_t identity_id(const struct worker *worker, uint32_t index)
 MUST_USE int identities_init(struct worker *worker);
 void identities_deinit(struct worker *worker);
 
-/* The record has a stream with this id from here on, and has it no more. Both are nothing where
- * subscribers have none. */
+/* Where subscribers have ids: the record has a stream with this one from here on, and has it no
+ * more. */
 void identity_begin(struct worker *worker, uint32_t index, uint64_t id, struct text peer);
 void identity_end(struct worker *worker, uint32_t index);
 /* It begins to lag. */

@@ -264,7 +264,8 @@ void subscriber_abandon(struct worker *worker, struct subscriber *subscriber)
 {
     leave(worker, subscriber, subscriber->flags & SUBSCRIBER_MANY ? subscriber->set->count : 1);
     release_frame(worker, TAKE(subscriber->begun));
-    identity_end(worker, subscriber_index(worker, subscriber));
+    if (worker->identities.of)
+        identity_end(worker, subscriber_index(worker, subscriber));
     subscriber_release(worker, subscriber);
 }
 
