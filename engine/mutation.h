@@ -20,6 +20,7 @@
     X(arena_reused)        /* a run is built over one that a queued send still points to */        \
     X(close_drops)         /* a channel's history goes at its close, whoever lacks it */           \
     X(close_ends_on)       /* a channel that had ended has still, after its close */               \
+    X(close_keeps_seat)    /* who has other channels counts in one that was closed */              \
     X(close_untold)        /* a closed channel leaves no trace of what it had */                   \
     X(cursor_too_far)      /* a sweep leaves the cursor one sequence behind what was sent */       \
     X(drain_too_early)     /* goodbyes before everything claimed is taken */                       \

@@ -46,6 +46,10 @@ struct seat {
     void (*taken)(struct seat *seat, const struct seat_begin *begin);
     /* Any thread, once; frees it. */
     void (*leave)(struct seat *seat, const struct seat_end *end);
+    /* One of its channels was closed, and it goes on with others: it listens there no more, also
+     * where that name is published to again. Between those two, on the worker's thread; perhaps
+     * again for the same one. NULL: does not want to know. */
+    void (*closed)(struct seat *seat, struct text channel);
 };
 
 /* Of all seats of the chain. */
@@ -54,6 +58,14 @@ static inline void seat_taken(struct seat *seat, const struct seat_begin *begin)
     for (; seat; seat = seat->next)
         if (seat->taken)
             seat->taken(seat, begin);
+}
+
+/* Likewise. */
+static inline void seat_closed(struct seat *seat, struct text channel)
+{
+    for (; seat; seat = seat->next)
+        if (seat->closed)
+            seat->closed(seat, channel);
 }
 
 /* Takes NULL; returns NULL. */

@@ -200,22 +200,41 @@ static size_t seat_bytes(unsigned count)
     return heap_bytes(sizeof(struct presence_seat) + count * sizeof(struct entry *));
 }
 
+/* True: the thread is to be woken. */
+static bool leave_entry(const struct presence_seat *seat, struct entry *entry)
+{
+    struct part *part = part_of(seat->presence, entry->hash);
+    pthread_mutex_lock(&part->lock);
+    if (seat->counted)
+        change(seat->presence, entry, false, seat->subscriber);
+    entry->seats--;
+    bool wakes = settle(seat->presence, entry);
+    pthread_mutex_unlock(&part->lock);
+    return wakes;
+}
+
+static void closed(struct seat *base, struct text channel)
+{
+    struct presence_seat *seat = (struct presence_seat *)base;
+    for (unsigned i = 0; i < seat->count; i++) {
+        struct entry *entry = seat->entries[i];
+        if (!text_equals((struct text){entry->name, entry->name_len}, channel))
+            continue;
+        seat->entries[i] = seat->entries[--seat->count];
+        if (leave_entry(seat, entry))
+            wake(seat->presence);
+        return;
+    }
+}
+
 static void leave(struct seat *base, const struct seat_end *end)
 {
     struct presence_seat *seat = (struct presence_seat *)base;
     struct presence *presence = seat->presence;
     bool wakes = false;
     (void)end;
-    for (unsigned i = 0; i < seat->count; i++) {
-        struct entry *entry = seat->entries[i];
-        struct part *part = part_of(presence, entry->hash);
-        pthread_mutex_lock(&part->lock);
-        if (seat->counted)
-            change(presence, entry, false, seat->subscriber);
-        entry->seats--;
-        wakes |= settle(presence, entry);
-        pthread_mutex_unlock(&part->lock);
-    }
+    for (unsigned i = 0; i < seat->count; i++)
+        wakes |= leave_entry(seat, seat->entries[i]);
     if (wakes)
         wake(presence);
     hub_count_memory(presence->hub, -(int64_t)seat_bytes(seat->room));
@@ -282,8 +301,9 @@ int presence_seat_new(struct presence *presence, const struct rules *rules,
     struct presence_seat *seat = malloc(sizeof(*seat) + told * sizeof(struct entry *));
     if (!seat)
         return -ENOMEM;
-    *seat = (struct presence_seat){
-        .seat = {.taken = taken, .leave = leave}, .presence = presence, .room = told};
+    *seat = (struct presence_seat){.seat = {.taken = taken, .leave = leave, .closed = closed},
+                                   .presence = presence,
+                                   .room = told};
     atomic_fetch_add_explicit(&presence->references, 1, memory_order_relaxed);
     hub_count_memory(presence->hub, (int64_t)seat_bytes(told));
     int r = 0;

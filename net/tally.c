@@ -89,24 +89,52 @@ static size_t seat_bytes(const struct tally_seat *seat)
     return heap_bytes(sizeof(*seat) + seat->room * sizeof(seat->names[0]));
 }
 
+/* One of the seat's names. */
+static void give_back(const struct tally_seat *seat, unsigned at)
+{
+    struct part *part = part_of(seat->tally, seat->names[at]);
+    pthread_mutex_lock(&part->lock);
+    uint64_t *count = map_find(&part->counts, seat->names[at]);
+    CHECK(count && *count > 0);
+    if (--*count == 0)
+        map_remove(&part->counts, seat->names[at]);
+    part->seat_bytes -= at == 0 ? seat_bytes(seat) : 0;
+    tell(seat->tally, part);
+    pthread_mutex_unlock(&part->lock);
+}
+
 static void leave(struct seat *base, const struct seat_end *end)
 {
     (void)end;
     struct tally_seat *seat = (struct tally_seat *)base;
     struct tally *tally = seat->tally;
-    for (unsigned i = 0; i < seat->count; i++) {
-        struct part *part = part_of(tally, seat->names[i]);
-        pthread_mutex_lock(&part->lock);
-        uint64_t *count = map_find(&part->counts, seat->names[i]);
-        CHECK(count && *count > 0);
-        if (--*count == 0)
-            map_remove(&part->counts, seat->names[i]);
-        part->seat_bytes -= i == 0 ? seat_bytes(seat) : 0;
-        tell(tally, part);
-        pthread_mutex_unlock(&part->lock);
-    }
+    for (unsigned i = 0; i < seat->count; i++)
+        give_back(seat, i);
     free(seat);
     tally_unref(tally);
+}
+
+/* What was taken for the channel is free, and nothing else. What the seat takes in memory is
+ * counted with its first name. */
+static void closed(struct seat *base, struct text channel)
+{
+    struct tally_seat *seat = (struct tally_seat *)base;
+    struct tally *tally = seat->tally;
+    uint64_t hash = hash_text(&tally->keys[TALLY_CHANNEL], channel);
+    unsigned at = 0;
+    while (at < seat->count && seat->names[at] != hash)
+        at++;
+    if (at == seat->count)
+        return;
+    give_back(seat, at);
+    seat->names[at] = seat->names[--seat->count];
+    if (at > 0 || seat->count == 0)
+        return;
+    struct part *part = part_of(tally, seat->names[0]);
+    pthread_mutex_lock(&part->lock);
+    part->seat_bytes += seat_bytes(seat);
+    tell(tally, part);
+    pthread_mutex_unlock(&part->lock);
 }
 
 int tally_seat_new(struct tally *tally, unsigned room, struct tally_seat **ret_seat)
@@ -117,7 +145,8 @@ int tally_seat_new(struct tally *tally, unsigned room, struct tally_seat **ret_s
     struct tally_seat *seat = malloc(bytes);
     if (!seat)
         return -ENOMEM;
-    *seat = (struct tally_seat){.seat.leave = leave, .tally = tally, .room = room};
+    *seat = (struct tally_seat){
+        .seat = {.leave = leave, .closed = closed}, .tally = tally, .room = room};
     atomic_fetch_add_explicit(&tally->references, 1, memory_order_relaxed);
     *ret_seat = seat;
     return 0;

@@ -355,6 +355,14 @@ void subscriber_close_all(struct worker *worker, enum close_reason reason)
             subscriber_close(worker, &worker->subscribers[i], reason);
 }
 
+void subscriber_let_go_of(struct worker *worker, const struct subscriber *subscriber,
+                          const struct channel *channel)
+{
+    uint32_t index = subscriber_index(worker, subscriber);
+    if ((subscriber->flags & SUBSCRIBER_MANY) && worker->seats.count && !MUTATION(close_keeps_seat))
+        seat_closed(worker->seats.of[index], (struct text){channel->name, channel->name_len});
+}
+
 static void leave_seat(struct worker *worker, const struct subscriber *subscriber)
 {
     uint32_t index = subscriber_index(worker, subscriber);

@@ -191,6 +191,9 @@ enum close_reason subscriber_end_reason(const struct worker *worker,
 void subscriber_close(struct worker *worker, struct subscriber *subscriber,
                       enum close_reason reason);
 void subscriber_close_all(struct worker *worker, enum close_reason reason);
+/* One of its channels is closed: who holds something of it is told, if it has others. */
+void subscriber_let_go_of(struct worker *worker, const struct subscriber *subscriber,
+                          const struct channel *channel);
 /* The turn's end, while nothing is queued: those that were closed leave their channels, their
  * sockets go, and their records may be used again. */
 void subscriber_bury(struct worker *worker);

@@ -246,6 +246,8 @@ __attribute__((noinline)) static bool end_members(struct worker *worker, struct 
         struct subscriber *subscriber = &worker->subscribers[channel->members[channel->sweep_next]];
         channel->sweep_next++;
         budget->sends--;
+        if (channel->closed)
+            subscriber_let_go_of(worker, subscriber, channel);
         if (subscriber->state == SUBSCRIBER_CURRENT && subscriber->cursor < channel->sweep_target)
             (void)set_behind(worker, subscriber);
     }

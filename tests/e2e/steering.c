@@ -214,6 +214,45 @@ static void case_close(void)
     server_stop(&server);
 }
 
+static void expect_told(struct stream *watch, const char *type, const char *said)
+{
+    struct stream_event event;
+    REQUIRE(stream_next(watch, &event), "the stream has ended");
+    EXPECT_TEXT(event.type, type);
+    EXPECT(strstr(event.data, said), "%s", event.data);
+    event_free(&event);
+}
+
+/* Who goes on with other channels does not count in the closed one any more: not for who reads who
+ * is there, nor for how many may be. */
+static void case_close_makes_room(void)
+{
+    struct stream watch, both, next, more;
+    server_start(&server, SERVER_OPTIONS("--workers", "2", "--admin", place, "--channel",
+                                         "a presence subscribers-max=1", "--channel",
+                                         "b presence subscribers-max=1"));
+    stream_open(&watch, &server, "/events/@presence/a", NULL);
+    stream_await_id(&watch);
+    stream_open(&both, &server, "/events?channel=a&channel=b", NULL);
+    stream_await_id(&both);
+    expect_told(&watch, "join", "\"subscribers\": 1");
+    EXPECT_INT(ask("DELETE", "/channels/a", "", NULL), 204);
+    expect_told(&watch, "leave", "\"subscribers\": 0");
+    stream_open(&next, &server, "/events/a", NULL);
+    stream_await_head(&next);
+    EXPECT_INT(next.status, 200);
+    expect_told(&watch, "join", "\"subscribers\": 1");
+    stream_open(&more, &server, "/events/b", NULL);
+    stream_await_head(&more);
+    EXPECT_INT(more.status, 429);
+    stream_close(&both);
+    stream_close(&next);
+    expect_told(&watch, "leave", "\"subscribers\": 0");
+    stream_close(&more);
+    stream_close(&watch);
+    server_stop(&server);
+}
+
 static void expect_logged(const char *path, const char *said)
 {
     char text[4096];
@@ -380,6 +419,7 @@ int main(int argc, char **argv)
     snprintf(place, sizeof(place), "unix:/tmp/fanfare-e2e-steering-%d", (int)getpid());
     check_case("channels", case_channels);
     check_case("close", case_close);
+    check_case("close_makes_room", case_close_makes_room);
     check_case("kick", case_kick);
     check_case("many", case_many);
     return check_end();

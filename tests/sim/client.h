@@ -46,9 +46,10 @@ struct client {
     uint32_t limit, last;
     bool polls, once;
     uint32_t wait_ms;
-    int64_t ends_ns;          /* of its token; 0: never */
-    struct seat seat;         /* every other one has it */
-    bool seated, taken, left; /* it was handed over with it; it was taken; and it was left */
+    int64_t ends_ns;                 /* of its token; 0: never */
+    struct seat seat;                /* every other one has it */
+    bool seated, taken, left;        /* it was handed over with it; it was taken; and it was left */
+    bool let_go[MODEL_CHANNELS_MAX]; /* likewise, of channels that were closed */
 
     /* The greeting it must get. */
     const char *header;

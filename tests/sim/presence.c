@@ -5,6 +5,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/list.h"
 #include "net/presence_count.h"
+#include "tests/sim/command.h"
 #include "tests/sim/fail.h"
 #include "tests/sim/world.h"
 
@@ -42,14 +43,34 @@ void presence_end(void)
     memset(&presence, 0, sizeof(presence));
 }
 
+static void change(const struct client *client, unsigned channel, bool joins)
+{
+    struct presence_count *count = &presence.counts[channel];
+    if (!joins && count->there == 0)
+        fail("client %u leaves a channel where nobody is", client->number);
+    presence_change(count, joins, client->number + 1);
+}
+
 static void change_all(const struct client *client, bool joins)
 {
-    for (unsigned i = 0; i < client->channel_count; i++) {
-        struct presence_count *count = &presence.counts[client->channels[i]];
-        if (!joins && count->there == 0)
-            fail("client %u leaves a channel where nobody is", client->number);
-        presence_change(count, joins, client->number + 1);
-    }
+    for (unsigned i = 0; i < client->channel_count; i++)
+        if (!client->let_go[i])
+            change(client, client->channels[i], joins);
+}
+
+static void let_go(struct seat *seat, struct text name)
+{
+    struct client *client = LINK_OWNER(seat, struct client, seat);
+    unsigned i = 0;
+    while (i < client->channel_count &&
+           !text_equals(world->model.channels[client->channels[i]].name, name))
+        i++;
+    if (!client->taken || client->left || i == client->channel_count ||
+        !command_close(client, client->channels[i]))
+        fail("client %u is told of a close that is none of its own", client->number);
+    if (!client->let_go[i])
+        change(client, client->channels[i], false);
+    client->let_go[i] = true;
 }
 
 static void take(struct seat *seat, const struct seat_begin *begin)
@@ -76,7 +97,7 @@ static void leave(struct seat *seat, const struct seat_end *end)
 
 void presence_seat(struct client *client)
 {
-    client->seat = (struct seat){.taken = take, .leave = leave};
+    client->seat = (struct seat){.taken = take, .leave = leave, .closed = let_go};
     client->seated = client->number % 2 == 0;
 }
 
@@ -125,7 +146,8 @@ void presence_rest(void)
     for (unsigned i = 0; i < world->client_count; i++) {
         const struct client *client = world->clients[i];
         for (unsigned j = 0; j < client->channel_count; j++)
-            wanted[client->channels[j]] += client->seated && client_is_connected(client);
+            wanted[client->channels[j]] += client->seated && client_is_connected(client) &&
+                                           !command_close(client, client->channels[j]);
     }
     for (unsigned i = 0; i < MODEL_CHANNELS_MAX; i++) {
         for (;;) {

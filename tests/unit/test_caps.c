@@ -76,6 +76,29 @@ Test(tally, a_name_has_as_many_as_it_may, .init = set_up, .fini = tear_down)
     cr_expect_eq(tally_names(tally), 0);
 }
 
+/* Of a stream that goes on: what it took for a closed channel is free, the rest stays its own. */
+Test(tally, a_closed_channel_is_given_back, .init = set_up, .fini = tear_down)
+{
+    int result;
+    struct tally_seat *seat = SIT(TALLY_CHANNEL, 1, "a", "b", "c");
+    struct seat *base = tally_seat_of(seat);
+    cr_assert_not_null(seat);
+    base->closed(base, TEXT("a")); /* with which its memory was counted */
+    base->closed(base, TEXT("a"));
+    base->closed(base, TEXT("x"));
+    cr_expect_eq(tally_names(tally), 2);
+    cr_expect_eq(tally_count(tally, TALLY_CHANNEL, TEXT("c")), 1);
+    struct tally_seat *other = SIT(TALLY_CHANNEL, 1, "a");
+    cr_expect_not_null(other);
+    cr_expect_null(SIT(TALLY_CHANNEL, 1, "b"));
+    base->closed(base, TEXT("b"));
+    base->closed(base, TEXT("c"));
+    cr_expect_eq(tally_names(tally), 1);
+    seat_refuse(base);
+    cr_expect_eq(tally_count(tally, TALLY_CHANNEL, TEXT("a")), 1);
+    seat_refuse(tally_seat_of(other));
+}
+
 Test(tally, what_it_holds_counts_as_memory, .init = set_up, .fini = tear_down)
 {
     enum { MANY = 20000 };
