@@ -22,6 +22,7 @@ enum row {
     ROW_LAST,
     ROW_LIMIT,
     ROW_LIFETIME,
+    ROW_TAG,
     ROW_FIRST
 };
 
@@ -38,6 +39,7 @@ static const struct {
     {TEXT_INIT("last"), ROW_LAST, "last is given twice"},
     {TEXT_INIT("limit"), ROW_LIMIT, "limit is given twice"},
     {TEXT_INIT("lifetime"), ROW_LIFETIME, "lifetime is given twice"},
+    {TEXT_INIT("tag"), ROW_TAG, "tag is given twice"},
     {TEXT_INIT("first"), ROW_FIRST, NULL},
 };
 
@@ -115,19 +117,19 @@ static void take_first(struct handover *handover, struct text value)
            "the first event is longer than 65536 bytes");
 }
 
-static void take_number(struct handover *handover, struct text value, uint32_t least,
-                        uint32_t *ret_number, const char *fault)
+static uint64_t number_of(struct handover *handover, struct text value, uint64_t least,
+                          uint64_t most, const char *fault)
 {
     uint64_t number = 0;
-    bool sound = value.len > 0 && value.len <= 10;
+    bool sound = value.len > 0;
     for (size_t i = 0; i < value.len && sound; i++) {
-        sound = value.at[i] >= '0' && value.at[i] <= '9';
-        number = number * 10 + (uint64_t)(value.at[i] - '0');
+        unsigned digit = (unsigned char)value.at[i] - (unsigned)'0';
+        sound = digit <= 9 && number <= (most - digit) / 10;
+        number = number * 10 + digit;
     }
-    if (!sound || number < least || number > UINT32_MAX)
+    if (!sound || number < least)
         refuse(handover, fault);
-    else
-        *ret_number = (uint32_t)number;
+    return number;
 }
 
 /* One of two words. */
@@ -168,16 +170,21 @@ bool handover_take(struct handover *handover, struct text name, struct text valu
                   "http is neither 1.0 nor 1.1");
         break;
     case ROW_LAST:
-        take_number(handover, value, 0, &handover->last,
-                    "last is not a number from 0 to 4294967295");
+        handover->last = (uint32_t)number_of(handover, value, 0, UINT32_MAX,
+                                             "last is not a number from 0 to 4294967295");
         break;
     case ROW_LIMIT:
-        take_number(handover, value, 1, &handover->limit,
-                    "limit is not a number from 1 to 4294967295");
+        handover->limit = (uint32_t)number_of(handover, value, 1, UINT32_MAX,
+                                              "limit is not a number from 1 to 4294967295");
         break;
     case ROW_LIFETIME:
-        take_number(handover, value, 1, &handover->lifetime_s,
-                    "lifetime is not a number of seconds from 1 to 4294967295");
+        handover->lifetime_s =
+            (uint32_t)number_of(handover, value, 1, UINT32_MAX,
+                                "lifetime is not a number of seconds from 1 to 4294967295");
+        break;
+    case ROW_TAG:
+        handover->tag = number_of(handover, value, 0, UINT64_MAX,
+                                  "tag is not a number from 0 to 18446744073709551615");
         break;
     case ROW_FIRST:
         take_first(handover, value);
@@ -270,6 +277,8 @@ static void note(struct service *service, int fd, int r)
     if (!journal)
         return;
     fact.refusal = text_of(fact.status == 503 ? reason_of(r) : "handover");
+    if (fact.status == 503 && service->limits.options.refuse == REFUSE_RETRY)
+        fact.status = 200;
     if (getpeername(fd, (struct sockaddr *)&socket, &len) == 0)
         fact.peer = address_of_socket((struct sockaddr *)&socket, len);
     journal_tell(journal, &fact);
@@ -329,6 +338,7 @@ static int adopt(struct service *service, const struct handover *handover, int f
         .limit = handover->limit,
         .ends_ns =
             handover->lifetime_s ? clock_ns() + handover->lifetime_s * INT64_C(1000000000) : 0,
+        .tag = handover->tag,
         .head_sent = handover->head_sent,
         .plain = handover->plain,
     };

@@ -10,6 +10,7 @@
  *   http             `1.0`: no chunks; or `1.1`
  *   last, limit      as in a request for a stream
  *   lifetime         seconds until it is ended
+ *   tag              a number, for the server's usher (net/usher.h)
  *   first            a line of the data of an event that is for this stream alone; may come again
  *
  * The first fault is the one that is told; what is sound beside it still holds, so that a client
@@ -36,6 +37,7 @@ struct handover {
     char *first;
     size_t first_len;
     uint32_t last, limit, lifetime_s;
+    uint64_t tag;
     unsigned seen; /* bits of the rows that came */
     bool head_sent, plain;
 };

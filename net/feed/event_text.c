@@ -170,8 +170,9 @@ static bool is_named(struct text line, struct text name)
 static bool is_of_adoption(struct text line)
 {
     static const struct text names[] = {
-        TEXT_INIT("first"),         TEXT_INIT("head"), TEXT_INIT("header"), TEXT_INIT("http"),
-        TEXT_INIT("last-event-id"), TEXT_INIT("last"), TEXT_INIT("limit"),  TEXT_INIT("lifetime"),
+        TEXT_INIT("first"), TEXT_INIT("head"),          TEXT_INIT("header"),
+        TEXT_INIT("http"),  TEXT_INIT("last-event-id"), TEXT_INIT("last"),
+        TEXT_INIT("limit"), TEXT_INIT("lifetime"),      TEXT_INIT("tag"),
     };
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (is_named(line, names[i]))

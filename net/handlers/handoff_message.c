@@ -13,7 +13,7 @@ static void refuse(struct handoff_message *message, const char *fault)
 static bool is_number(struct text name)
 {
     return text_equals(name, TEXT("last")) || text_equals(name, TEXT("limit")) ||
-           text_equals(name, TEXT("lifetime"));
+           text_equals(name, TEXT("lifetime")) || text_equals(name, TEXT("tag"));
 }
 
 /* One string, or one number where there may be one. */
@@ -29,7 +29,7 @@ static void take_value(struct handoff_message *message, struct text name, const 
         refuse(message, "a member of the object is neither a string nor an array of strings");
     else if (!handover_take(&message->handover, name, text))
         refuse(message, "the object has a member that is none of adopt, last-event-id, header, "
-                        "head, http, last, limit, lifetime and first");
+                        "head, http, last, limit, lifetime, tag and first");
 }
 
 static void read_json(struct handoff_message *message, struct text text)

@@ -187,6 +187,8 @@ static void case_faults(void)
         {"adopt: a\nlimit: 0\n", "limit is not a number"},
         {"adopt: a\nlast: -1\n", "last is not a number"},
         {"adopt: a\nlifetime: soon\n", "lifetime is not a number"},
+        {"adopt: a\ntag: 18446744073709551616\n", "tag is not a number"},
+        {"adopt: a\nlimit: 4294967296\n", "limit is not a number"},
         {"adopt: a\nhttp: 2\n", "http is neither"},
         {"adopt: a\nhead: maybe\n", "head is neither"},
         {"adopt: a\nlast: 1\nlast: 1\n", "last is given twice"},
@@ -341,6 +343,22 @@ static void case_drain(void)
     EXPECT_INT(server_wait(&server), 0);
 }
 
+/* Whoever was taken over, and who was refused, with the address of its socket. */
+static void expect_logged(const char *path)
+{
+    static const char *const wanted[] = {"channel=news channel=other", "channel=room reason=gone",
+                                         "status=400 reason=handover", "status=200 reason=full"};
+    static char text[1 << 20];
+    FILE *file = fopen(path, "re");
+    REQUIRE(file, "%s: %s", path, strerror(errno));
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    unlink(path);
+    for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        EXPECT(strstr(text, wanted[i]), "%s is not there: %s", wanted[i], text);
+    EXPECT(strstr(text, "127.0.0.1"), "whose it is");
+}
+
 /* What the server does is the same by each door. */
 static void by_each_door(void)
 {
@@ -362,12 +380,13 @@ static void by_each_door(void)
 
 int main(int argc, char **argv)
 {
-    char socket_path[108];
+    char socket_path[108], log_path[108];
     check_begin(argc, argv);
     snprintf(socket_path, sizeof(socket_path), "/tmp/fanfare-handoff-%d.sock", (int)getpid());
-    server_start(&server, SERVER_OPTIONS("--feed-adopt", "--handoff", socket_path, "--handoff-mode",
-                                         "0600", "--channel", "room presence", "--channel",
-                                         "few subscribers-max=1"));
+    snprintf(log_path, sizeof(log_path), "/tmp/fanfare-handoff-%d.log", (int)getpid());
+    server_start(&server, SERVER_OPTIONS("--access-log", log_path, "--feed-adopt", "--handoff",
+                                         socket_path, "--handoff-mode", "0600", "--channel",
+                                         "room presence", "--channel", "few subscribers-max=1"));
     host_open(&host, &server);
     memcpy(host.handoff, socket_path, sizeof(host.handoff));
     client_open(&publisher, &server);
@@ -377,6 +396,7 @@ int main(int argc, char **argv)
     check_case("closed_at_once", case_closed_at_once);
     check_case("unread_answers", case_unread_answers);
     check_case("drain", case_drain);
+    expect_logged(log_path);
     host_close(&host);
     client_close(&publisher);
     return check_end();

@@ -102,7 +102,7 @@ static size_t put_string(char *out, const char *text, size_t len)
 static size_t json_of(const char *lines, char *out)
 {
     static const char *const names[] = {"adopt", "header", "first",    "last-event-id", "head",
-                                        "http",  "limit",  "lifetime", "last"};
+                                        "http",  "limit",  "lifetime", "last",          "tag"};
     size_t at = 0;
     out[at++] = '{';
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

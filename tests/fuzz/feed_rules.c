@@ -8,8 +8,8 @@ static const char *const names[] = {"data", "channel", "event", "id",  "ack",  "
                                     "wait", "end",     "key",   "all", "count"};
 
 /* Of a hand-over, on the feed; the first one makes it one. */
-static const char *const adoption_names[] = {"adopt", "first",         "head",  "header",  "http",
-                                             "last",  "last-event-id", "limit", "lifetime"};
+static const char *const adoption_names[] = {"adopt", "first",         "head",  "header",   "http",
+                                             "last",  "last-event-id", "limit", "lifetime", "tag"};
 
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
