@@ -92,9 +92,11 @@ struct dropped {
     uint64_t through;
 };
 
-/* The walks: the search for a record that can go, and one for each history age that there is. */
+/* The walks: the search for a record that can go, that for the server's own channels, and one for
+ * each history age that there is. */
 #define WALK_DROP 0u
-#define WALK_AGES 1u
+#define WALK_OWN  1u
+#define WALK_AGES 2u
 #define WALKS_MAX (WALK_AGES + RULES_MAX + RULES_OURS)
 
 /* All channels of a worker. */

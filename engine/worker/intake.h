@@ -5,7 +5,7 @@
  * An event in the inbox is acknowledged. One that there is no memory for (its channel's record, or
  * a larger ring) is therefore never dropped: the worker is *stalled*, takes nothing behind it, and
  * tries again a millisecond later. The inbox fills up and publishers find no room; when that lasts,
- * evict_relieve lets older history go. The worker's thread alone; it sends nothing, the channels it
+ * relieve lets older history go. The worker's thread alone; it sends nothing, the channels it
  * fills become dirty.
  */
 #pragma once

@@ -14,6 +14,7 @@
 #include "engine/worker/kick.h"
 #include "engine/worker/lag.h"
 #include "engine/worker/release.h"
+#include "engine/worker/relieve.h"
 #include "engine/worker/ruling.h"
 #include "engine/worker/subscriber.h"
 #include "engine/worker/sweep.h"
@@ -106,7 +107,7 @@ static bool settle(struct worker *worker, bool ticks)
         ending_expire(worker);
         evict_expired(worker);
     }
-    bool more = evict_relieve(worker);
+    bool more = relieve(worker);
     if (ticks)
         worker->tick_due_ns = NO_TIME;
     bool keeps = worker->channels.count || worker->channels.oldest; /* those to all, too */
