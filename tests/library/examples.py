@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The programs of examples/embed do what they say: examples.py CHAT QR_LOGIN."""
+"""The programs of examples/embed do what they say: examples.py chat|qr_login PROGRAM..."""
 import http.client
 import re
 import signal
@@ -77,6 +77,6 @@ def qr_login(path):
     program.end()
 
 
-chat(sys.argv[1])
-qr_login(sys.argv[2])
+for name, program_path in zip(sys.argv[1::2], sys.argv[2::2]):
+    {"chat": chat, "qr_login": qr_login}[name](program_path)
 print("ok")
