@@ -263,7 +263,7 @@ enum handler_result hosting_ask(struct client *client)
 
 static struct host_request *request_of(struct pending *pending)
 {
-    return (struct host_request *)pending;
+    return (struct host_request *)(void *)pending;
 }
 
 static enum handler_result on_answer(struct client *client, struct pending *pending,
