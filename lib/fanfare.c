@@ -230,7 +230,8 @@ static int settle(struct fanfare *fanfare)
     if (r < 0)
         return instance_refuse(fanfare, r, "out of memory");
     r = staged_make(&fanfare->begun, &fanfare->settings, error, sizeof(error));
-    return r < 0 ? instance_refuse(fanfare, FANFARE_ERROR_VALUE, "%s", error) : 0;
+    return r < 0 ? instance_refuse(fanfare, r == -EINVAL ? FANFARE_ERROR_VALUE : r, "%s", error)
+                 : 0;
 }
 
 static void engine_free(struct fanfare *fanfare)

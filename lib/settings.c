@@ -43,7 +43,12 @@ int settings_finish(struct settings *settings, char *error, size_t error_size)
     struct hub_options *hub = &settings->hub;
     struct server_options *server = &settings->server;
     struct machine machine;
-    machine_read("", &machine);
+    int r = machine_read("", &machine);
+    if (r < 0) { /* or the usual bounds would silently be others */
+        snprintf(error, error_size, "cannot read how much memory this machine has: %s",
+                 strerror(-r));
+        return r;
+    }
     if (hub->workers == 0)
         hub->workers = machine_threads(&machine, 1, WORKERS_MAX);
     if (server->acceptors == 0)

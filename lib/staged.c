@@ -75,26 +75,33 @@ void staged_deinit(struct staged *staged)
         texts_free(staged, i);
 }
 
-/* What was checked when it was set, or stands in a row, is right. */
-static void store(struct settings *settings, const struct option *option, const char *text)
+/* What was checked when it was set, or stands in a row, is right; but for a user or group that the
+ * machine no longer has, or cannot look up now. */
+static int store(struct settings *settings, const struct option *option, const char *text,
+                 char *error, size_t error_size)
 {
     struct value value;
-    char error[256];
-    CHECK(value_parse(option, text, &value, error, sizeof(error)));
+    char fault[400];
+    if (!value_parse(option, text, &value, fault, sizeof(fault))) {
+        snprintf(error, error_size, "%s: %s", option->name, fault);
+        return -EINVAL;
+    }
     value_store(option, &value, settings);
+    return 0;
 }
 
 int staged_make(const struct staged *staged, struct settings *ret_settings, char *error,
                 size_t error_size)
 {
     const struct option *option;
+    int r = 0;
     settings_begin(ret_settings);
-    for (unsigned i = 0; (option = option_at(i)); i++) {
+    for (unsigned i = 0; r == 0 && (option = option_at(i)); i++) {
         CHECK(i < STAGED_OPTIONS_MAX);
-        for (unsigned j = 0; j < staged->counts[i]; j++)
-            store(ret_settings, option, staged->texts[i][j]);
+        for (unsigned j = 0; r == 0 && j < staged->counts[i]; j++)
+            r = store(ret_settings, option, staged->texts[i][j], error, error_size);
         if (staged->counts[i] == 0 && option->usual)
-            store(ret_settings, option, option->usual);
+            r = store(ret_settings, option, option->usual, error, error_size);
     }
-    return settings_finish(ret_settings, error, error_size);
+    return r < 0 ? r : settings_finish(ret_settings, error, error_size);
 }

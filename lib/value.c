@@ -9,6 +9,7 @@
 #include "lib/value.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -114,6 +115,33 @@ static bool flag_read(const char *text, int64_t *ret_number)
     return true;
 }
 
+/* As large as the lines of a group with thousands of members. */
+enum { ENTRY_BYTES = 4096, ENTRY_BYTES_MAX = 1 << 22 };
+
+/* By the calls that keep nothing of the process's own: its other threads may ask, too. */
+static int owner_look(bool is_user, const char *name, char *room, size_t size, int64_t *ret_number)
+{
+    struct passwd user, *found_user = NULL;
+    struct group group, *found_group = NULL;
+    int r = is_user ? getpwnam_r(name, &user, room, size, &found_user)
+                    : getgrnam_r(name, &group, room, size, &found_group);
+    *ret_number = found_user    ? (int64_t)found_user->pw_uid
+                  : found_group ? (int64_t)found_group->gr_gid
+                                : -1;
+    return r;
+}
+
+static bool owner_find(bool is_user, const char *name, int64_t *ret_number)
+{
+    int r = ERANGE;
+    for (size_t size = ENTRY_BYTES; r == ERANGE && size <= ENTRY_BYTES_MAX; size *= 4) {
+        char *room = malloc(size);
+        r = room ? owner_look(is_user, name, room, size, ret_number) : ENOMEM;
+        free(room);
+    }
+    return r == 0 && *ret_number >= 0;
+}
+
 /* The database is only read when the text is no number, so that a container without one works. */
 static bool owner_read(const struct option *option, const char *text, int64_t *ret_number)
 {
@@ -123,14 +151,7 @@ static bool owner_read(const struct option *option, const char *text, int64_t *r
     }
     if (count_read(text, ret_number))
         return true;
-    if (option->type == VALUE_USER) {
-        struct passwd *user = getpwnam(text);
-        *ret_number = user ? (int64_t)user->pw_uid : -1;
-        return user;
-    }
-    struct group *group = getgrnam(text);
-    *ret_number = group ? (int64_t)group->gr_gid : -1;
-    return group;
+    return owner_find(option->type == VALUE_USER, text, ret_number);
 }
 
 static bool socket_fits(const char *path)

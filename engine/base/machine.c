@@ -2,6 +2,7 @@
 /* Reads what the kernel says of memory, cores and cgroups: see machine.h. */
 #include "engine/base/machine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
@@ -138,14 +139,23 @@ bool machine_find_group(struct text cgroup, const char *controller, struct text 
 
 /* --- files --------------------------------------------------------------------------------- */
 
+/* Where the files are, and what was in the way of one that may be there: an errno, or 0. */
+struct reading {
+    const char *root;
+    int fault;
+};
+
 /* The whole file with a NUL behind it, from malloc; NULL: it cannot be read. */
-static char *file_read(const char *root, const char *path, size_t *ret_len)
+static char *file_read(struct reading *reading, const char *path, size_t *ret_len)
 {
     char name[2 * MACHINE_PATH_MAX];
-    int len = snprintf(name, sizeof(name), "%s%s", root, path);
+    int len = snprintf(name, sizeof(name), "%s%s", reading->root, path);
     int fd = len > 0 && (size_t)len < sizeof(name) ? open(name, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+            reading->fault = errno;
         return NULL;
+    }
     size_t size = 8192, used = 0;
     char *bytes = malloc(size);
     while (bytes) {
@@ -157,6 +167,8 @@ static char *file_read(const char *root, const char *path, size_t *ret_len)
             continue;
         size *= 2;
         char *grown = size <= FILE_BYTES_MAX ? realloc(bytes, size) : NULL;
+        if (!grown && size <= FILE_BYTES_MAX)
+            reading->fault = ENOMEM;
         if (!grown)
             break; /* what was read is whole lines but for the last */
         bytes = grown;
@@ -164,19 +176,21 @@ static char *file_read(const char *root, const char *path, size_t *ret_len)
     close(fd);
     if (bytes)
         bytes[used] = '\0';
+    else
+        reading->fault = ENOMEM;
     *ret_len = used;
     return bytes;
 }
 
 /* A file in `folder`, handed to `parse`; NO_LIMIT if it is not there. */
-static uint64_t file_limit(const char *root, const char *folder, const char *file,
+static uint64_t file_limit(struct reading *reading, const char *folder, const char *file,
                            uint64_t (*parse)(struct text))
 {
     char path[MACHINE_PATH_MAX + 64];
     size_t size;
     if (snprintf(path, sizeof(path), "%s/%s", folder, file) >= (int)sizeof(path))
         return NO_LIMIT;
-    char *bytes = file_read(root, path, &size);
+    char *bytes = file_read(reading, path, &size);
     uint64_t limit = bytes ? parse((struct text){bytes, size}) : NO_LIMIT;
     free(bytes);
     return limit;
@@ -187,20 +201,21 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void look_at_group(const char *root, const char *folder, uint64_t *memory, uint64_t *cores)
+static void look_at_group(struct reading *reading, const char *folder, uint64_t *memory,
+                          uint64_t *cores)
 {
-    *memory = smaller(*memory, file_limit(root, folder, "memory.max", machine_parse_limit));
+    *memory = smaller(*memory, file_limit(reading, folder, "memory.max", machine_parse_limit));
     *memory =
-        smaller(*memory, file_limit(root, folder, "memory.limit_in_bytes", machine_parse_limit));
-    *cores = smaller(*cores, file_limit(root, folder, "cpu.max", machine_parse_cpu_max));
+        smaller(*memory, file_limit(reading, folder, "memory.limit_in_bytes", machine_parse_limit));
+    *cores = smaller(*cores, file_limit(reading, folder, "cpu.max", machine_parse_cpu_max));
     *cores = smaller(
         *cores,
-        machine_cores_of(file_limit(root, folder, "cpu.cfs_quota_us", machine_parse_limit),
-                         file_limit(root, folder, "cpu.cfs_period_us", machine_parse_limit)));
+        machine_cores_of(file_limit(reading, folder, "cpu.cfs_quota_us", machine_parse_limit),
+                         file_limit(reading, folder, "cpu.cfs_period_us", machine_parse_limit)));
 }
 
 /* Our own group and each above it, up to what is mounted. */
-static void look_at_groups(const char *root, struct text mountinfo, struct text cgroup,
+static void look_at_groups(struct reading *reading, struct text mountinfo, struct text cgroup,
                            const char *controller, uint64_t *memory, uint64_t *cores)
 {
     struct machine_mount mount;
@@ -222,7 +237,7 @@ static void look_at_groups(const char *root, struct text mountinfo, struct text 
         while (end > top && folder[end - 1] == '/')
             end--;
         folder[end] = '\0';
-        look_at_group(root, folder, memory, cores);
+        look_at_group(reading, folder, memory, cores);
         if (end <= top)
             return;
         while (end > top && folder[end - 1] != '/')
@@ -239,21 +254,23 @@ static unsigned cores_of_affinity(void)
     return count < 1 ? 1 : (unsigned)count;
 }
 
-void machine_read(const char *root, struct machine *ret_machine)
+int machine_read(const char *root, struct machine *ret_machine)
 {
+    struct reading reading = {.root = root};
     static const char *const hierarchies[] = {NULL, "memory", "cpu"};
     size_t mountinfo_len = 0, cgroup_len = 0;
-    char *mountinfo = file_read(root, "/proc/self/mountinfo", &mountinfo_len);
-    char *cgroup = file_read(root, "/proc/self/cgroup", &cgroup_len);
-    uint64_t memory = file_limit(root, "/proc", "meminfo", machine_parse_meminfo);
+    char *mountinfo = file_read(&reading, "/proc/self/mountinfo", &mountinfo_len);
+    char *cgroup = file_read(&reading, "/proc/self/cgroup", &cgroup_len);
+    uint64_t memory = file_limit(&reading, "/proc", "meminfo", machine_parse_meminfo);
     uint64_t cores = cores_of_affinity();
     if (memory == 0)
         memory = NO_LIMIT;
     for (size_t i = 0; mountinfo && cgroup && i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++)
-        look_at_groups(root, (struct text){mountinfo, mountinfo_len},
+        look_at_groups(&reading, (struct text){mountinfo, mountinfo_len},
                        (struct text){cgroup, cgroup_len}, hierarchies[i], &memory, &cores);
     free(mountinfo);
     free(cgroup);
     *ret_machine =
         (struct machine){.memory_bytes = memory == NO_LIMIT ? 0 : memory, .cores = (unsigned)cores};
+    return -reading.fault;
 }

@@ -8,7 +8,7 @@
  * for all) and both side by side are understood; what is not there limits nothing.
  *
  * The parsers are pure functions of the files' text. machine_read opens files of /proc and of the
- * cgroup file system: it is called when defaults are made, never while a server runs. Any thread.
+ * cgroup file system: it is called when options are made, at a start or for a running engine. Any thread.
  */
 #pragma once
 
@@ -22,8 +22,10 @@ struct machine {
     unsigned cores;   /* of the affinity mask, or a cgroup's quota below it, rounded up; >= 1 */
 };
 
-/* `root` is put before each path: "" for the machine, a folder for tests. */
-void machine_read(const char *root, struct machine *ret_machine);
+/* `root` is put before each path: "" for the machine, a folder for tests. What is not there limits
+ * nothing. -ENOMEM, -EMFILE, -ENFILE: something could not be looked at, and what is said is as if
+ * it were not there. */
+int machine_read(const char *root, struct machine *ret_machine);
 
 /* MemTotal of /proc/meminfo; 0: it is not there. */
 uint64_t machine_parse_meminfo(struct text text);

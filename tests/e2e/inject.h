@@ -46,3 +46,6 @@ struct inject {
     _Atomic uint32_t injected; /* faults so far */
     _Atomic uint32_t calls[INJECT_CALLS];
 };
+
+/* Of this process: for a program that is linked with the wraps itself. */
+struct inject *inject_own(void);
