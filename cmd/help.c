@@ -52,14 +52,15 @@ static void option_print(FILE *out, const struct command *command, const struct 
     if (!usual)
         usual = command_usual_said(command, option);
     struct socket_path place;
-    if (option->type == VALUE_SOCKET) { /* what it says is to be copied: true on this machine */
+    bool has_place = strcmp(option->name, "feed") == 0;
+    if (has_place) { /* what it says is to be copied: true on this machine */
         if (!finds || socket_path_find(SOCKET_FEED, &place) != 0)
             socket_path_expect(SOCKET_FEED, &place);
         usual = place.path;
     }
     snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", option->help, *allowed || usual ? " (" : "",
              allowed, *allowed && usual ? "; " : "",
-             usual ? (option->type == VALUE_SOCKET ? "default here " : "default ") : "",
+             usual ? (has_place ? "default here " : "default ") : "",
              usual ? usual : "", *allowed || usual ? ")" : "");
     size_t at = strlen(left);
     fputs(left, out);

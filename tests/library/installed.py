@@ -36,7 +36,8 @@ class Example:
         if self.is_one and not said:
             raise SystemExit(f"{path}: its head comment does not say how it is built")
         self.packages = said.group(2).split() if said else []
-        self.flags = [word for word in said.group(1).split() if word.startswith("-")] if said else []
+        words = said.group(1).split() if said else []
+        self.flags = [word for word in words if word.startswith("-")]
 
     def is_possible(self):
         return not self.packages or subprocess.run(["pkg-config", "--exists", *self.packages],
