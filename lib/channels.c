@@ -229,7 +229,7 @@ static void begin_before(struct text prefix, struct control_channel *ret_after)
 int fanfare_channel_list(struct fanfare *fanfare, const char *prefix,
                          struct fanfare_list **ret_list)
 {
-    struct text begin = text_of(prefix);
+    struct text begin = text_of(prefix ? prefix : "");
     struct control_channel after;
     int r = may_ask(fanfare);
     if (r < 0)
