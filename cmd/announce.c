@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/log.h"
+#include "fanfare.h"
 
 /* Descriptors besides connections: standard streams, epoll, eventfds, rings, listeners, a reserve.
  */
@@ -28,23 +29,32 @@ __attribute__((format(printf, 2, 3))) static void say(bool warns, const char *fo
         log_info("%s", line);
 }
 
-/* How many subscribers the workers and the limits have room for. */
-static uint64_t subscriber_room(const struct serve_settings *settings, struct hub *hub)
+/* A fact of the engine; what does not fit is cut. */
+static const char *fact(const struct fanfare *fanfare, const char *name, char *text, size_t size)
 {
-    uint64_t room = (uint64_t)hub_worker_capacity(hub) * settings->base.hub.workers;
-    return room < settings->base.server.subscribers_max ? room
-                                                        : settings->base.server.subscribers_max;
+    if (fanfare_get(fanfare, name, text, size) < 0)
+        text[0] = '\0';
+    return text;
+}
+
+/* How many subscribers the workers and the limits have room for. */
+static uint64_t subscriber_room(const struct fanfare *fanfare)
+{
+    char text[32];
+    return strtoull(fact(fanfare, "room", text, sizeof(text)), NULL, 10);
 }
 
 /* Only what was asked for by name can be missed: the default is whatever the machine allows. */
-static void say_descriptors(const struct serve_settings *settings, struct hub *hub, rlim_t limit)
+static void say_descriptors(const struct serve_settings *settings, const struct fanfare *fanfare,
+                            rlim_t limit)
 {
+    char takes[8];
     bool asked = settings->base.server.subscribers_max != SUBSCRIBERS_DEFAULT;
     unsigned threads = settings->base.hub.workers + settings->base.server.acceptors;
-    uint64_t room = subscriber_room(settings, hub);
+    uint64_t room = subscriber_room(fanfare);
     uint64_t need = OWN_DESCRIPTORS + (uint64_t)THREAD_DESCRIPTORS * threads +
                     settings->base.server.connections_max;
-    if (hub_takes_descriptors(hub) && asked)
+    if (asked && strcmp(fact(fanfare, "descriptors", takes, sizeof(takes)), "yes") == 0)
         need += settings->base.server.subscribers_max;
     bool short_of_room = asked && room < settings->base.server.subscribers_max;
     if (limit == RLIM_INFINITY || (limit >= need && !short_of_room))
@@ -57,7 +67,7 @@ static void say_descriptors(const struct serve_settings *settings, struct hub *h
 }
 
 /* Rings count against RLIMIT_MEMLOCK unless we are root: that is where a fall-back comes from. */
-static void say_memory(const struct serve_settings *settings, struct hub *hub)
+static void say_memory(const struct serve_settings *settings, const char *io)
 {
     struct rlimit limit;
     const uint64_t ring_bytes = 512u << 10; /* measured: 15 to 24 rings in 8 MiB */
@@ -70,7 +80,7 @@ static void say_memory(const struct serve_settings *settings, struct hub *hub)
     say(true,
         "limit: RLIMIT_MEMLOCK is %" PRIu64 " KiB, %u io_uring workers need about %" PRIu64
         " KiB (running: %s); raise it (ulimit -l, LimitMEMLOCK=) or lower --workers",
-        (uint64_t)limit.rlim_cur >> 10, settings->base.hub.workers, need >> 10, hub_io_name(hub));
+        (uint64_t)limit.rlim_cur >> 10, settings->base.hub.workers, need >> 10, io);
 }
 
 static void say_bound(const struct serve_settings *settings)
@@ -85,22 +95,31 @@ static void say_bound(const struct serve_settings *settings)
         say(false, "memory: no bound");
 }
 
-void announce(const struct serve_settings *settings, struct hub *hub, struct server *server,
+static void say_addresses(const struct fanfare *fanfare)
+{
+    char text[8192], *next = NULL;
+    (void)fact(fanfare, "addresses", text, sizeof(text));
+    for (char *line = strtok_r(text, "\n", &next); line; line = strtok_r(NULL, "\n", &next))
+        say(false, "listening on %s", line);
+}
+
+void announce(const struct serve_settings *settings, const struct fanfare *fanfare,
               rlim_t descriptors)
 {
-    for (unsigned i = 0; i < server_address_count(server); i++)
-        say(false, "listening on %s", server_address(server, i));
+    char admin[256], io[256];
+    say_addresses(fanfare);
     if (settings->base.server.feed)
         say(false, "feed at %s", settings->base.server.feed);
     else
         say(false, "feed: none");
     if (settings->base.server.handoff)
         say(false, "hand-offs at %s", settings->base.server.handoff);
-    if (server_admin_address(server))
-        say(false, "admin at %s", server_admin_address(server));
+    if (fact(fanfare, "admin-address", admin, sizeof(admin))[0])
+        say(false, "admin at %s", admin);
     say_bound(settings);
+    (void)fact(fanfare, "io", io, sizeof(io));
     say(false, "workers: %u, io: %s, room for %" PRIu64 " subscribers", settings->base.hub.workers,
-        hub_io_name(hub), subscriber_room(settings, hub));
-    say_descriptors(settings, hub, descriptors);
-    say_memory(settings, hub);
+        io, subscriber_room(fanfare));
+    say_descriptors(settings, fanfare, descriptors);
+    say_memory(settings, io);
 }

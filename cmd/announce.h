@@ -12,5 +12,8 @@
 
 #include "cmd/options.h"
 
-void announce(const struct serve_settings *settings, struct hub *hub, struct server *server,
+struct fanfare;
+
+/* `descriptors`: what the process may have. */
+void announce(const struct serve_settings *settings, const struct fanfare *fanfare,
               rlim_t descriptors);

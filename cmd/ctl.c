@@ -11,7 +11,7 @@
 #include "cmd/ctl_client.h"
 #include "cmd/ctl_print.h"
 #include "cmd/log.h"
-#include "cmd/terminal.h"
+#include "lib/terminal.h"
 #include "engine/subscriber_id.h"
 
 static const char NAME[] = "ctl";

@@ -8,7 +8,7 @@
 #include "cmd/http.h"
 #include "cmd/log.h"
 #include "cmd/socket_path.h"
-#include "cmd/terminal.h"
+#include "lib/terminal.h"
 
 enum {
     CTL_ANSWER_BYTES = 16 << 20, /* a page of 1,000 of the longest names is 1 MiB */

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "cmd/terminal.h"
+#include "lib/terminal.h"
 
 enum { CELL_BYTES = 64 };
 

@@ -3,7 +3,7 @@
  * What `fanfare ctl` shows people of a server's answers: tables whose columns stay where they are
  * from page to page, since a list is printed as it comes; so what can be long stands last.
  *
- * Names are strangers' and are made fit for a terminal (cmd/terminal.h). An answer that lacks a
+ * Names are strangers' and are made fit for a terminal (lib/terminal.h). An answer that lacks a
  * member shows `-` for it. Main thread; prints on stdout.
  */
 #pragma once

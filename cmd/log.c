@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/log_file.h"
-#include "cmd/terminal.h"
+#include "lib/log_file.h"
+#include "lib/terminal.h"
 
 enum { LINE_BYTES = 2048 }; /* longer is cut */
 

@@ -18,7 +18,6 @@
 #include "cmd/ctl_verb.h"
 #include "cmd/parse.h"
 #include "lib/options.h"
-#include "net/server.h"
 
 struct serve_settings {
     struct settings base; /* the engine's own; feed NULL: the usual place (cmd/socket_path.h) */

@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 #include "cmd/log.h"
-#include "cmd/terminal.h"
+#include "lib/terminal.h"
 
 static void time_format(char *out, size_t out_size, const char *format)
 {

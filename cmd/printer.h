@@ -3,7 +3,7 @@
  * How fanfare sub prints an event: for people (time, id, type, data), as JSON, or the data alone.
  *
  * What a stranger publishes must not steer the reader's terminal: for people it is escaped
- * (cmd/terminal.h), in JSON as JSON does, and the data alone keeps its bytes in a pipe or file and
+ * (lib/terminal.h), in JSON as JSON does, and the data alone keeps its bytes in a pipe or file and
  * is escaped on a terminal. sub's thread; prints on stdout and does not flush.
  */
 #pragma once

@@ -10,7 +10,7 @@
 #include "cmd/commands.h"
 #include "cmd/socket_path.h"
 #include "cmd/log.h"
-#include "cmd/terminal.h"
+#include "lib/terminal.h"
 
 static const char NAME[] = "pub";
 

@@ -2,18 +2,15 @@
 /* Reads the options again and applies them: see reload.h. */
 #include "cmd/reload.h"
 
-#include "cmd/access_log.h"
 #include "cmd/advice.h"
+#include "cmd/hand.h"
 #include "cmd/log.h"
+#include "fanfare.h"
 
 void reload_init(struct reload *reload, const struct parse *parse, struct serve_settings *settings,
-                 struct hub *hub, struct server *server, struct access_log *access_log)
+                 struct fanfare *fanfare)
 {
-    *reload = (struct reload){.parse = parse,
-                              .settings = settings,
-                              .hub = hub,
-                              .server = server,
-                              .access_log = access_log};
+    *reload = (struct reload){.parse = parse, .settings = settings, .fanfare = fanfare};
 }
 
 static struct reading *reading_free(struct reading *reading)
@@ -49,12 +46,23 @@ static bool reopen_log(const char *path)
     return r == 0;
 }
 
-static void reopen_access_log(const struct reload *reload)
+/* A number that is a fact of the engine. */
+static uint64_t fact(const struct reload *reload, const char *name)
 {
-    int r = reload->access_log ? access_log_reopen(reload->access_log) : 0;
-    if (r < 0)
+    char text[32] = "";
+    (void)fanfare_get(reload->fanfare, name, text, sizeof(text));
+    return strtoull(text, NULL, 10);
+}
+
+/* What is set holds, if all of it can, and the access log is opened again in any case. */
+static int apply(const struct reload *reload)
+{
+    int r = fanfare_apply(reload->fanfare);
+    int refused = (int)fact(reload, "access-log-open-error");
+    if (refused)
         log_error("SIGHUP: cannot open the access log %.300s: %s%s; the old one is used on",
-                  reload->settings->base.access_log, strerror(-r), advice_log(-r));
+                  reload->settings->base.access_log, strerror(refused), advice_log(refused));
+    return r;
 }
 
 /* One line of all that changes, and one for each option that cannot. */
@@ -86,11 +94,19 @@ static void report_change(void *context, const struct option *option, const char
 /* More subscribers than the workers were made for need larger workers. */
 static void report_room(const struct reload *reload, const struct serve_settings *settings)
 {
-    uint64_t room = (uint64_t)hub_worker_capacity(reload->hub) * hub_workers(reload->hub);
-    if (settings->base.server.subscribers_max > room &&
-        settings->base.server.subscribers_max > reload->settings->base.server.subscribers_max)
+    uint64_t room = fact(reload, "room"), asked = settings->base.server.subscribers_max;
+    if (asked > room && asked > reload->settings->base.server.subscribers_max)
         log_warning("SIGHUP: subscribers-max: more than %llu need a restart",
                     (unsigned long long)room);
+}
+
+/* Everything stays as it was. */
+static void give_up(const struct reload *reload, struct reading *reading, const char *why)
+{
+    log_error("SIGHUP: %s; every option stays as it was", why);
+    if (hand_options(reload->fanfare, reload->parse, true) < 0)
+        log_error("SIGHUP: %s", fanfare_error(reload->fanfare));
+    reading_free(reading);
 }
 
 void reload_run(struct reload *reload)
@@ -99,8 +115,8 @@ void reload_run(struct reload *reload)
     int r = reading ? read_again(reload, reading) : PARSE_FAULT;
     /* Whatever comes next is said in the file that the caller expects. */
     bool reopened = reopen_log(r == 0 ? reading->settings.log : reload->settings->log);
-    reopen_access_log(reload);
     if (r != 0) {
+        (void)!apply(reload);
         log_error("SIGHUP: %s; every option stays as it was",
                   reading ? reading->parse.error : "out of memory");
         reading_free(reading);
@@ -108,22 +124,16 @@ void reload_run(struct reload *reload)
     }
     struct report report = {.log_refused = !reopened};
     (void)reload_compare(reload->parse, &reading->parse, report_change, &report);
-    report_room(reload, &reading->settings);
-    char error[512] = "out of memory";
-    struct server_change *server = NULL;
-    struct hub_change *hub = NULL;
-    r = server_prepare(reload->server, &reading->settings.base.server, &server, error,
-                       sizeof(error));
-    if (r == 0 && (r = hub_prepare(reload->hub, &reading->settings.base.hub, &hub)) < 0)
-        snprintf(error, sizeof(error), "%s", strerror(-r));
+    r = hand_options(reload->fanfare, &reading->parse, true);
+    if (r == 0)
+        r = apply(reload);
     if (r < 0) {
-        log_error("SIGHUP: %s; every option stays as it was", error);
-        server_forget(server);
-        reading_free(reading);
+        char why[1024];
+        snprintf(why, sizeof(why), "%s", fanfare_error(reload->fanfare));
+        give_up(reload, reading, why);
         return;
     }
-    server_change(reload->server, server);
-    hub_change(reload->hub, hub);
+    report_room(reload, &reading->settings);
     const struct server_options *said = &reading->settings.base.server;
     bool files = said->publish_token_file || said->jwt_key_file_count > 0 || said->jwt_jwks ||
                  said->admin_token_file;

@@ -7,12 +7,14 @@
  * fault in it leaves every option as it was. An option that needs a restart keeps its value and is
  * named in the log, each time until then. Nobody is disconnected, whatever changes.
  *
- * Two readings are kept: the first, for the server has borrowed its texts and what needs a restart
- * stays as it said; and the one that holds now. Main thread.
+ * Two readings are kept: the first, for what needs a restart stays as it said; and the one that
+ * holds now. Main thread.
  */
 #pragma once
 
 #include "cmd/options.h"
+
+struct fanfare;
 
 struct reading {
     struct parse parse;
@@ -23,14 +25,12 @@ struct reload {
     const struct parse *parse; /* what holds now */
     struct serve_settings *settings;
     struct reading *reading; /* of both, if it is not the first */
-    struct hub *hub;
-    struct server *server;
-    struct access_log *access_log; /* NULL: none */
+    struct fanfare *fanfare;
 };
 
 /* What was read first belongs to the caller, who keeps it until reload_free. */
 void reload_init(struct reload *reload, const struct parse *parse, struct serve_settings *settings,
-                 struct hub *hub, struct server *server, struct access_log *access_log);
+                 struct fanfare *fanfare);
 /* Does it, and says in the log what came of it. */
 void reload_run(struct reload *reload);
 void reload_free(struct reload *reload);

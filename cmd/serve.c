@@ -19,17 +19,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/access_log.h"
 #include "cmd/advice.h"
 #include "cmd/announce.h"
 #include "cmd/commands.h"
+#include "cmd/hand.h"
 #include "cmd/socket_path.h"
 #include "cmd/log.h"
 #include "cmd/reload.h"
 #include "cmd/watch.h"
-#include "net/handlers/parts.h"
+#include "fanfare.h"
 
 static const char NAME[] = "serve";
+
+enum { NUMBERS_MAX = 512 }; /* of fanfare_stats; there are some 200 */
 
 /* A soft limit is for programs that use select(2); this one does not. */
 static rlim_t raise_descriptors(void)
@@ -112,8 +114,7 @@ static int admin_make(struct serve_settings *settings)
                      "no place for the administration's socket: %s; name one: --admin unix:PATH",
                      place.note[0] ? place.note : strerror(-r));
     else
-        snprintf(settings->base.admin_listen, sizeof(settings->base.admin_listen), "unix:%s",
-                 place.path);
+        snprintf(settings->admin, sizeof(settings->admin), "unix:%s", place.path);
     return r;
 }
 
@@ -124,25 +125,54 @@ static int64_t clock_ms(clockid_t clock)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Docker and most service managers kill what has not stopped after so long, so --drain-timeout is
- * for the whole stop: what the acceptors took of it, the slow clients have had too. A little is
- * left in any case, so that whoever has everything gets the last chunk. */
-static void drain(struct hub *hub, struct server *server, const struct hub_options *options)
+/* All numbers at once, looked up by name. */
+struct numbers {
+    uint64_t values[NUMBERS_MAX];
+};
+
+static uint64_t number(void *context, const char *name)
 {
-    enum { LEAST_MS = 500 };
-    int64_t begun_ms = clock_ms(CLOCK_MONOTONIC);
-    server_stop(server);
-    int64_t left_ms = options->drain_timeout_ms - (clock_ms(CLOCK_MONOTONIC) - begun_ms);
-    uint32_t least_ms = options->drain_timeout_ms < LEAST_MS ? options->drain_timeout_ms : LEAST_MS;
-    hub_stop_within(hub, left_ms < least_ms ? least_ms : (uint32_t)left_ms);
+    const struct numbers *numbers = context;
+    const char *at;
+    for (unsigned i = 0; i < NUMBERS_MAX && (at = fanfare_stat_name(i)); i++)
+        if (strcmp(at, name) == 0)
+            return numbers->values[i];
+    return 0;
 }
 
-static void sample_take(struct hub *hub, struct server *server, struct watch_sample *ret_sample)
+static void sample_take(struct fanfare *fanfare, struct watch_sample *ret_sample)
 {
-    hub_stats(hub, &ret_sample->hub);
-    server_totals(server, &ret_sample->net);
+    static struct numbers numbers; /* kilobytes */
+    (void)fanfare_stats(fanfare, numbers.values, NUMBERS_MAX);
+    watch_read(ret_sample, number, &numbers);
     ret_sample->monotonic_ms = clock_ms(CLOCK_MONOTONIC);
     ret_sample->wall_ms = clock_ms(CLOCK_REALTIME);
+}
+
+static uint64_t stat_now(struct fanfare *fanfare, const char *name)
+{
+    uint64_t value = 0;
+    (void)fanfare_stat(fanfare, name, &value);
+    return value;
+}
+
+/* Whether the access log's file takes nothing is told when it changes. */
+static int access_log_error(struct fanfare *fanfare)
+{
+    char text[16] = "0";
+    (void)fanfare_get(fanfare, "access-log-error", text, sizeof(text));
+    return atoi(text);
+}
+
+static void access_log_look(struct fanfare *fanfare, const char *path, int *said)
+{
+    int error = access_log_error(fanfare);
+    if (error && !*said)
+        log_warning("cannot write to the access log %.300s: %s; what it cannot take is counted",
+                    path, strerror(error));
+    if (!error && *said)
+        log_info("the access log %.300s can be written to again", path);
+    *said = error;
 }
 
 static void line_warn(void *context, const char *line)
@@ -152,13 +182,13 @@ static void line_warn(void *context, const char *line)
 }
 
 /* Until SIGINT or SIGTERM, which it returns; meanwhile SIGHUP, and a look at the counters. */
-static int serve_watching(struct hub *hub, struct server *server, struct reload *reload,
-                          const sigset_t *signals)
+static int serve_watching(struct fanfare *fanfare, struct reload *reload, const sigset_t *signals)
 {
     static struct watch watch; /* kilobytes of counters, once */
     static struct watch_sample now;
     const struct timespec every = {WATCH_EVERY_MS / 1000, WATCH_EVERY_MS % 1000 * 1000000};
-    sample_take(hub, server, &now);
+    int said = 0;
+    sample_take(fanfare, &now);
     watch_begin(&watch, &now);
     for (;;) {
         int number = sigtimedwait(signals, NULL, &every);
@@ -166,112 +196,127 @@ static int serve_watching(struct hub *hub, struct server *server, struct reload 
             return number;
         if (number == SIGHUP)
             reload_run(reload);
-        sample_take(hub, server, &now);
+        sample_take(fanfare, &now);
         watch_look(&watch, &now, line_warn, NULL);
+        access_log_look(fanfare, reload->settings->base.access_log, &said);
     }
 }
 
 /* Serving and draining. */
-static void serve_until_signal(struct hub *hub, struct server *server, struct reload *reload,
-                               sigset_t *signals)
+static void serve_until_signal(struct fanfare *fanfare, struct reload *reload, sigset_t *signals)
 {
-    struct stats before, after;
-    int number = serve_watching(hub, server, reload, signals);
-    hub_stats(hub, &before);
+    int number = serve_watching(fanfare, reload, signals);
+    uint64_t cut = stat_now(fanfare, "closed_cut");
     log_info("%s: draining %" PRIu64 " subscribers; a second signal stops at once",
-             number == SIGINT ? "SIGINT" : "SIGTERM", before.subscribers);
+             number == SIGINT ? "SIGINT" : "SIGTERM", stat_now(fanfare, "subscribers"));
     impatience_start(signals);
-    drain(hub, server, &reload->settings->base.hub);
-    hub_stats(hub, &after);
+    (void)fanfare_stop(fanfare);
     log_info("stopped: %" PRIu64 " events published, %" PRIu64 " deliveries, %" PRIu64
              " subscribers cut by the drain timeout",
-             after.published, after.deliveries, after.closed_cut - before.closed_cut);
+             stat_now(fanfare, "published"), stat_now(fanfare, "deliveries"),
+             stat_now(fanfare, "closed_cut") - cut);
+    if (access_log_error(fanfare))
+        log_warning("the access log %.300s lacks what happened last",
+                    reload->settings->base.access_log);
 }
 
-/* The files that are written to. False: it was said why not. */
-static bool logs_open(const struct serve_settings *settings, struct access_log **ret_access_log)
+static const char *asked_io(const struct serve_settings *settings)
+{
+    enum io_choice io = settings->base.hub.io;
+    return io == IO_URING          ? " with --io uring"
+           : io == IO_URING_COMPAT ? " with --io uring-compat"
+                                   : "";
+}
+
+/* What the engine says of its start, and what to do about it: by how its sentence begins, which the
+ * library keeps for us. The exit status. */
+static int complain(const struct serve_settings *settings, const struct fanfare *fanfare, int r)
+{
+    static const char workers[] = "cannot start the workers";
+    static const char *const of_the_machine[] = {"cannot make ", "cannot start the acceptors",
+                                                 "cannot start a thread"};
+    const char *said = fanfare_error(fanfare), *asked = asked_io(settings);
+    if (strncmp(said, workers, sizeof(workers) - 1) == 0) {
+        log_complain(NAME, "%s%s%s%s", workers, asked, said + sizeof(workers) - 1,
+                     advice_starting(-r, asked[0] != '\0'));
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < sizeof(of_the_machine) / sizeof(of_the_machine[0]); i++) {
+        if (strncmp(said, of_the_machine[i], strlen(of_the_machine[i])) != 0)
+            continue;
+        log_complain(NAME, "%s%s", said, advice_starting(-r, false));
+        return EXIT_FAILED;
+    }
+    bool is_log = strncmp(said, "cannot open the access log", 26) == 0;
+    log_complain(NAME, "%s%s", said, is_log ? advice_log(-r) : "");
+    return EXIT_USAGE;
+}
+
+/* All options to the engine, which looks whether they can hold. */
+static int hand(const struct parse *parse, const struct serve_settings *settings,
+                struct fanfare *fanfare)
+{
+    int r = hand_options(fanfare, parse, false);
+    if (r == 0 && settings->base.admin)
+        r = fanfare_set(fanfare, "admin", settings->base.admin);
+    if (r == 0) /* unless what was asked for needs them */
+        r = fanfare_set(fanfare, "subscriber-ids", "no");
+    if (r == 0)
+        r = fanfare_apply(fanfare);
+    return r < 0 ? complain(settings, fanfare, r) : EXIT_DONE;
+}
+
+/* With the places that only a program knows. */
+static int start(struct serve_settings *settings, struct socket_path *place,
+                 struct fanfare *fanfare)
+{
+    if (feed_choose(settings, place) < 0 || admin_make(settings) < 0)
+        return EXIT_USAGE;
+    const char *feed = settings->base.server.feed;
+    int r = fanfare_set(fanfare, "feed", feed ? feed : "none");
+    if (r == 0 && settings->base.admin)
+        r = fanfare_set(fanfare, "admin", settings->base.admin);
+    if (r == 0)
+        r = fanfare_start(fanfare);
+    return r < 0 ? complain(settings, fanfare, r) : EXIT_DONE;
+}
+
+static bool opens_log(const struct serve_settings *settings)
 {
     int r = log_open(settings->log);
-    if (r < 0) {
+    if (r < 0)
         log_complain(NAME, "cannot open the log file %.300s: %s%s", settings->log, strerror(-r),
                      advice_log(-r));
-        return false;
-    }
-    r = settings->base.access_log ? access_log_open(settings->base.access_log, ret_access_log) : 0;
-    if (r < 0)
-        log_complain(NAME, "cannot open the access log %.300s: %s%s", settings->base.access_log,
-                     strerror(-r), advice_log(-r));
     return r == 0;
 }
 
-int serve_run(const struct parse *parse, struct serve_settings *settings)
+static int serve(const struct parse *parse, struct serve_settings *settings,
+                 struct fanfare *fanfare)
 {
-    char error[512] = "";
-    if (server_options_check(&settings->base.server, NULL, error, sizeof(error))) {
-        log_complain(NAME, "%s", error);
-        return EXIT_USAGE;
-    }
-    if (settings->check) {
-        serve_settings_print(parse);
-        return EXIT_DONE;
-    }
     setvbuf(stdout, NULL, _IOLBF, 0);
     static sigset_t signals; /* outlives this call: the thread for the second signal reads it */
     signals_block(&signals);
     rlim_t descriptors = raise_descriptors();
-
-    struct access_log *access_log = NULL;
     struct socket_path place;
-    struct hub *hub = NULL;
-    struct server *server = NULL;
-    int status = EXIT_USAGE;
-    if (!logs_open(settings, &access_log) || feed_choose(settings, &place) < 0 ||
-        admin_make(settings) < 0)
-        goto out;
-    int r = hub_new(&settings->base.hub, &hub);
-    if (r < 0) {
-        log_complain(NAME, "cannot make %u workers: %s%s", settings->base.hub.workers, strerror(-r),
-                     advice_starting(-r, false));
-        status = EXIT_FAILED;
-        goto out;
-    }
-    /* The server binds first: an address in use is found before a thread runs. */
-    r = server_new(hub, &parts_all, &settings->base.server, &server, error, sizeof(error));
-    if (r < 0) {
-        log_complain(NAME, "%s%s", error[0] ? error : strerror(-r),
-                     error[0] ? "" : advice_starting(-r, false));
-        goto out;
-    }
-    r = hub_start(hub);
-    if (r < 0) {
-        enum io_choice io = settings->base.hub.io;
-        const char *asked = io == IO_URING          ? " with --io uring"
-                            : io == IO_URING_COMPAT ? " with --io uring-compat"
-                                                    : "";
-        log_complain(NAME, "cannot start the workers%s: %s%s", asked, hub_start_error(r),
-                     advice_starting(-r, asked[0] != '\0'));
-        goto out;
-    }
-    r = access_log ? access_log_start(access_log, hub, server_journal(server)) : 0;
-    if (!r)
-        r = server_start(server);
-    if (r < 0) {
-        log_complain(NAME, "cannot start the acceptors: %s%s", strerror(-r),
-                     advice_starting(-r, false));
-        hub_close(hub);
-        hub_stop(hub);
-        status = EXIT_FAILED;
-        goto out;
-    }
-    announce(settings, hub, server, descriptors);
+    int status = opens_log(settings) ? start(settings, &place, fanfare) : EXIT_USAGE;
+    if (status != EXIT_DONE)
+        return status;
     struct reload reload;
-    reload_init(&reload, parse, settings, hub, server, access_log);
-    serve_until_signal(hub, server, &reload, &signals);
+    announce(settings, fanfare, descriptors);
+    reload_init(&reload, parse, settings, fanfare);
+    serve_until_signal(fanfare, &reload, &signals);
     reload_free(&reload);
-    status = EXIT_DONE;
-out:
-    access_log_stop(access_log);
-    server_free(server);
-    hub_free(hub);
+    return EXIT_DONE;
+}
+
+int serve_run(const struct parse *parse, struct serve_settings *settings)
+{
+    struct fanfare *fanfare = fanfare_new();
+    int status = hand(parse, settings, fanfare);
+    if (status == EXIT_DONE && settings->check)
+        serve_settings_print(parse);
+    else if (status == EXIT_DONE)
+        status = serve(parse, settings, fanfare);
+    fanfare_free(fanfare);
     return status;
 }

@@ -10,7 +10,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/log.h"
-#include "cmd/terminal.h"
+#include "lib/terminal.h"
 #include "cmd/token.h"
 #include "engine/limits.h"
 #include "net/access/claims.h"

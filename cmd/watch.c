@@ -92,6 +92,17 @@ static void counters_read(const struct watch_sample *now, uint64_t counters[COUN
 #undef X
 }
 
+void watch_read(struct watch_sample *ret_sample,
+                uint64_t (*number)(void *context, const char *name), void *context)
+{
+#define X(name) ret_sample->hub.name = number(context, #name);
+    WATCH_HUB(X)
+#undef X
+#define X(name) ret_sample->net.name = number(context, #name);
+    WATCH_NET(X)
+#undef X
+}
+
 void watch_begin(struct watch *watch, const struct watch_sample *now)
 {
     uint64_t counters[COUNTED_ROWS];

@@ -14,17 +14,63 @@
 
 #include <stdint.h>
 
-#include "engine/stats.h"
-#include "net/net_stats.h"
+/* What it looks at, by the names of fanfare_stat: of the engine, and of its connections. */
+#define WATCH_HUB(X)                                                                               \
+    X(published)                                                                                   \
+    X(channels_held)                                                                               \
+    X(workers_failed)                                                                              \
+    X(refused_full)                                                                                \
+    X(refused_memory)                                                                              \
+    X(closed_memory)                                                                               \
+    X(closed_slow)                                                                                 \
+    X(closed_stuck)                                                                                \
+    X(skipped)                                                                                     \
+    X(evicted_memory)                                                                              \
+    X(intake_stalled)
+#define WATCH_NET(X)                                                                               \
+    X(access_log_lost)                                                                             \
+    X(connections_refused_descriptors)                                                             \
+    X(connections_refused_limit)                                                                   \
+    X(connections_refused_memory)                                                                  \
+    X(connections_refused_proxy)                                                                   \
+    X(connections_refused_rate)                                                                    \
+    X(connections_refused_untrusted)                                                               \
+    X(feeds_refused_peer)                                                                          \
+    X(forwarded_broken)                                                                            \
+    X(jwks_failed)                                                                                 \
+    X(listeners_rested)                                                                            \
+    X(publishes_refused_busy)                                                                      \
+    X(publishes_waited)                                                                            \
+    X(publishes_waiting)                                                                           \
+    X(requests_refused_authorize_answer)                                                           \
+    X(requests_refused_authorize_failed)                                                           \
+    X(requests_refused_authorize_full)                                                             \
+    X(requests_refused_authorize_timeout)                                                          \
+    X(requests_refused_memory)                                                                     \
+    X(subscribers_refused)                                                                         \
+    X(subscribers_refused_address)                                                                 \
+    X(subscribers_refused_channel)                                                                 \
+    X(subscribers_refused_memory)                                                                  \
+    X(timeouts_idle)
 
 enum { WATCH_EVERY_MS = 1000, WATCH_FIRST_MS = 10000, WATCH_LAST_MS = 600000 };
 enum { WATCH_ROWS_MAX = 24 };
 
 struct watch_sample {
-    struct stats hub;
-    struct net_totals net;
+#define X(name) uint64_t name;
+    struct {
+        WATCH_HUB(X)
+    } hub;
+    struct {
+        WATCH_NET(X)
+    } net;
+#undef X
     int64_t monotonic_ms, wall_ms;
 };
+
+/* Fills the numbers, each by its name. */
+void watch_read(struct watch_sample *ret_sample,
+                uint64_t (*number)(void *context, const char *name), void *context);
 
 struct watch_row {
     uint64_t said; /* the counter at its last line */

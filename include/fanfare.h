@@ -176,8 +176,11 @@ FANFARE_API int fanfare_set(struct fanfare *fanfare, const char *name, const cha
  * The text of an option's value, or of a fact: "io" ("io_uring", or "epoll (io_uring: Operation
  * not permitted)"), "addresses" (a text of lines, with the ports that were taken), "room" (how many
  * subscribers the machine's limits allow), "epoch", "state" ("new", "running", "draining",
- * "stopped"). Like snprintf: writes at most `size` bytes with NUL and returns the whole length.
- * FANFARE_ERROR_OPTION. Threads: owner.
+ * "stopped"), "descriptors" (whether each subscriber takes one of the process: "yes" or "no"),
+ * "admin-address", "access-log-error" and "access-log-open-error" (an errno, else "0": why the file
+ * of `access-log` takes nothing now, and why the last fanfare_apply could not open it again and the
+ * old one is written on). Like snprintf: writes at most `size` bytes with NUL and returns the
+ * whole length. FANFARE_ERROR_OPTION. Threads: owner.
  */
 FANFARE_API int fanfare_get(const struct fanfare *fanfare, const char *name, char *text,
                             size_t size);
@@ -199,8 +202,9 @@ FANFARE_API const char *fanfare_error(const struct fanfare *fanfare);
 FANFARE_API FANFARE_MUST_USE int fanfare_start(struct fanfare *fanfare);
 
 /* Makes everything set since the last time hold, all or nothing, for who is there already too;
- * nobody is closed for it. What fanfare_set said, FANFARE_ERROR_VALUE, -ENOMEM (then nothing has
- * changed), -ESHUTDOWN: it does not run. Threads: owner. Blocks: no. */
+ * nobody is closed for it. Before fanfare_start it only looks whether all of it can hold. What
+ * fanfare_set said, FANFARE_ERROR_VALUE, -ENOMEM, an errno of a file that is named (then nothing
+ * has changed), -ESHUTDOWN: it is about to stop, or has. Threads: owner. Blocks: no. */
 FANFARE_API FANFARE_MUST_USE int fanfare_apply(struct fanfare *fanfare);
 
 /*

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "lib/access_log.h"
 #include "lib/instance.h"
 #include "lib/notes.h"
 
@@ -51,6 +52,28 @@ static void commit(struct fanfare *fanfare, struct prepared *prepared)
     fanfare->applied = prepared->terms;
 }
 
+/* In any case, for who has moved the file away waits for it; what is wrong with it is a fact. */
+static void reopen(struct fanfare *fanfare)
+{
+    int r = fanfare->access_log ? access_log_reopen(fanfare->access_log) : 0;
+    fanfare->access_log_refused = -r;
+}
+
+/* Before it runs: whether all of it could hold. */
+static int look(struct fanfare *fanfare)
+{
+    char error[INSTANCE_ERROR_BYTES] = "out of memory";
+    struct terms *terms = NULL;
+    int r = terms_new(&fanfare->staged, &terms, error, sizeof(error));
+    if (r == 0)
+        r = server_options_check(&terms->settings.server, NULL, error, sizeof(error));
+    terms_free(terms);
+    if (r < 0)
+        return instance_refuse(fanfare, r == -EINVAL ? FANFARE_ERROR_VALUE : r, "%s", error);
+    fanfare->error[0] = '\0';
+    return 0;
+}
+
 int fanfare_apply(struct fanfare *fanfare)
 {
     struct prepared prepared = {.terms = NULL};
@@ -58,13 +81,16 @@ int fanfare_apply(struct fanfare *fanfare)
     int r = instance_check(fanfare);
     if (r < 0)
         return r;
-    r = instance_running(fanfare);
-    if (r < 0)
-        return instance_refuse(fanfare, r, "it does not run");
+    int state = atomic_load_explicit(&fanfare->state, memory_order_acquire);
+    if (state != INSTANCE_NEW && state != INSTANCE_RUNNING)
+        return instance_refuse(fanfare, -ESHUTDOWN, "it does not run any more");
+    reopen(fanfare);
     r = fanfare->refused;
     fanfare->refused = 0;
     if (r < 0) /* and fanfare->error says why */
         return r;
+    if (state == INSTANCE_NEW)
+        return look(fanfare);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* a thread that is needed now inherits that */
     r = prepare(fanfare, &prepared);

@@ -11,7 +11,9 @@
 
 #include "engine/base/clock.h"
 #include "engine/id.h"
+#include "lib/access_log.h"
 #include "lib/instance.h"
+#include "lib/keeper.h"
 #include "lib/notes.h"
 #include "lib/request.h"
 #include "net/handlers/parts.h"
@@ -39,7 +41,7 @@ struct fanfare *fanfare_new(void)
     if (fanfare && !(fanfare->alive = alive_new()))
         free(TAKE(fanfare));
     if (fanfare)
-        keeper_init(&fanfare->keeper);
+        keeper_init(fanfare);
     return fanfare;
 }
 
@@ -129,7 +131,13 @@ __attribute__((format(printf, 4, 5))) static void append(char *text, size_t size
     va_end(arguments);
 }
 
-/* 0: there is no such fact, or not yet. */
+static const char *admin_address(const struct fanfare *fanfare)
+{
+    const char *address = fanfare->server ? server_admin_address(fanfare->server) : NULL;
+    return address ? address : "";
+}
+
+/* False: there is no such fact, or not yet. */
 static bool fact(const struct fanfare *fanfare, const char *name, char *text, size_t size, int *len)
 {
     if (strcmp(name, "state") == 0) {
@@ -145,6 +153,15 @@ static bool fact(const struct fanfare *fanfare, const char *name, char *text, si
         append(text, size, len, "%llu", begun ? (unsigned long long)room(fanfare) : 0);
     else if (strcmp(name, "epoch") == 0 && begun)
         append(text, size, len, "%.*s", ID_EPOCH_LEN - 1, hub_ids(fanfare->hub)->epoch);
+    else if (strcmp(name, "access-log-error") == 0)
+        append(text, size, len, "%d",
+               fanfare->access_log ? access_log_error(fanfare->access_log) : 0);
+    else if (strcmp(name, "access-log-open-error") == 0)
+        append(text, size, len, "%d", fanfare->access_log_refused);
+    else if (strcmp(name, "descriptors") == 0 && begun)
+        append(text, size, len, "%s", hub_takes_descriptors(fanfare->hub) ? "yes" : "no");
+    else if (strcmp(name, "admin-address") == 0)
+        append(text, size, len, "%s", admin_address(fanfare));
     else if (strcmp(name, "addresses") == 0)
         for (unsigned i = 0; fanfare->server && i < server_address_count(fanfare->server); i++)
             append(text, size, len, "%s%s", i ? "\n" : "", server_address(fanfare->server, i));
@@ -189,6 +206,11 @@ static int start_hub(struct fanfare *fanfare)
     if (r < 0)
         return instance_refuse(fanfare, r, "cannot make %u workers: %s",
                                fanfare->settings.hub.workers, fanfare_strerror(r));
+    const char *path = fanfare->settings.access_log;
+    r = path ? access_log_open(path, &fanfare->access_log) : 0;
+    if (r < 0)
+        return instance_refuse(fanfare, r, "cannot open the access log %.300s: %s", path,
+                               fanfare_strerror(r));
     r = notes_new(fanfare->hub, fanfare->settings.notes, fanfare->settings.server.subscribers_max,
                   &fanfare->notes);
     if (r < 0)
@@ -205,7 +227,16 @@ static int start_hub(struct fanfare *fanfare)
     r = hub_start(fanfare->hub);
     if (r < 0)
         return instance_refuse(fanfare, r, "cannot start the workers: %s", hub_start_error(r));
-    r = server_start(fanfare->server);
+    return 0;
+}
+
+/* The threads, but for the workers. */
+static int start_threads(struct fanfare *fanfare)
+{
+    struct access_log *log = fanfare->access_log;
+    int r = log ? access_log_start(log, fanfare->hub, server_journal(fanfare->server)) : 0;
+    if (r == 0)
+        r = server_start(fanfare->server);
     if (r < 0) {
         hub_stop(fanfare->hub);
         return instance_refuse(fanfare, r, "cannot start the acceptors: %s", fanfare_strerror(r));
@@ -236,6 +267,7 @@ static int settle(struct fanfare *fanfare)
 
 static void engine_free(struct fanfare *fanfare)
 {
+    fanfare->access_log = access_log_free(fanfare->access_log);
     fanfare->server = server_free(fanfare->server);
     fanfare->notes = notes_free(fanfare->notes);
     fanfare->hub = hub_free(fanfare->hub);
@@ -262,6 +294,8 @@ int fanfare_start(struct fanfare *fanfare)
     r = settle(fanfare);
     if (r == 0)
         r = start_hub(fanfare);
+    if (r == 0)
+        r = start_threads(fanfare);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r < 0) {
         engine_free(fanfare);
@@ -299,7 +333,7 @@ void fanfare_free(struct fanfare *fanfare)
         atomic_store_explicit(&fanfare->keeper.drain_ms, 0, memory_order_relaxed);
         fanfare_stop(fanfare);
         engine_free(fanfare);
-        keeper_deinit(&fanfare->keeper);
+        keeper_deinit(fanfare);
     } else { /* the rest is the threads' it was shared with, which are not here */
         staged_deinit(&fanfare->begun);
     }

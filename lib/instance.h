@@ -15,22 +15,33 @@
 #pragma once
 
 #include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
 #include "engine/hub.h"
 #include "fanfare.h"
-#include "lib/keeper.h"
 #include "lib/staged.h"
 #include "lib/terms.h"
 #include "net/host.h"
 #include "net/server.h"
 
+struct access_log;
 struct notes;
 
 enum instance_state { INSTANCE_NEW, INSTANCE_RUNNING, INSTANCE_DRAINING, INSTANCE_STOPPED };
 
 enum { INSTANCE_ERROR_BYTES = 1024 };
+
+/* Of the thread that leaves: lib/keeper.h. */
+struct keeper {
+    sem_t asked;
+    _Atomic bool leaves;       /* somebody has asked, perhaps before the start was over */
+    _Atomic uint32_t drain_ms; /* of the whole stop; relaxed: a number alone */
+    pthread_t thread;
+    bool runs; /* the owner's */
+};
 
 struct fanfare {
     const unsigned char *alive; /* 1; in a child 0 */
@@ -51,6 +62,8 @@ struct fanfare {
     char error[INSTANCE_ERROR_BYTES];
     struct terms *applied; /* what holds now, where that is not what it was started with */
     struct keeper keeper;
+    struct access_log *access_log; /* NULL: none; constant while it runs */
+    int access_log_refused;        /* why it could not be opened again; an errno; 0: it could */
 };
 
 /* Whether this thread is in a request hook, where nobody may wait. */

@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+#include "lib/access_log.h"
 #include "lib/instance.h"
 #include "lib/notes.h"
 
@@ -14,15 +15,14 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void keeper_init(struct keeper *keeper)
+void keeper_init(struct fanfare *fanfare)
 {
-    *keeper = (struct keeper){.runs = false};
-    sem_init(&keeper->asked, 0, 0);
+    sem_init(&fanfare->keeper.asked, 0, 0);
 }
 
-void keeper_deinit(struct keeper *keeper)
+void keeper_deinit(struct fanfare *fanfare)
 {
-    sem_destroy(&keeper->asked);
+    sem_destroy(&fanfare->keeper.asked);
 }
 
 /* `drain-timeout` is for the whole stop: what the acceptors took of it, the slow clients have had
@@ -36,6 +36,8 @@ static void leave(struct fanfare *fanfare)
     uint32_t least_ms = drain_ms < LEAST_MS ? drain_ms : LEAST_MS;
     int64_t left_ms = drain_ms - (now_ms() - begun_ms);
     hub_stop_within(fanfare->hub, left_ms < least_ms ? least_ms : (uint32_t)left_ms);
+    if (fanfare->access_log)
+        access_log_stop(fanfare->access_log);
     notes_stop(fanfare->notes);
 }
 

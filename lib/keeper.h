@@ -12,27 +12,12 @@
  */
 #pragma once
 
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "engine/base/base.h"
 
 struct fanfare;
 
-struct keeper {
-    sem_t asked;
-    _Atomic bool leaves; /* somebody has asked, perhaps before the start was over */
-    /* Of the whole stop; relaxed: a number alone. */
-    _Atomic uint32_t drain_ms;
-    pthread_t thread;
-    bool runs; /* the owner's */
-};
-
-void keeper_init(struct keeper *keeper);
-void keeper_deinit(struct keeper *keeper);
+void keeper_init(struct fanfare *fanfare);
+void keeper_deinit(struct fanfare *fanfare);
 
 /* Whose state is RUNNING from here on, or DRAINING, if somebody has asked before. Signals are
  * blocked by the caller. 0, or a negative errno: nothing runs. */

@@ -2,7 +2,7 @@
 /*
  * The journal: what happened, as records for whoever writes them down: who joined and left, who was
  * refused, which requests were answered. The library writes nothing itself: another thread reads
- * the records here (cmd/access_log.h) and does with them what it likes.
+ * the records here (lib/access_log.h) and does with them what it likes.
  *
  * Nobody waits for it. Workers and acceptors post into a mailbox without a lock and without a
  * system call; a stream's two records lie in its seat (engine/seat.h), which its acceptor makes, so

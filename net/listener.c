@@ -349,8 +349,6 @@ static int open_unix(struct listener *listener, const char *path, mode_t mode, c
     return 0;
 }
 
-/* --- a socket of the caller's -------------------------------------------------------------- */
-
 static int open_given(struct listener *listener, const char *address, char *error,
                       size_t error_size)
 {

@@ -11,8 +11,8 @@
 
 struct worker;
 
-/* The order has come: `final` is the first sequence that will never be claimed, and it lasts at most
- * so long, and drain_timeout_ms. */
+/* The order has come: `final` is the first sequence that will never be claimed, and it lasts no
+ * longer than this, and than drain_timeout_ms. */
 void drain_begin(struct worker *worker, uint64_t final, uint32_t most_ms);
 /* Once a turn: goes on with it, and ends the worker (`stopped`) when nobody is left. */
 void drain_step(struct worker *worker);

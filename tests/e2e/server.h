@@ -66,7 +66,7 @@ void server_await(const struct server *server, const char *name, bool at_least, 
  * its exit status, what it printed, and what it said on standard error. */
 struct outcome {
     int status; /* exit status; -1: ended by a signal */
-    char out[16384];
+    char out[32768];
     char err[4096];
 };
 void program_run(const char *const *arguments, const char *input, struct outcome *ret_outcome);

@@ -158,7 +158,11 @@ static int apply(struct fanfare *fanfare)
 {
     return fanfare_apply(fanfare);
 }
-PROVOKE(apply, new)
+
+static int applied_late(void)
+{
+    return on_running(apply, true);
+}
 
 static int set_wrongly(struct fanfare *fanfare)
 {
@@ -189,7 +193,7 @@ const struct error_row errors_life[] = {
     {"fanfare_start", -EPERM, uring_forbidden},
     {"fanfare_start", -EALREADY, started},
     {"fanfare_start", -ESHUTDOWN, stopped},
-    {"fanfare_apply", -ESHUTDOWN, apply_new},
+    {"fanfare_apply", -ESHUTDOWN, applied_late},
     {"fanfare_apply", FANFARE_ERROR_VALUE, applied_wrongly},
     {"fanfare_drain", -ECHILD, drain_child},
     {"fanfare_stop", -ECHILD, stop_child},

@@ -299,7 +299,11 @@ static void options_change_together(void)
     struct stream stream;
     char text[64];
     struct fanfare *fanfare = engine_new(NULL);
-    EXPECT_INT(fanfare_apply(fanfare), -ESHUTDOWN);
+    engine_set(fanfare, "publish-token-file", "/nowhere/tokens");
+    EXPECT(fanfare_apply(fanfare) < 0, "before the start as well");
+    EXPECT(strstr(fanfare_error(fanfare), "/nowhere/tokens"), "%s", fanfare_error(fanfare));
+    engine_set(fanfare, "publish-token-file", NULL);
+    EXPECT_INT(fanfare_apply(fanfare), 0);
     engine_start(fanfare, &server);
     stream_open(&stream, &server, "/events/news", NULL);
     stream_await_id(&stream);

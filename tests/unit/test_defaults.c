@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 
 #include "cmd/options.h"
+#include "engine/hub.h"
 
 static struct serve_settings settings;
 static struct hub_options hub;

@@ -3,7 +3,7 @@
  * key, or steer a terminal. */
 #include <criterion/criterion.h>
 
-#include "cmd/logfmt.h"
+#include "lib/logfmt.h"
 
 static char room[4096];
 

@@ -2,7 +2,7 @@
 /* What strangers write does not steer a terminal, and text of every language stays as it is. */
 #include <criterion/criterion.h>
 
-#include "cmd/terminal.h"
+#include "lib/terminal.h"
 
 #define BYTES(literal) (literal), sizeof(literal) - 1
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys and values: see logfmt.h. */
-#include "cmd/logfmt.h"
+#include "lib/logfmt.h"
 
 #include <inttypes.h>
 #include <time.h>
 
-#include "cmd/terminal.h"
+#include "lib/terminal.h"
 
 /* Appends bytes; false, and nothing is appended, where there is no room. */
 static bool add(struct logfmt *line, const char *bytes, size_t len)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opens logs: see log_file.h. */
-#include "cmd/log_file.h"
+#include "lib/log_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

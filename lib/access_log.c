@@ -7,7 +7,7 @@
  * is left or the file takes no more. The buffer is the thread's alone; what crosses is the new
  * file's descriptor and the word to stop, two atomics.
  */
-#include "cmd/access_log.h"
+#include "lib/access_log.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,9 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/log.h"
-#include "cmd/log_file.h"
-#include "cmd/logfmt.h"
+#include "lib/log_file.h"
+#include "lib/logfmt.h"
 #include "engine/hub.h"
 #include "engine/id.h"
 #include "engine/subscriber_id.h"
@@ -39,9 +38,9 @@ struct access_log {
     bool runs;
     _Atomic int next_fd; /* opened by the main thread, for the writer to take over; -1: none */
     _Atomic bool stops;
-    /* The thread's own, once it runs. */
+    _Atomic int error; /* why the file takes nothing, an errno; 0: it does. Relaxed */
+    /* The thread's own, once it runs; then the one's that has joined it. */
     int fd;
-    bool stuck;       /* the file takes nothing, and it was said */
     uint64_t lost;    /* facts, not told yet */
     size_t done, len; /* of the buffer: written, and filled */
     char buffer[BUFFER_BYTES];
@@ -166,12 +165,9 @@ static void add_lost(struct access_log *log)
 
 /* --- the file ------------------------------------------------------------------------------ */
 
-static void say_stuck(struct access_log *log, int error)
+static void note_error(struct access_log *log, int error)
 {
-    if (!log->stuck)
-        log_warning("cannot write to the access log %.300s: %s; what it cannot take is counted",
-                    log->path, strerror(error));
-    log->stuck = true;
+    atomic_store_explicit(&log->error, error, memory_order_relaxed);
 }
 
 /* False: not all of it could be. */
@@ -182,15 +178,13 @@ static bool write_out(struct access_log *log)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            say_stuck(log, n < 0 ? errno : ENOSPC);
+            note_error(log, n < 0 ? errno : ENOSPC);
             return false;
         }
         log->done += (size_t)n;
     }
     log->done = log->len = 0;
-    if (log->stuck)
-        log_info("the access log %.300s can be written to again", log->path);
-    log->stuck = false;
+    note_error(log, 0);
     return true;
 }
 
@@ -270,20 +264,31 @@ int access_log_reopen(struct access_log *log)
     return 0;
 }
 
+int access_log_error(const struct access_log *log)
+{
+    return atomic_load_explicit(&log->error, memory_order_relaxed);
+}
+
 void access_log_stop(struct access_log *log)
 {
-    if (!log)
-        return;
     if (log->runs) {
         atomic_store_explicit(&log->stops, true, memory_order_release);
         journal_wake(log->journal);
         pthread_join(log->thread, NULL);
-        if (log->len > 0)
-            log_warning("the access log %.300s lacks what happened last", log->path);
     }
+    log->runs = false;
     int unused = atomic_exchange_explicit(&log->next_fd, -1, memory_order_relaxed);
     if (unused >= 0)
         close(unused);
-    close(log->fd);
+    if (log->fd >= 0)
+        close(log->fd);
+    log->fd = -1;
+}
+
+struct access_log *access_log_free(struct access_log *log)
+{
+    if (log)
+        access_log_stop(log);
     free(log);
+    return NULL;
 }

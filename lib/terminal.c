@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which characters steer a terminal, and how they are written: see terminal.h. */
-#include "cmd/terminal.h"
+#include "lib/terminal.h"
 
 enum { ESCAPE_BYTES = 8 }; /* "\u202e" and its end */
 
