@@ -210,9 +210,9 @@ FANFARE_API FANFARE_MUST_USE int fanfare_apply(struct fanfare *fanfare);
 /*
  * Begins to leave, and returns at once: no event and no subscriber is taken any more (-ESHUTDOWN),
  * everything published is delivered, each subscriber is told its own moment to come back, gets a
- * last chunk and is closed; at most `drain-timeout`. Any number of times; one that comes before
- * fanfare_start is over holds for what is started. -ECHILD. Threads: any, hook, and signal handlers
- * (it is async-signal-safe).
+ * last chunk and is closed; at most `drain-timeout`. Then the note FANFARE_NOTE_STOPPED comes. Any
+ * number of times; one that comes before fanfare_start is over holds for what is started. -ECHILD.
+ * Threads: any, hook, and signal handlers (it is async-signal-safe).
  */
 FANFARE_API int fanfare_drain(struct fanfare *fanfare);
 
@@ -545,7 +545,7 @@ enum {
     FANFARE_NOTE_JOINED = 1,  /* its response head is written; `resume` was looked at */
     FANFARE_NOTE_LEFT = 2,    /* exactly once for each joined one, and behind that */
     FANFARE_NOTE_REQUEST = 3, /* with `ask`: answer `request` as a hook would, at any time */
-    FANFARE_NOTE_STOPPED = 4  /* the end of fanfare_stop; the last note */
+    FANFARE_NOTE_STOPPED = 4  /* the end of fanfare_drain; the last note */
 };
 
 enum {

@@ -5,6 +5,8 @@
  * One lock for all of it, and nothing under it that waits. The index has a place for each that may
  * be there, in address space that is touched as they come: it never grows, so to join cannot fail
  * for it.
+ *
+ * Length: one lock, and all that it guards.
  */
 #include "lib/notes.h"
 
@@ -78,6 +80,7 @@ static int make_index(struct notes *notes, uint32_t most)
 }
 
 static int make_seat(void *context, const struct usher_stream *stream, struct seat **ret_seat);
+static uint64_t count_waiting(const void *context);
 
 int notes_new(struct hub *hub, bool streams, uint32_t most, struct notes **ret_notes)
 {
@@ -85,7 +88,7 @@ int notes_new(struct hub *hub, bool streams, uint32_t most, struct notes **ret_n
     if (!notes)
         return -ENOMEM;
     notes->hub = hub;
-    notes->usher = (struct usher){make_seat, notes};
+    notes->usher = (struct usher){streams ? make_seat : NULL, count_waiting, notes};
     atomic_init(&notes->most, most);
     list_init(&notes->items);
     list_init(&notes->told);
@@ -321,9 +324,14 @@ static int make_seat(void *context, const struct usher_stream *stream, struct se
     return 0;
 }
 
+static uint64_t count_waiting(const void *context)
+{
+    return notes_waiting(context);
+}
+
 const struct usher *notes_usher(const struct notes *notes)
 {
-    return notes->index ? &notes->usher : NULL;
+    return &notes->usher;
 }
 
 /* --- fetching: with the lock ---------------------------------------------------------------- */

@@ -61,7 +61,7 @@ bool notes_withdraw(struct notes *notes, struct note_item *item);
 
 /* --- subscribers ---------------------------------------------------------------------------- */
 
-/* Makes a seat for each stream. NULL: they are not told. The end of an adopted one is told even if
+/* Makes a seat for each stream, if they are told. The end of an adopted one is told even if
  * it never joined, since somebody was told that it is taken. */
 const struct usher *notes_usher(const struct notes *notes);
 

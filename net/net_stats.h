@@ -129,6 +129,7 @@
       "Requests refused: the application's answer is neither yes nor no, or too long")             \
     X(requests_refused_authorize_full, counter,                                                    \
       "Requests refused: as many wait for the application as may")                                 \
+    X(notes_waiting, gauge, "Notes that the program around the engine has not fetched")            \
     X(access_log_lost, counter,                                                                    \
       "Joins, leaves, refusals and requests that did not fit on their way to the access log")      \
     X(presence_told, counter, "Events published on channels of presence")                          \

@@ -28,7 +28,9 @@ static int ask_usher(const struct seats *seats, const struct address *peer,
                                         .tag = seats->tag,
                                         .adopted = seats->adopted};
     *ret_seat = NULL;
-    return seats->usher ? seats->usher->seat(seats->usher->context, &stream, ret_seat) : 0;
+    if (!seats->usher || !seats->usher->seat)
+        return 0;
+    return seats->usher->seat(seats->usher->context, &stream, ret_seat);
 }
 
 int seats_take(const struct seats *seats, const struct address *peer, const struct text *channels,

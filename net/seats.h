@@ -27,7 +27,7 @@ struct seats {
 /* Whether seats_take looks at the peer's address. */
 static inline bool seats_want_peer(const struct seats *seats)
 {
-    return seats->caps.per_address || seats->journal || seats->usher;
+    return seats->caps.per_address || seats->journal || (seats->usher && seats->usher->seat);
 }
 
 /* The chain of a stream of these channels (NULL: nobody wants to know), and the seat in it that is

@@ -9,6 +9,7 @@
 #include "net/journal.h"
 #include "net/presence.h"
 #include "net/tally.h"
+#include "net/usher.h"
 
 int server_state_prepare(struct server_state *state, const struct server_options *options,
                          const struct server_rules *rules)
@@ -212,6 +213,8 @@ void server_state_totals(const struct server_state *state, struct net_totals *re
         NET_STATS_TABLE(ADD)
 #undef ADD
     }
+    if (state->usher)
+        ret_totals->notes_waiting = state->usher->waiting(state->usher->context);
     if (state->journal)
         ret_totals->access_log_lost = journal_lost(state->journal);
 }

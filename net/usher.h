@@ -19,7 +19,9 @@ struct usher_stream {
 };
 
 struct usher {
-    /* Any thread. 0 with NULL: it does not want to know. HUB_FULL, HUB_NO_MEMORY, -ENOMEM. */
+    /* Any thread. 0, HUB_FULL, HUB_NO_MEMORY, -ENOMEM. NULL: it does not want to know. */
     int (*seat)(void *context, const struct usher_stream *stream, struct seat **ret_seat);
+    /* How much it has to tell that nobody has fetched, for the counters. Any thread. */
+    uint64_t (*waiting)(const void *context);
     void *context;
 };

@@ -143,6 +143,35 @@ static void the_last_one(void)
     fanfare_free(fanfare);
 }
 
+static uint64_t waiting(struct fanfare *fanfare)
+{
+    uint64_t value = 0;
+    EXPECT_INT(fanfare_stat(fanfare, "notes_waiting", &value), 0);
+    return value;
+}
+
+/* Of an engine that leaves by itself. */
+static void of_a_drain(void)
+{
+    struct server server;
+    struct stream stream;
+    struct fanfare *fanfare = engine_new(on);
+    engine_start(fanfare, &server);
+    EXPECT_INT(waiting(fanfare), 0);
+    stream_open(&stream, &server, "/events/a", NULL);
+    stream_await_id(&stream);
+    EXPECT_INT(waiting(fanfare), 1);
+    EXPECT_INT(fanfare_drain(fanfare), 0);
+    uint64_t subscriber = next(fanfare, FANFARE_NOTE_JOINED).subscriber;
+    left(fanfare, subscriber, FANFARE_LEFT_DRAIN);
+    next(fanfare, FANFARE_NOTE_STOPPED);
+    expect_none(fanfare, -ESHUTDOWN);
+    EXPECT_INT(waiting(fanfare), 0);
+    stream_expect_end(&stream);
+    stream_close(&stream);
+    engine_end(fanfare);
+}
+
 /* Without the option nothing else is told. */
 static void only_the_last_one(void)
 {
@@ -250,6 +279,7 @@ int main(int argc, char **argv)
     check_case("of_a_listener", of_a_listener);
     check_case("nobody_fetches", nobody_fetches);
     check_case("the_last_one", the_last_one);
+    check_case("of_a_drain", of_a_drain);
     check_case("only_the_last_one", only_the_last_one);
     check_case("several_wait", several_wait);
     check_case("sizes", sizes);
