@@ -60,8 +60,8 @@ static void option_print(FILE *out, const struct command *command, const struct 
     }
     snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", option->help, *allowed || usual ? " (" : "",
              allowed, *allowed && usual ? "; " : "",
-             usual ? (has_place ? "default here " : "default ") : "",
-             usual ? usual : "", *allowed || usual ? ")" : "");
+             usual ? (has_place ? "default here " : "default ") : "", usual ? usual : "",
+             *allowed || usual ? ")" : "");
     size_t at = strlen(left);
     fputs(left, out);
     if (at + 2 > LEFT) {
