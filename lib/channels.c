@@ -186,7 +186,8 @@ static int keep_channel(struct fanfare_list *list, const struct control_channel 
 
 static bool begins_with(const struct control_channel *channel, struct text prefix)
 {
-    return channel->name_len >= prefix.len && memcmp(channel->name, prefix.at, prefix.len) == 0;
+    return prefix.len == 0 ||
+           (channel->name_len >= prefix.len && memcmp(channel->name, prefix.at, prefix.len) == 0);
 }
 
 /* The page behind `after`, which becomes its last name. 1: there is another one. */

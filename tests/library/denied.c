@@ -134,14 +134,15 @@ static void expect_working(void)
 
 /* --- the walk -------------------------------------------------------------------------------- */
 
-static bool arm(enum inject_call row, uint32_t at)
+static void arm(enum inject_call row, uint32_t at)
 {
     struct inject *orders = inject_own();
-    memset(orders, 0, sizeof(*orders));
+    for (unsigned i = 0; i < INJECT_CALLS; i++)
+        orders->calls[i] = 0;
+    orders->injected = 0;
     orders->call = row;
     orders->at = at;
     orders->armed = 1;
-    return true;
 }
 
 /* Whether anything was refused. */
