@@ -64,7 +64,11 @@ const char *fanfare_option_text(const char *name, const char *item)
     if (strcmp(item, "shown") == 0)
         return option->shown ? option->shown : "";
     if (strcmp(item, "default") == 0)
-        return option->usual ? option->usual : option->usual_said;
+        return option->usual ? option->usual : option->usual_said ? option->usual_said : "";
+    if (strcmp(item, "group") == 0)
+        return option_group((unsigned)index);
+    if (strcmp(item, "allowed") == 0)
+        return option_allowed((unsigned)index);
     if (strcmp(item, "restart") == 0)
         return option->restart ? "yes" : "";
     if (strcmp(item, "list") == 0)

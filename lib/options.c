@@ -2,6 +2,7 @@
 /* All options in a row: see options.h. */
 #include "lib/options.h"
 
+#include <pthread.h>
 #include <string.h>
 
 static const struct option_table *const tables[] = {
@@ -26,4 +27,30 @@ int option_index(const char *name)
         if (strcmp(option->name, name) == 0)
             return (int)i;
     return -1;
+}
+
+const char *option_group(unsigned index)
+{
+    const char *group = "";
+    for (unsigned i = 0; i <= index && option_at(i); i++)
+        group = option_at(i)->group ? option_at(i)->group : group;
+    return group;
+}
+
+/* Made once for all engines, of what is constant. */
+static char allowed[ROWS_MAX][OPTION_ALLOWED_BYTES];
+static pthread_once_t allowed_once = PTHREAD_ONCE_INIT;
+
+static void allowed_make(void)
+{
+    for (unsigned i = 0; option_at(i); i++) {
+        CHECK(i < ROWS_MAX);
+        value_allowed(option_at(i), allowed[i], OPTION_ALLOWED_BYTES);
+    }
+}
+
+const char *option_allowed(unsigned index)
+{
+    pthread_once(&allowed_once, allowed_make);
+    return allowed[index];
 }

@@ -32,7 +32,14 @@ extern const struct option_table options_address, options_site, options_access, 
 /* What only a program around the engine can use: behind all others, and none of `serve`. */
 extern const struct option_table options_embed;
 
+#define ROWS_MAX             128 /* of all tables; checked */
+#define OPTION_ALLOWED_BYTES 128
+
 /* All of them in a row; NULL: behind the last. */
 const struct option *option_at(unsigned index);
 /* -1: there is none of that name. */
 int option_index(const char *name);
+/* The heading that a row stands below. */
+const char *option_group(unsigned index);
+/* What its value may be, for a person; empty where anything goes. Static text. */
+const char *option_allowed(unsigned index);

@@ -60,7 +60,7 @@ int staged_set(struct staged *staged, unsigned index, const char *text, char *er
 int staged_copy(struct staged *ret_staged, const struct staged *from)
 {
     *ret_staged = (struct staged){0};
-    for (unsigned i = 0; i < STAGED_OPTIONS_MAX; i++)
+    for (unsigned i = 0; i < ROWS_MAX; i++)
         for (unsigned j = 0; j < from->counts[i]; j++)
             if (texts_add(ret_staged, i, from->texts[i][j]) < 0) {
                 staged_deinit(ret_staged);
@@ -71,7 +71,7 @@ int staged_copy(struct staged *ret_staged, const struct staged *from)
 
 void staged_deinit(struct staged *staged)
 {
-    for (unsigned i = 0; i < STAGED_OPTIONS_MAX; i++)
+    for (unsigned i = 0; i < ROWS_MAX; i++)
         texts_free(staged, i);
 }
 
@@ -97,7 +97,7 @@ int staged_make(const struct staged *staged, struct settings *ret_settings, char
     int r = 0;
     settings_begin(ret_settings);
     for (unsigned i = 0; r == 0 && (option = option_at(i)); i++) {
-        CHECK(i < STAGED_OPTIONS_MAX);
+        CHECK(i < ROWS_MAX);
         for (unsigned j = 0; r == 0 && j < staged->counts[i]; j++)
             r = store(ret_settings, option, staged->texts[i][j], error, error_size);
         if (staged->counts[i] == 0 && option->usual)

@@ -11,11 +11,9 @@
 
 #include "lib/options.h"
 
-#define STAGED_OPTIONS_MAX 128 /* rows of lib/options.h; checked */
-
 struct staged {
-    char **texts[STAGED_OPTIONS_MAX]; /* by the row's index; owned */
-    unsigned counts[STAGED_OPTIONS_MAX];
+    char **texts[ROWS_MAX]; /* by the row's index; owned */
+    unsigned counts[ROWS_MAX];
 };
 
 /* One more text of a list, or the text of what is none; NULL: the default again. 0; -EINVAL with a

@@ -36,6 +36,24 @@ static void takes_nothing(void)
     fanfare_free(NULL);
 }
 
+/* What bindings and manuals are made from: nothing is missing, of any option. */
+static void tells_what_there_is_to_set(void)
+{
+    static const char *const items[] = {"help",  "shown",   "allowed", "default",
+                                        "group", "restart", "list"};
+    const char *name;
+    for (unsigned i = 0; (name = fanfare_option_name(i)); i++)
+        for (size_t j = 0; j < sizeof(items) / sizeof(items[0]); j++)
+            EXPECT(fanfare_option_text(name, items[j]), "%s: %s", name, items[j]);
+    EXPECT_TEXT(fanfare_option_text("workers", "allowed"), "1 to 256");
+    EXPECT_TEXT(fanfare_option_text("io", "allowed"), "auto, uring, uring-compat or epoll");
+    EXPECT_TEXT(fanfare_option_text("io", "group"), "Threads");
+    EXPECT_TEXT(fanfare_option_text("workers", "restart"), "yes");
+    EXPECT_TEXT(fanfare_option_text("listen", "list"), "yes");
+    EXPECT(!fanfare_option_text("workers", "colour"), "an item that there is not");
+    EXPECT(!fanfare_option_text("colour", "help"), "an option that there is not");
+}
+
 static void is_started_once(void)
 {
     struct fanfare *fanfare = engine_silent(NULL);
@@ -114,6 +132,7 @@ int main(int argc, char **argv)
     check_begin(argc, argv);
     check_case("says_what_is_wrong", says_what_is_wrong);
     check_case("takes_nothing", takes_nothing);
+    check_case("tells_what_there_is_to_set", tells_what_there_is_to_set);
     check_case("is_started_once", is_started_once);
     check_case("serves", serves);
     check_case("serves_on_a_given_socket", serves_on_a_given_socket);
