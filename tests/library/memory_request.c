@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory gone at every allocation of a request that the program is asked about, in whichever thread:
- * its client has an answer, or at least an end, the program's call says what has become of it, and
- * nothing is left (under the address sanitizer) or waits.
+ * Memory gone at every allocation of a request that the program is asked about, in whichever
+ * thread: its client has an answer, or at least an end, the program's call says what has become of
+ * it, and nothing is left (under the address sanitizer) or waits.
  */
 #include <arpa/inet.h>
 #include <errno.h>
