@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fuzz target: the further header lines of a program's own answer. Whatever is let through, the
- * head that they stand in is one head: it ends where it ends, says once how long the body is and whether
- * the connection goes on, and has a line for each of theirs. They are the input.
+ * head that they stand in is one head: it ends where it ends, says once how long the body is and
+ * whether the connection goes on, and has a line for each of theirs. They are the input.
  */
 #include "tests/fuzz/target.h"
 
