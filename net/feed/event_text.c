@@ -83,6 +83,8 @@ static void drop_data(struct event_text *parser)
 
 static void drop_adoption(struct event_text *parser)
 {
+    if (!parser->adoption_bytes && !parser->adoption_fault)
+        return; /* as with almost every event */
     free(TAKE(parser->adoption_bytes));
     parser->adoption_capacity = 0;
     parser->adoption = TEXT("");

@@ -49,8 +49,8 @@ static void begin(void)
 
 static void tear_down(void)
 {
-    threadless_end(hub);
     server_state_deinit(&state);
+    threadless_end(hub);
     close(theirs);
     options = (struct server_options){0};
 }
