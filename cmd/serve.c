@@ -261,6 +261,8 @@ static int hand(const struct parse *parse, const struct serve_settings *settings
         r = fanfare_set(fanfare, "admin", settings->base.admin);
     if (r == 0) /* unless what was asked for needs them */
         r = fanfare_set(fanfare, "subscriber-ids", "no");
+    if (r == 0) /* there is no other program around it */
+        r = fanfare_set(fanfare, "descriptors-kept", "0");
     if (r == 0)
         r = fanfare_apply(fanfare);
     return r < 0 ? complain(settings, fanfare, r) : EXIT_DONE;

@@ -229,6 +229,7 @@ static void *run(void *argument)
 {
     struct access_log *log = argument;
     bool stops;
+    pthread_setname_np(pthread_self(), "fanfare-log");
     do {
         journal_await(log->journal, LOOK_MS);
         /* In front of the last look: whoever stops us has seen all that there is. */

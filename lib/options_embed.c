@@ -40,5 +40,15 @@ static const struct option rows[] = {
      .from = FROM_ANY,
      .restart = true,
      SETTING(hub.subscriber_ids)},
+    {.name = "descriptors-kept",
+     .type = VALUE_COUNT,
+     .shown = "N",
+     .max = 10 * 1000 * 1000,
+     .usual = "256",
+     .help = "Of the descriptors that the process may have, leave so many to the rest of the "
+             "program, beside connections-max; half of all at most",
+     .from = FROM_ANY,
+     .restart = true,
+     SETTING(descriptors_kept)},
 };
 const struct option_table options_embed = {rows, sizeof(rows) / sizeof(rows[0])};

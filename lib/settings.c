@@ -58,7 +58,8 @@ int settings_finish(struct settings *settings, char *error, size_t error_size)
     settings->memory_usual = hub->memory_max == MEMORY_OF_THE_MACHINE;
     if (settings->memory_usual)
         hub->memory_max = machine_memory_share(&machine);
-    hub->descriptors_kept = server->connections_max + CONNECTIONS_RESERVED;
+    hub->descriptors_kept =
+        settings->descriptors_kept + server->connections_max + CONNECTIONS_RESERVED;
     /* Who may stay although it takes nothing is not to be cut by the kernel for it. */
     server->peer_timeout_ms = hub->stuck == STUCK_SKIP ? 0 : hub->write_timeout_ms;
     server->retry_ms = hub->retry_ms;

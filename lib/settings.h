@@ -24,6 +24,7 @@ struct settings {
     const char *ask;                          /* words of lib/ask.h; NULL: none */
     unsigned ask_kinds;                       /* and what they are */
     bool notes;                               /* who comes and goes is told */
+    uint32_t descriptors_kept;                /* for the program around it */
     bool memory_usual;                        /* hub.memory_max comes from the machine */
 };
 

@@ -128,6 +128,7 @@ void *acceptor_run(void *argument)
 {
     struct acceptor *acceptor = argument;
     struct loop *loop = &acceptor->service.loop;
+    pthread_setname_np(pthread_self(), "fanfare-accept");
     while (!is_done(acceptor)) {
         loop_wait(loop, round_until_ns(acceptor));
         follow_limits(acceptor);

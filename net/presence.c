@@ -463,6 +463,7 @@ static void *run(void *argument)
     struct presence *presence = argument;
     struct queue queue = {NULL, &queue.first};
     int64_t until_ns = INT64_MAX;
+    pthread_setname_np(pthread_self(), "fanfare-here");
     do {
         await(presence, until_ns);
         for (struct message *message = mailbox_take(&presence->mailbox), *next; message;

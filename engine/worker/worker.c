@@ -162,6 +162,9 @@ static void *worker_main(void *argument)
 {
     struct start *start = argument;
     struct worker *worker = start->worker;
+    char name[16];
+    snprintf(name, sizeof(name), "fanfare-w%u", worker->index);
+    pthread_setname_np(pthread_self(), name);
     start->result = worker->options->open_io(worker->options->sockets, &worker->io);
     bool opened = start->result == 0;
     sem_post(&start->done); /* `start` is gone from here on */

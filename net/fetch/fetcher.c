@@ -355,6 +355,7 @@ static void close_all(struct fetcher *fetcher)
 static void *run(void *argument)
 {
     struct fetcher *fetcher = argument;
+    pthread_setname_np(pthread_self(), "fanfare-fetch");
     int running;
     while (!atomic_load_explicit(&fetcher->ends, memory_order_acquire)) {
         (void)curl_multi_perform(fetcher->multi, &running);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -348,6 +349,83 @@ static void options_change_together(void)
     engine_end(fanfare);
 }
 
+/* --- threads and descriptors ----------------------------------------------------------------- */
+
+/* One line of a thread's status, behind its name. */
+static void status_line(const char *task, const char *name, char out[64])
+{
+    char path[300], line[256];
+    snprintf(path, sizeof(path), "/proc/self/task/%s/status", task);
+    FILE *file = fopen(path, "re");
+    out[0] = '\0';
+    while (file && fgets(line, sizeof(line), file))
+        if (strncmp(line, name, strlen(name)) == 0)
+            (void)sscanf(line + strlen(name), " %63s", out);
+    if (file)
+        fclose(file);
+}
+
+/* How many there are of the library, whose names they give themselves. */
+static unsigned threads_of_ours(void)
+{
+    /* What can be blocked: not SIGKILL, SIGSTOP and the two of the C library. */
+    const uint64_t never = UINT64_C(1) << 8 | UINT64_C(1) << 18 | UINT64_C(3) << 31;
+    char name[64], blocked[64];
+    unsigned found = 0;
+    DIR *folder = opendir("/proc/self/task");
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        status_line(entry->d_name, "Name:", name);
+        if (strncmp(name, "fanfare-", 8) != 0)
+            continue;
+        status_line(entry->d_name, "SigBlk:", blocked);
+        EXPECT((strtoull(blocked, NULL, 16) | never) == UINT64_MAX, "%s blocks %s", name, blocked);
+        found++;
+    }
+    closedir(folder);
+    return found;
+}
+
+/* A host's debugger shows whose they are, and no signal of the host comes to one. */
+static void threads_have_names_and_take_no_signal(void)
+{
+    enum { WANTED = 2 + 5 }; /* workers; acceptor, keeper, log, presence, who asks */
+    char log[64];
+    snprintf(log, sizeof(log), "/tmp/fanfare-life-%d.log", getpid());
+    struct fanfare *fanfare =
+        engine_new((const char *const[]){"access-log", log, "channel", "room presence",
+                                         "authorize-url", "http://127.0.0.1:1/", NULL});
+    engine_start(fanfare, NULL);
+    for (int64_t end = check_now_ms() + DEADLINE_MS; threads_of_ours() < WANTED;)
+        REQUIRE(check_now_ms() < end, "%u threads", threads_of_ours());
+    EXPECT_INT(threads_of_ours(), WANTED);
+    engine_end(fanfare);
+    unlink(log);
+}
+
+static unsigned long room_with(const char *kept)
+{
+    char room[32];
+    struct fanfare *fanfare = engine_silent(
+        (const char *const[]){"descriptors-kept", kept, "connections-max", "100", NULL});
+    engine_start(fanfare, NULL);
+    EXPECT(fanfare_get(fanfare, "room", room, sizeof(room)) > 0, "room");
+    engine_end(fanfare);
+    return strtoul(room, NULL, 10);
+}
+
+static void descriptors_are_left_to_the_program(void)
+{
+    struct rlimit before, few;
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0, "getrlimit");
+    few = before;
+    few.rlim_cur = before.rlim_max < 8192 ? before.rlim_max : 8192;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0, "setrlimit");
+    unsigned long all = room_with("0"), some = room_with("1000");
+    /* Sockets that live in rings take none of them. */
+    EXPECT_INT(all - some, check_on_ring() ? 0 : 1000);
+    setrlimit(RLIMIT_NOFILE, &before);
+}
+
 /* --- fork ------------------------------------------------------------------------------------ */
 
 /* Everything that a child may try with its parent's engine. */
@@ -401,6 +479,8 @@ int main(int argc, char **argv)
     check_case("a_drain_may_come_before_the_start", a_drain_may_come_before_the_start);
     check_case("is_freed_while_it_runs", is_freed_while_it_runs);
     check_case("options_change_together", options_change_together);
+    check_case("threads_have_names_and_take_no_signal", threads_have_names_and_take_no_signal);
+    check_case("descriptors_are_left_to_the_program", descriptors_are_left_to_the_program);
     check_case("a_child_has_none", a_child_has_none);
     return check_end();
 }
