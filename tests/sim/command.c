@@ -16,11 +16,20 @@ void command_step(void)
         return;
     unsigned channel = (unsigned)sim_random_below(world->random, model->channel_count);
     bool kicks = sim_random_one_in(world->random, 4);
-    int r =
-        kicks ? hub_kick(world->hub) : hub_close_channel(world->hub, model->channels[channel].name);
+    bool at_once = kicks && sim_random_one_in(world->random, 3);
+    int r = at_once ? hub_cut(world->hub)
+            : kicks ? hub_kick(world->hub)
+                    : hub_close_channel(world->hub, model->channels[channel].name);
     if (r != 0 && !(r == -ESHUTDOWN && world->draining) && r != HUB_BUSY)
         fail("a command gave %d", r);
     world->commands += r == 0;
+}
+
+/* Whoever has asked for a stream may be cut, in the middle of whatever. */
+static void cut_all(void)
+{
+    for (unsigned i = 0; i < world->client_count; i++)
+        world->clients[i]->cut = true;
 }
 
 void command_stamped(const struct frame *frame, uint64_t sequence)
@@ -28,7 +37,10 @@ void command_stamped(const struct frame *frame, uint64_t sequence)
     struct model *model = &world->model;
     model_add_command(model, sequence);
     if (frame->flags & FRAME_KICKS) {
-        trace("a kick at %" PRIu64, sequence);
+        bool at_once = frame->flags & FRAME_AT_ONCE;
+        trace("a kick at %" PRIu64 "%s", sequence, at_once ? ", at once" : "");
+        if (at_once)
+            cut_all();
         model_add_close(model, MODEL_NO_CHANNEL, sequence);
         return;
     }
