@@ -259,8 +259,8 @@ void connection_close(struct connection *connection)
 {
     if (connection->closed)
         return;
-    /* To close it takes it out of the epoll set only where no forked child has a copy, and a program
-     * that embeds us may have any number of those: its events would come to freed memory. */
+    /* To close it takes it out of the epoll set only where no forked child has a copy, and whoever
+     * embeds us may have any number of those: its events would come to freed memory. */
     loop_forget(connection->loop, connection->fd);
     close(connection->fd);
     connection->fd = -1;
