@@ -55,8 +55,9 @@
     X(host_requests_late, counter, "Of these, those that waited longer than decide-timeout")       \
     X(host_requests_gone, counter, "Of these, those whose client left before the answer")          \
     X(handed_off, counter, "Subscribers handed to a worker")                                       \
-    X(adopted, counter, "Connections of other programs' taken over as subscribers")                \
-    X(adopt_refused, counter, "Connections of other programs' that were not taken over")           \
+    X(adopted, counter,                                                                            \
+      "Connections taken over as subscribers: adopted, handed over, or accepted by a hook")        \
+    X(adopt_refused, counter, "Connections that were to be, and were not")                         \
     X(refusals_full, counter, "Put off: as many as may be are there")                              \
     X(refusals_memory, counter, "Put off: out of memory")                                          \
     X(refusals_drain, counter, "Put off: the server stops")                                        \

@@ -57,6 +57,32 @@ static void asks(void)
     engine_end(fanfare);
 }
 
+/* Whom the program lets in comes back in the notes of who joins and leaves, with its tag. */
+static void tells(void)
+{
+    struct server server;
+    struct stream stream;
+    static const char *const options[] = {"ask", "other", "notes", "on", NULL};
+    struct fanfare_note note = {.size = sizeof(note)};
+    struct fanfare_subscription subscription = {
+        .size = sizeof(subscription), .channel = "a", .channel_len = 1, .tag = 9};
+    uint64_t subscriber = 0;
+    struct fanfare *fanfare = hooked_engine(&server, NULL, options);
+    stream_open(&stream, &server, "/mine", NULL);
+    EXPECT_INT(fanfare_request_accept(next(fanfare), &subscription, &subscriber), 0);
+    EXPECT_INT(fanfare_note_next(fanfare, &note, DEADLINE_MS), 1);
+    EXPECT_INT(note.kind, FANFARE_NOTE_JOINED);
+    EXPECT_INT(note.subscriber, subscriber);
+    EXPECT_INT(note.tag, 9);
+    stream_await_head(&stream);
+    stream_close(&stream);
+    EXPECT_INT(fanfare_note_next(fanfare, &note, DEADLINE_MS), 1);
+    EXPECT_INT(note.kind, FANFARE_NOTE_LEFT);
+    EXPECT_INT(note.subscriber, subscriber);
+    EXPECT_INT(note.tag, 9);
+    engine_end(fanfare);
+}
+
 /* What nobody has fetched in time is nobody's. */
 static void is_late(void)
 {
@@ -114,6 +140,7 @@ int main(int argc, char **argv)
 {
     check_begin(argc, argv);
     check_case("asks", asks);
+    check_case("tells", tells);
     check_case("is_late", is_late);
     check_case("stops", stops);
     check_case("is_checked", is_checked);
