@@ -105,6 +105,8 @@ static void epoll_remove(struct io *base, int handle)
     io->sockets[handle].generation++;
     io->socket_count--;
     io_discard_input(handle);
+    /* To close it does that only where nobody else has a copy, as whoever handed it over may. */
+    (void)epoll_ctl(io->epoll_fd, EPOLL_CTL_DEL, handle, NULL);
     close(handle);
 }
 

@@ -100,6 +100,40 @@ static void case_with_something_else(void)
     }
 }
 
+/* Reads until it has this, however it comes. */
+static void read_until(int fd, const char *text)
+{
+    char bytes[4096];
+    size_t len = 0;
+    do {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        REQUIRE(poll(&ready, 1, DEADLINE_MS) == 1, "no \"%s\": %.*s", text, (int)len, bytes);
+        ssize_t got = recv(fd, bytes + len, sizeof(bytes) - 1 - len, 0);
+        REQUIRE(got > 0, "it ends before \"%s\": %.*s", text, (int)len, bytes);
+        len += (size_t)got;
+        bytes[len] = '\0';
+    } while (!strstr(bytes, text));
+}
+
+/* The program keeps its own descriptor, and hands it over again when the stream has ended. */
+static void case_a_copy_is_kept(void)
+{
+    int fd, end = lone(&fd);
+    for (unsigned i = 0; i < 5; i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "adopt: kept\nlimit: 1\nfirst: f%u\nack: 1\n\n", i);
+        send_descriptors(host.feed, text, strlen(text), &fd, 1);
+        expect_answer("ack: 1\nsubscriber: ");
+        snprintf(text, sizeof(text), "data: f%u\n", i);
+        read_until(end, text);
+        feed_say("channel: kept\ndata: x\n\n", NULL, 0);
+        read_until(end, "\r\n0\r\n\r\n");
+        server_await(&server, "subscribers", false, 0);
+    }
+    close(fd);
+    close(end);
+}
+
 static void case_no_connection(void)
 {
     int pipes[2], fd;
@@ -213,6 +247,8 @@ int main(int argc, char **argv)
     check_case("many_in_one_message", case_many_in_one_message);
     check_case("in_pieces", case_in_pieces);
     check_case("with_something_else", case_with_something_else);
+    server_await(&server, "subscribers", false, 0);
+    check_case("a_copy_is_kept", case_a_copy_is_kept);
     check_case("no_connection", case_no_connection);
     check_case("too_many", case_too_many);
     check_case("the_feed_ends", case_the_feed_ends);
