@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 """Makes the manual pages: hand-written text, and between it what must not differ from the code.
 
-    pages.py --header FILE --version TEXT [--program FANFARE] --out FOLDER TEMPLATE...
+    pages.py --header FILE --version TEXT [--program FANFARE] --options LIST --out FOLDER
+             TEMPLATE...     FANFARE: build/fanfare; LIST: the program that option_list.c makes
 
 A template is scdoc(5) with lines of the form @word argument...@, each replaced by
 
     @usage COMMAND@           the first line of `fanfare COMMAND --help`
     @options COMMAND@         its options, by group; @words COMMAND@ what else it can be asked for
     @keys COMMAND@            its options as keys of the configuration file
+    @library_options@         what fanfare_set takes, as the library says itself
     @examples COMMAND@        its examples
     @synopsis PATTERN...@     prototypes of the header whose names match
     @functions PATTERN...@    what the header says of them; makes this their page
@@ -61,7 +63,7 @@ def name_styled(name):
 class Pages:
     def __init__(self, options):
         self.header = header_module.read(options.header)
-        self.program = options.program
+        self.program, self.option_list = options.program, options.options
         self.templates = {path.name.removesuffix(".scd.in"): path.read_text(encoding="utf-8")
                           for path in map(Path, options.templates)}
         self.templates = {name: text for name, text in self.templates.items()
@@ -104,21 +106,36 @@ class Pages:
     def put_words(self, command):
         return self.items(self.help(command).words)
 
+    def keys(self, items):
+        """Items whose names are `key = value`, by group."""
+        lines, group = [], None
+        for item in items:
+            if item.group and item.group != group:
+                lines.append(f"## {escape(item.group)}\n")
+            group = item.group or group
+            name, value = item.name.split(" = ", 1)
+            lines.append(f"*{escape(name)}* = _{escape(value)}_\n\t{prose(item.text)}\n")
+        return "\n".join(lines)
+
     def put_keys(self, command):
         keys = []
         for item in self.help(command).items:
             name, _, value = item.name.partition(" ")
-            if name in ("--config", "--check"):
-                continue
-            keys.append(help_text.Item(f"{name[2:]} = {value or 'yes|no'}", item.text, item.group))
-        lines, group = [], None
-        for key in keys:
-            if key.group != group:
-                lines.append(f"## {escape(key.group)}\n")
-            group = key.group
-            name, value = key.name.split(" = ", 1)
-            lines.append(f"*{escape(name)}* = _{escape(value)}_\n\t{prose(key.text)}\n")
-        return "\n".join(lines)
+            if name not in ("--config", "--check"):
+                name = f"{name[2:]} = {value or 'yes|no'}"
+                keys.append(help_text.Item(name, item.text, item.group))
+        return self.keys(keys)
+
+    def put_library_options(self, _):
+        run = subprocess.run([self.option_list], capture_output=True, text=True, check=True)
+        keys = []
+        for line in run.stdout.rstrip("\n").split("\n"):
+            name, shown, group, text, allowed, usual, restart, _ = line.split("\t")
+            said = [part for part in [allowed.split(" (bytes")[0], usual and f"default {usual}",
+                                      restart and "before the start"] if part]
+            shown = shown or ("yes|no" if allowed == "yes or no" else "WORD")
+            keys.append(help_text.Item(f"{name} = {shown}", f"{text} ({'; '.join(said)})", group))
+        return self.keys(keys)
 
     def put_examples(self, command):
         return literal(self.help(command).examples)
@@ -212,7 +229,7 @@ class Pages:
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ["header", "version", "program", "out"]:
+    for name in ["header", "version", "program", "options", "out"]:
         parser.add_argument("--" + name)
     parser.add_argument("--scdoc", default="scdoc")
     parser.add_argument("--links", action="store_true")

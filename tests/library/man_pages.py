@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 import header as header_module  # pylint: disable=wrong-import-position
 
 COMMANDS = ["serve", "pub", "sub", "ctl", "token"]
+SERVERS = {"--config", "--check", "--log"}  # options that are the process's, not the engine's
 
 
 def output(*command):
@@ -52,6 +53,9 @@ def option_faults(program, texts):
             if not re.search(rf"^ +(?:-\w, )?{name}\b", texts[f"fanfare-{command}.1"], re.M):
                 yield f"fanfare-{command}.1: {name} is missing"
             key = rf"^ +{name[2:]} = "
+            if command == "serve" and name not in SERVERS and not re.search(
+                    key, texts["fanfare_set.3"], re.M):
+                yield f"fanfare_set.3: {name[2:]} is missing"
             if command == "serve" and name not in ("--config", "--check") and not re.search(
                     key, texts["fanfare.conf.5"], re.M):
                 yield f"fanfare.conf.5: {name[2:]} is missing"
