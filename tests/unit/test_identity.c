@@ -65,7 +65,7 @@ static void join(struct hub *hub, struct named_seat *seat, bool tells_id, char h
     int fds[2];
     struct text channel = TEXT("c");
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-    *seat = (struct named_seat){{NULL, note_taken, note_leave}, 1};
+    *seat = (struct named_seat){{.taken = note_taken, .leave = note_leave}, 1};
     struct subscribe_request request = {.fd = fds[0],
                                         .before = hub_next_sequence(hub),
                                         .channels = &channel,
