@@ -59,47 +59,73 @@ static void reopen(struct fanfare *fanfare)
     fanfare->access_log_refused = -r;
 }
 
+/* What fanfare_set refused, which is told here. */
+static int take_refused(struct fanfare *fanfare)
+{
+    int r = fanfare->refused;
+    fanfare->refused = 0;
+    return r;
+}
+
 /* Before it runs: whether all of it could hold. */
 static int look(struct fanfare *fanfare)
 {
     char error[INSTANCE_ERROR_BYTES] = "out of memory";
     struct terms *terms = NULL;
-    int r = terms_new(&fanfare->staged, &terms, error, sizeof(error));
+    int r = take_refused(fanfare);
+    if (r < 0)
+        return r;
+    r = terms_new(&fanfare->staged, &terms, error, sizeof(error));
     if (r == 0)
         r = server_options_check(&terms->settings.server, NULL, error, sizeof(error));
     terms_free(terms);
     if (r < 0)
         return instance_refuse(fanfare, r == -EINVAL ? FANFARE_ERROR_VALUE : r, "%s", error);
-    fanfare->error[0] = '\0';
     return 0;
 }
 
-int fanfare_apply(struct fanfare *fanfare)
+/* While the keeper waits with the stop, if it has not begun. */
+static int change(struct fanfare *fanfare)
 {
     struct prepared prepared = {.terms = NULL};
     sigset_t all, before;
-    int r = instance_check(fanfare);
-    if (r < 0)
-        return r;
-    int state = atomic_load_explicit(&fanfare->state, memory_order_acquire);
-    if (state != INSTANCE_NEW && state != INSTANCE_RUNNING)
-        return instance_refuse(fanfare, -ESHUTDOWN, "it does not run any more");
     reopen(fanfare);
-    r = fanfare->refused;
-    fanfare->refused = 0;
+    int r = take_refused(fanfare);
     if (r < 0) /* and fanfare->error says why */
         return r;
-    if (state == INSTANCE_NEW)
-        return look(fanfare);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* a thread that is needed now inherits that */
     r = prepare(fanfare, &prepared);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r < 0) {
+    if (r < 0)
         forget(&prepared);
+    else
+        commit(fanfare, &prepared);
+    return r;
+}
+
+static int change_unless_it_stops(struct fanfare *fanfare)
+{
+    pthread_mutex_lock(&fanfare->keeper.lock);
+    int r = fanfare->keeper.begun ? instance_refuse(fanfare, -ESHUTDOWN, "it does not run any more")
+                                  : change(fanfare);
+    pthread_mutex_unlock(&fanfare->keeper.lock);
+    return r;
+}
+
+int fanfare_apply(struct fanfare *fanfare)
+{
+    int r = instance_check(fanfare);
+    if (r < 0)
         return r;
-    }
-    commit(fanfare, &prepared);
-    fanfare->error[0] = '\0';
-    return 0;
+    int state = atomic_load_explicit(&fanfare->state, memory_order_acquire);
+    if (state == INSTANCE_NEW)
+        r = look(fanfare);
+    else if (state == INSTANCE_RUNNING)
+        r = change_unless_it_stops(fanfare);
+    else
+        r = instance_refuse(fanfare, -ESHUTDOWN, "it does not run any more");
+    if (r == 0)
+        fanfare->error[0] = '\0';
+    return r;
 }

@@ -36,6 +36,8 @@ enum { INSTANCE_ERROR_BYTES = 1024 };
 
 /* Of the thread that leaves: lib/keeper.h. */
 struct keeper {
+    pthread_mutex_t lock; /* of fanfare_apply, while it changes something, and the keeper's begin */
+    bool begun;           /* it stops server and hub: nothing of them is changed any more */
     sem_t asked;
     _Atomic bool leaves;       /* somebody has asked, perhaps before the start was over */
     _Atomic uint32_t drain_ms; /* of the whole stop; relaxed: a number alone */

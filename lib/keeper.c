@@ -17,12 +17,14 @@ static int64_t now_ms(void)
 
 void keeper_init(struct fanfare *fanfare)
 {
+    pthread_mutex_init(&fanfare->keeper.lock, NULL);
     sem_init(&fanfare->keeper.asked, 0, 0);
 }
 
 void keeper_deinit(struct fanfare *fanfare)
 {
     sem_destroy(&fanfare->keeper.asked);
+    pthread_mutex_destroy(&fanfare->keeper.lock);
 }
 
 /* `drain-timeout` is for the whole stop: what the acceptors took of it, the slow clients have had
@@ -47,6 +49,9 @@ static void *run(void *argument)
     pthread_setname_np(pthread_self(), "fanfare-keeper");
     while (sem_wait(&fanfare->keeper.asked) < 0)
         CHECK(errno == EINTR);
+    pthread_mutex_lock(&fanfare->keeper.lock);
+    fanfare->keeper.begun = true;
+    pthread_mutex_unlock(&fanfare->keeper.lock);
     leave(fanfare);
     atomic_store(&fanfare->state, INSTANCE_STOPPED);
     return NULL;

@@ -2,9 +2,9 @@
 /*
  * The table of who is where, and the thread that tells it: see presence.h.
  *
- * An entry that has something to tell is listed: in the mailbox, then in the thread's own list,
- * until all is told. `listed` and the count belong to the part's lock, its place in the list to the
- * thread. Whoever finds an entry without seats, not listed and over, under the lock, frees it.
+ * An entry with something to tell is listed: in the mailbox, then in the thread's own list, until
+ * all is told. `listed` and the count belong to the part's lock, its place there to the thread.
+ * Whoever finds an entry without seats, not listed and over, under the lock, frees it.
  */
 #include "net/presence.h"
 
@@ -27,10 +27,9 @@
 #include "engine/subscriber_id.h"
 #include "net/presence_count.h"
 
-#define PART_BITS 6
-#define PARTS     (1u << PART_BITS)
-/* Events of one channel in a row, before the next one has its turn. */
-#define TELL_IN_A_ROW 16
+#define PART_BITS     6
+#define PARTS         (1u << PART_BITS)
+#define TELL_IN_A_ROW 16 /* events of one channel, before the next one has its turn */
 
 struct entry {
     struct message message; /* first; its link is the thread's list, too */
