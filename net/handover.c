@@ -316,6 +316,22 @@ static int first_frame(const struct handover *handover, struct frame **ret_frame
     return r < 0 ? r : r > 0 ? ADOPT_SAID : 0;
 }
 
+/* The client's end of a connection to one of our listeners: it would hold itself open for ever. */
+static bool leads_back(const struct server_state *server, int fd)
+{
+    struct sockaddr_storage peer = {0}, own;
+    socklen_t len = sizeof(peer);
+    if (getpeername(fd, (struct sockaddr *)&peer, &len))
+        return false;
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        socklen_t own_len = sizeof(own);
+        if (getsockname(server->listeners[i].fd, (struct sockaddr *)&own, &own_len) == 0 &&
+            own_len == len && memcmp(&own, &peer, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int adopt(struct service *service, const struct handover *handover, int fd,
                  uint64_t *ret_subscriber, char error[HANDOVER_ERROR_ROOM])
 {
@@ -323,6 +339,10 @@ static int adopt(struct service *service, const struct handover *handover, int f
     if (handover->fault) {
         snprintf(error, HANDOVER_ERROR_ROOM, "%s", handover->fault);
         return handover->fault == no_memory ? -ENOMEM : ADOPT_SAID;
+    }
+    if (leads_back(service->server, fd)) {
+        snprintf(error, HANDOVER_ERROR_ROOM, "the descriptor is a connection to this server");
+        return ADOPT_SAID;
     }
     int r = first_frame(handover, &first, error);
     if (r)

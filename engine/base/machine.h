@@ -8,7 +8,8 @@
  * for all) and both side by side are understood; what is not there limits nothing.
  *
  * The parsers are pure functions of the files' text. machine_read opens files of /proc and of the
- * cgroup file system: it is called when options are made, at a start or for a running engine. Any thread.
+ * cgroup file system: it is called when options are made, at a start or for a running engine. Any
+ * thread.
  */
 #pragma once
 

@@ -385,6 +385,7 @@ static bool add_event(struct feed *feed)
 static void add_adoption(struct feed *feed, bool faulty)
 {
     struct feed_entry *entry = add_entry(feed);
+    connection_deadline(&feed->connection, DEADLINE_NONE); /* those behind it have their own */
     entry->adopts = true;
     entry->faulty = faulty;
     if (faulty)
@@ -447,6 +448,15 @@ static void finish(struct feed *feed)
     connection_finish(&feed->connection);
 }
 
+/* A descriptor that waits may be our own peer's, which would then never hang up: it has as long as
+ * the body of a request. */
+static void bound_descriptors(struct feed *feed)
+{
+    bool waits = feed_adoption_waits(&feed->adoption);
+    if (waits != (feed->connection.deadline.kind == DEADLINE_BODY))
+        connection_deadline(&feed->connection, waits ? DEADLINE_BODY : DEADLINE_NONE);
+}
+
 /* After a turn: writes the answers, and says what it waits for now. */
 static void settle(struct feed *feed)
 {
@@ -458,6 +468,7 @@ static void settle(struct feed *feed)
     }
     if (!has_input(feed))
         free(TAKE(feed->input));
+    bound_descriptors(feed);
     uint32_t events = connection_has_output(connection) ? EPOLLOUT : 0;
     if (is_waiting(feed)) {
         connection_want(connection, events);
@@ -522,6 +533,17 @@ static void on_ready(struct connection *connection)
         turn(feed);
 }
 
+/* Time that it waits for us is not its own. */
+static void on_expired(struct connection *connection)
+{
+    struct feed *feed = (struct feed *)connection;
+    connection_deadline(connection, is_waiting(feed) ? DEADLINE_BODY : DEADLINE_NONE);
+    if (is_waiting(feed))
+        return;
+    feed_adoption_late(&feed->adoption);
+    turn(feed);
+}
+
 static bool on_room(struct connection *connection)
 {
     return retry((struct feed *)connection);
@@ -555,6 +577,7 @@ static void on_stop(struct connection *connection)
 static const struct connection_operations operations = {
     .on_event = on_event,
     .on_ready = on_ready,
+    .on_expired = on_expired,
     .on_room = on_room,
     .on_answer = on_answer,
     .on_limits = on_limits,

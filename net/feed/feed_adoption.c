@@ -55,6 +55,12 @@ bool feed_adoption_claim(struct feed_adoption *adoption, const struct event_text
     return stale > 0;
 }
 
+void feed_adoption_late(struct feed_adoption *adoption)
+{
+    feed_descriptors_close(&adoption->descriptors);
+    adoption->notice = "a descriptor waited too long for the end of its block, and was closed";
+}
+
 static struct text answer(struct feed_adoption *adoption, const char *error, struct text ack,
                           uint64_t subscriber)
 {

@@ -30,6 +30,13 @@ MUST_USE size_t feed_adoption_read(struct feed_adoption *adoption, struct connec
 /* The parser has come to the end of a block: which of the descriptors is its own, and which are
  * nobody's. True: some were, and the notice is to be told before another block is looked at. */
 bool feed_adoption_claim(struct feed_adoption *adoption, const struct event_text *parser);
+/* Whether there are descriptors whose block has not ended. */
+static inline bool feed_adoption_waits(const struct feed_adoption *adoption)
+{
+    return adoption->descriptors.count > 0;
+}
+/* They have waited long enough: closes them. */
+void feed_adoption_late(struct feed_adoption *adoption);
 /* Carries the parser's block out, and its answer; empty: none is wanted. `r`: 0, or why it cannot
  * be had; `fault`: what is wrong with the block, NULL: nothing. */
 struct text feed_adoption_run(struct feed_adoption *adoption, struct service *service,

@@ -206,6 +206,29 @@ static void case_the_feed_ends(void)
     }
 }
 
+/* Who has sent its own end is not held open by that. */
+static void case_itself(void)
+{
+    struct server other;
+    char answer[1024];
+    server_start(&other, SERVER_OPTIONS("--feed-adopt", "--body-timeout", "0.1"));
+    int feed = connect_unix(other.feed);
+    send_descriptors(feed, "adopt: a\nack: 1\n\n", 18, &feed, 1);
+    REQUIRE(receive_answer(feed, answer, sizeof(answer)), "it has ended");
+    EXPECT_TEXT(answer, "error: the descriptor is a connection to this server\nack: 1\n\n");
+    close(feed);
+    server_await(&other, "feeds_open", false, 0);
+    /* In front of its block, which does not come. */
+    feed = connect_unix(other.feed);
+    send_descriptors(feed, "adopt: ", 7, &feed, 1);
+    REQUIRE(receive_answer(feed, answer, sizeof(answer)), "it has ended");
+    EXPECT_TEXT(answer, "error: a descriptor waited too long for the end of its block, and was "
+                        "closed\n\n");
+    close(feed);
+    server_await(&other, "feeds_open", false, 0);
+    server_stop(&other);
+}
+
 static void case_off(void)
 {
     struct server other;
@@ -252,6 +275,7 @@ int main(int argc, char **argv)
     check_case("no_connection", case_no_connection);
     check_case("too_many", case_too_many);
     check_case("the_feed_ends", case_the_feed_ends);
+    check_case("itself", case_itself);
     check_case("off", case_off);
     server_await(&server, "subscribers", false, 0);
     server_await(&server, "feeds_open", false, 1);
