@@ -34,7 +34,7 @@ size_t feed_adoption_read(struct feed_adoption *adoption, struct connection *con
     if (cut) {
         while (count > 0)
             close(fds[--count]);
-        adoption->notice = "more descriptors came than may wait, and were closed";
+        adoption->notice = "descriptors came that there is no room for, and were closed";
     }
     adoption->place += len;
     feed_descriptors_add(&adoption->descriptors, count, adoption->place);

@@ -92,7 +92,8 @@ static bool serve(struct connection *connection)
     while (count > 0)
         close(fds[--count]);
     answer(connection, "error",
-           cut ? TEXT("the message is longer than 65536 bytes, or has more than one descriptor")
+           cut ? TEXT("the message is longer than 65536 bytes, has more than one descriptor, or "
+                      "none is free here")
                : TEXT("the message has not one descriptor"));
     return !connection->closed;
 }

@@ -158,7 +158,7 @@ static void case_too_many(void)
     for (unsigned i = 0; i < 65; i++)
         ends[i] = lone(&fds[i]);
     feed_say("adopt: many\n", fds, 65);
-    expect_answer("error: more descriptors came than may wait");
+    expect_answer("error: descriptors came that there is no room for");
     for (unsigned i = 0; i < 65; i++) {
         expect_closed(ends[i]);
         close(ends[i]);
@@ -166,7 +166,7 @@ static void case_too_many(void)
     }
     feed_say("adopt: many\n", fds, 40);
     feed_say("adopt: more\n", fds + 40, 25);
-    expect_answer("error: more descriptors came than may wait");
+    expect_answer("error: descriptors came that there is no room for");
     for (unsigned i = 40; i < 65; i++)
         expect_closed(ends[i]);
     feed_say("ack: 1\n\n", NULL, 0);
