@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Engines that come and go: a thousand after each other leave nothing behind, fifty at once do not
- * know of each other, a stop or a drain meets calls of other threads, options change while one
- * runs, and a child process has none.
+ * know of each other, a stop or a drain meets calls of other threads, and options change while one
+ * runs.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,8 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/e2e/check.h"
@@ -40,6 +39,22 @@ static unsigned entries(const char *path)
     return count;
 }
 
+/* A connection that nobody reads, as far as the engine knows: its other end is closed. */
+static int adopt_one(struct fanfare *fanfare)
+{
+    int fds[2];
+    struct fanfare_subscription subscription = {.size = sizeof(subscription),
+                                                .channel = "news",
+                                                .channel_len = 4,
+                                                .flags = FANFARE_HEAD_SENT | FANFARE_PLAIN};
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0, "%s", strerror(errno));
+    int r = fanfare_adopt(fanfare, fds[0], &subscription, NULL);
+    if (r < 0)
+        EXPECT(close(fds[0]) == 0, "it was the caller's: %s", strerror(errno));
+    close(fds[1]);
+    return r;
+}
+
 static void expect_state(struct fanfare *fanfare, const char *wanted)
 {
     char state[16] = "";
@@ -53,6 +68,7 @@ static void live_once(bool drains)
 {
     struct fanfare *fanfare = engine_silent((const char *const[]){"workers", "1", NULL});
     engine_start(fanfare, NULL);
+    EXPECT_INT(adopt_one(fanfare), 0);
     EXPECT_INT(tell(fanfare), 0);
     if (drains)
         EXPECT_INT(fanfare_stop(fanfare), 0);
@@ -147,27 +163,38 @@ static atomic_uint refused;
 static atomic_bool over, drains; /* some thread does it, at some time */
 
 /* Whatever any thread may call. */
-static void *call(void *argument)
+static int call_one(unsigned i)
 {
     struct fanfare_note note = {.size = sizeof(note)};
-    uint64_t sequence;
+    struct fanfare_channel channel = {.size = sizeof(channel)};
+    uint64_t number;
+    int r = 0;
+    switch (i % 8) {
+    case 0:
+    case 1:
+        return fanfare_publish(met, "news", "t", "x", 1, i % 16 ? 0 : 1000, &number);
+    case 2:
+        return i > 4000 && drains ? fanfare_drain(met) : 0;
+    case 3:
+        return fanfare_note_next(met, &note, 0) < 0 ? -ESHUTDOWN : 0;
+    case 4:
+        return i % 64 == 4 ? adopt_one(met) : 0;
+    case 5:
+        r = i % 64 == 5 ? fanfare_channel_get(met, "news", 4, &channel) : 0;
+        return r == -ENOENT || r == -EBUSY ? 0 : r;
+    case 6:
+        return fanfare_stat(met, "published", &number);
+    default:
+        r = i % 512 == 7 ? fanfare_subscriber_end_all(met, FANFARE_AT_ONCE) : 0;
+        return r == -EBUSY ? -EAGAIN : r;
+    }
+}
+
+static void *call(void *argument)
+{
     for (unsigned i = (unsigned)(uintptr_t)argument; !over; i++) {
-        int r = 0;
-        switch (i % 4) {
-        case 0:
-        case 1:
-            r = fanfare_publish(met, "news", "t", "x", 1, i % 8 ? 0 : 1000, &sequence);
-            break;
-        case 2:
-            (void)fanfare_position(met);
-            if (i > 4000 && drains)
-                r = fanfare_drain(met);
-            break;
-        case 3:
-            (void)fanfare_note_next(met, &note, 0);
-            break;
-        }
-        REQUIRE(r == 0 || r == -EAGAIN || r == -ETIMEDOUT || r == -ESHUTDOWN, "%d", r);
+        int r = call_one(i);
+        REQUIRE(r >= 0 || r == -EAGAIN || r == -ETIMEDOUT || r == -ESHUTDOWN, "%u: %d", i % 8, r);
         if (r == -ESHUTDOWN) {
             refused++;
             sched_yield();
@@ -354,126 +381,6 @@ static void options_change_together(void)
     engine_end(fanfare);
 }
 
-/* --- threads and descriptors ----------------------------------------------------------------- */
-
-/* One line of a thread's status, behind its name. */
-static void status_line(const char *task, const char *name, char out[64])
-{
-    char path[300], line[256];
-    snprintf(path, sizeof(path), "/proc/self/task/%s/status", task);
-    FILE *file = fopen(path, "re");
-    out[0] = '\0';
-    while (file && fgets(line, sizeof(line), file))
-        if (strncmp(line, name, strlen(name)) == 0)
-            (void)sscanf(line + strlen(name), " %63s", out);
-    if (file)
-        fclose(file);
-}
-
-/* How many there are of the library, whose names they give themselves. */
-static unsigned threads_of_ours(void)
-{
-    /* What can be blocked: not SIGKILL, SIGSTOP and the two of the C library. */
-    const uint64_t never = UINT64_C(1) << 8 | UINT64_C(1) << 18 | UINT64_C(3) << 31;
-    char name[64], blocked[64];
-    unsigned found = 0;
-    DIR *folder = opendir("/proc/self/task");
-    for (struct dirent *entry; folder && (entry = readdir(folder));) {
-        status_line(entry->d_name, "Name:", name);
-        if (strncmp(name, "fanfare-", 8) != 0)
-            continue;
-        status_line(entry->d_name, "SigBlk:", blocked);
-        EXPECT((strtoull(blocked, NULL, 16) | never) == UINT64_MAX, "%s blocks %s", name, blocked);
-        found++;
-    }
-    closedir(folder);
-    return found;
-}
-
-/* A host's debugger shows whose they are, and no signal of the host comes to one. */
-static void threads_have_names_and_take_no_signal(void)
-{
-    enum { WANTED = 2 + 5 }; /* workers; acceptor, keeper, log, presence, who asks */
-    char log[64];
-    snprintf(log, sizeof(log), "/tmp/fanfare-life-%d.log", getpid());
-    struct fanfare *fanfare =
-        engine_new((const char *const[]){"access-log", log, "channel", "room presence",
-                                         "authorize-url", "http://127.0.0.1:1/", NULL});
-    engine_start(fanfare, NULL);
-    for (int64_t end = check_now_ms() + DEADLINE_MS; threads_of_ours() < WANTED;)
-        REQUIRE(check_now_ms() < end, "%u threads", threads_of_ours());
-    EXPECT_INT(threads_of_ours(), WANTED);
-    engine_end(fanfare);
-    unlink(log);
-}
-
-static unsigned long room_with(const char *kept)
-{
-    char room[32];
-    struct fanfare *fanfare = engine_silent(
-        (const char *const[]){"descriptors-kept", kept, "connections-max", "100", NULL});
-    engine_start(fanfare, NULL);
-    EXPECT(fanfare_get(fanfare, "room", room, sizeof(room)) > 0, "room");
-    engine_end(fanfare);
-    return strtoul(room, NULL, 10);
-}
-
-static void descriptors_are_left_to_the_program(void)
-{
-    struct rlimit before, few;
-    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0, "getrlimit");
-    few = before;
-    few.rlim_cur = before.rlim_max < 8192 ? before.rlim_max : 8192;
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0, "setrlimit");
-    unsigned long all = room_with("0"), some = room_with("1000");
-    /* Sockets that live in rings take none of them. */
-    EXPECT_INT(all - some, check_on_ring() ? 0 : 1000);
-    setrlimit(RLIMIT_NOFILE, &before);
-}
-
-/* --- fork ------------------------------------------------------------------------------------ */
-
-/* Everything that a child may try with its parent's engine. */
-static int child(struct fanfare *fanfare)
-{
-    struct fanfare_note note = {.size = sizeof(note)};
-    bool held = tell(fanfare) == -ECHILD && fanfare_set(fanfare, "retry", "1") == -ECHILD &&
-                fanfare_get(fanfare, "state", NULL, 0) == -ECHILD &&
-                fanfare_start(fanfare) == -ECHILD && fanfare_apply(fanfare) == -ECHILD &&
-                fanfare_drain(fanfare) == -ECHILD && fanfare_stop(fanfare) == -ECHILD &&
-                fanfare_note_next(fanfare, &note, -1) == -ECHILD;
-    fanfare_free(fanfare);
-    if (CHECK_SANITIZED) /* which make no threads in a child */
-        return held ? 0 : 1;
-    /* One of its own it may have. */
-    struct fanfare *own = engine_silent(NULL);
-    engine_start(own, NULL);
-    held = held && tell(own) == 0 && fanfare_stop(own) == 0;
-    fanfare_free(own);
-    return held ? 0 : 1;
-}
-
-static void a_child_has_none(void)
-{
-    struct server server;
-    struct stream stream;
-    int status;
-    struct fanfare *fanfare = engine_new(NULL);
-    engine_start(fanfare, &server);
-    stream_open(&stream, &server, "/events/news", NULL);
-    stream_await_id(&stream);
-    pid_t pid = fork();
-    REQUIRE(pid >= 0, "fork: %s", strerror(errno));
-    if (pid == 0)
-        _exit(child(fanfare));
-    REQUIRE(waitpid(pid, &status, 0) == pid, "waitpid");
-    EXPECT_INT(status, 0);
-    EXPECT_INT(tell(fanfare), 0); /* whose parent goes on */
-    stream_expect(&stream, "message", "headline", (char[136]){0});
-    engine_end(fanfare);
-    stream_close(&stream);
-}
-
 int main(int argc, char **argv)
 {
     check_begin(argc, argv);
@@ -484,8 +391,5 @@ int main(int argc, char **argv)
     check_case("a_drain_may_come_before_the_start", a_drain_may_come_before_the_start);
     check_case("is_freed_while_it_runs", is_freed_while_it_runs);
     check_case("options_change_together", options_change_together);
-    check_case("threads_have_names_and_take_no_signal", threads_have_names_and_take_no_signal);
-    check_case("descriptors_are_left_to_the_program", descriptors_are_left_to_the_program);
-    check_case("a_child_has_none", a_child_has_none);
     return check_end();
 }
