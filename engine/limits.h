@@ -270,13 +270,16 @@
  * who waits longest without a request, or has its answer and stays, is closed; else 503. */
 #define CONNECTIONS_DEFAULT 10000
 /* Beyond these, so that who fills them locks nobody else out: connections that may ask for
- * /healthz, /stats and /metrics alone (others: 503), behind those feeds, and behind those the
- * administration's. */
-#define CONNECTIONS_FOR_HEALTH 64u
-#define CONNECTIONS_FOR_FEEDS  64u
-#define CONNECTIONS_FOR_ADMIN  64u
-#define CONNECTIONS_RESERVED                                                                       \
-    (CONNECTIONS_FOR_HEALTH + CONNECTIONS_FOR_FEEDS + CONNECTIONS_FOR_ADMIN)
+ * /healthz, /stats and /metrics alone (others: 503), behind those the hand-off socket's, behind
+ * those feeds, and behind those the administration's. */
+#define CONNECTIONS_FOR_HEALTH   64u
+#define CONNECTIONS_FOR_HANDOFFS 64u
+#define CONNECTIONS_FOR_FEEDS    64u
+#define CONNECTIONS_FOR_ADMIN    64u
+/* Those that a feed may have. */
+#define CONNECTIONS_UP_TO_FEEDS                                                                    \
+    (CONNECTIONS_FOR_HEALTH + CONNECTIONS_FOR_HANDOFFS + CONNECTIONS_FOR_FEEDS)
+#define CONNECTIONS_RESERVED (CONNECTIONS_UP_TO_FEEDS + CONNECTIONS_FOR_ADMIN)
 /* Where no place is free, who has waited longest without a request goes: of the oldest so many are
  * looked at, since what has just arrived for them is a request. */
 #define DISPLACE_TRIES 16

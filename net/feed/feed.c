@@ -95,7 +95,7 @@ const struct connection_kind feed_kind = {
     .start = feed_start,
     .check = feed_check,
     .refusal = feed_refusal,
-    .reserved = CONNECTIONS_FOR_HEALTH + CONNECTIONS_FOR_FEEDS,
+    .reserved = CONNECTIONS_UP_TO_FEEDS,
 };
 
 /* --- answers ------------------------------------------------------------------------------- */

@@ -167,5 +167,5 @@ const struct connection_kind handoff_socket_kind = {
     .start = door_start,
     .check = door_check,
     .refusal = door_refusal,
-    .reserved = CONNECTIONS_FOR_HEALTH + CONNECTIONS_FOR_FEEDS,
+    .reserved = CONNECTIONS_FOR_HEALTH + CONNECTIONS_FOR_HANDOFFS,
 };

@@ -322,6 +322,34 @@ static void case_unread_answers(void)
     close(end);
 }
 
+/* Who fills all places that such connections may have locks no publisher out. */
+static void case_crowd(void)
+{
+    enum { MAX = 2, CROWD = MAX + 64 + 64 + 8 };
+    struct server other;
+    struct client feed;
+    struct receipt receipt;
+    int doors[CROWD];
+    char path[sizeof(host.handoff)], own[sizeof(host.handoff)], answer[256];
+    memcpy(own, host.handoff, sizeof(own));
+    snprintf(path, sizeof(path), "/tmp/fanfare-crowd-%d.sock", (int)getpid());
+    server_start(&other, SERVER_OPTIONS("--connections-max", "2", "--handoff", path));
+    memcpy(host.handoff, path, sizeof(path));
+    for (unsigned i = 0; i < CROWD; i++)
+        doors[i] = open_door();
+    REQUIRE(receive_answer(doors[CROWD - 1], answer, sizeof(answer)), "no answer");
+    EXPECT(strstr(answer, "error"), "%s", answer);
+    client_open_feed(&feed, &other);
+    client_say(&feed, "channel: x\nack: 1\ndata: by feed\n\n");
+    REQUIRE(client_receipt(&feed, &receipt), "a feed was locked out");
+    EXPECT_TEXT(receipt.ack, "1");
+    client_close(&feed);
+    for (unsigned i = 0; i < CROWD; i++)
+        close(doors[i]);
+    memcpy(host.handoff, own, sizeof(own));
+    server_stop(&other);
+}
+
 /* --- the end ------------------------------------------------------------------------------- */
 
 static void case_drain(void)
@@ -395,6 +423,7 @@ int main(int argc, char **argv)
     check_case("messages", case_messages);
     check_case("closed_at_once", case_closed_at_once);
     check_case("unread_answers", case_unread_answers);
+    check_case("crowd", case_crowd);
     check_case("drain", case_drain);
     expect_logged(log_path);
     host_close(&host);
