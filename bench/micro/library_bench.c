@@ -12,6 +12,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "bench/micro/benches.h"
 #include "bench/micro/stage.h"
@@ -26,6 +28,7 @@
 /* Copies go into a ring that fits no first-level cache, as frames do. */
 #define RING_BYTES (1u << 20)
 #define WAKES      2000u
+#define ADOPTS     256u
 
 static const unsigned char alive = 1;
 static char data[DATA_BYTES];
@@ -253,6 +256,53 @@ static void bench_wake(struct report *report)
                "library.wake");
 }
 
+/* --- adopting --------------------------------------------------------------------------------- */
+
+static void await_subscribers(struct fanfare *fanfare, uint64_t wanted)
+{
+    uint64_t seen = wanted + 1;
+    while (seen != wanted && fanfare_stat(fanfare, "subscribers", &seen) == 0)
+        sched_yield();
+}
+
+/* The call alone. The one worker joins them at the same time, and is woken when it sleeps. */
+static double adopt_ns(struct fanfare *fanfare)
+{
+    static int pairs[ADOPTS][2];
+    const struct fanfare_subscription subscription = {
+        .size = sizeof(subscription), .channel = "bench", .channel_len = 5};
+    for (unsigned i = 0; i < ADOPTS; i++)
+        CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]) == 0);
+    int64_t begin_ns = clock_ns();
+    for (unsigned i = 0; i < ADOPTS; i++) {
+        int r = fanfare_adopt(fanfare, pairs[i][0], &subscription, NULL);
+        CHECK(r == 0);
+    }
+    double ns = (double)(clock_ns() - begin_ns) / ADOPTS;
+    await_subscribers(fanfare, ADOPTS);
+    for (unsigned i = 0; i < ADOPTS; i++)
+        close(pairs[i][1]);
+    await_subscribers(fanfare, 0);
+    return ns;
+}
+
+static void bench_adopt(struct report *report)
+{
+    struct fanfare *fanfare = fanfare_new();
+    struct samples adopt = {0};
+    fanfare_set(fanfare, "workers", "1");
+    int r = fanfare_start(fanfare);
+    CHECK(r == 0);
+    (void)adopt_ns(fanfare);
+    for (unsigned repeat = 0; repeat < report->repeats; repeat++)
+        samples_add(&adopt, adopt_ns(fanfare));
+    fanfare_free(fanfare);
+    report_add(report, &adopt,
+               &(struct result){.unit = "ns per call",
+                                .detail = "It looks at the socket and wakes the worker, too."},
+               "library.adopt");
+}
+
 /* Of a process with one thread the C library spares itself what a mutex costs, and whoever embeds
  * an engine has more. */
 static void *idle(void *over)
@@ -271,6 +321,7 @@ void bench_library(struct report *report)
     bench_calls(report, 8, 5);
     bench_calls(report, 64, 12);
     bench_threads(report);
+    bench_adopt(report);
     bench_wake(report);
     sem_post(&over);
     pthread_join(thread, NULL);
