@@ -11,8 +11,10 @@ int flow_init(struct flow *flow, unsigned workers, const struct hash_key *key)
 {
     *flow = (struct flow){.workers = workers};
     flow->cells = calloc(FLOW_CELLS, sizeof(*flow->cells));
-    if (!flow->cells)
+    if (!flow->cells || conveyor_init(&flow->conveyor, INBOX_SLOTS) < 0) {
+        free(TAKE(flow->cells));
         return -ENOMEM;
+    }
     int r = pthread_mutex_init(&flow->lock, NULL);
     CHECK(r == 0);
     ledger_init(&flow->ledger, workers, key, &flow->record_bytes);
@@ -28,8 +30,8 @@ void flow_deinit(struct flow *flow)
     roll_deinit(&flow->roll);
     ledger_deinit(&flow->ledger);
     pthread_mutex_destroy(&flow->lock);
-    free(flow->cells);
-    flow->cells = NULL;
+    conveyor_deinit(&flow->conveyor);
+    free(TAKE(flow->cells));
 }
 
 static _Atomic uint64_t *cell_of(const struct flow *flow, uint64_t channel_hash)
@@ -46,8 +48,10 @@ static uint64_t charge_of(const struct frame *frame)
 static inline __attribute__((always_inline)) bool cell_admits(const struct flow *flow,
                                                               uint64_t channel_hash)
 {
-    uint64_t held = atomic_load_explicit(cell_of(flow, channel_hash), memory_order_relaxed);
     uint64_t total = atomic_load_explicit(&flow->total, memory_order_relaxed);
+    if (total < FLOW_CHANNEL_BYTES) /* so no channel has more than its share */
+        return true;
+    uint64_t held = atomic_load_explicit(cell_of(flow, channel_hash), memory_order_relaxed);
     if (held == 0)
         return total < FLOW_FIRST_BYTES;
     if (total >= FLOW_CROWDED_BYTES)

@@ -32,8 +32,10 @@
 struct closes; /* closes.h */
 
 struct flow {
-    struct sleepers sleepers; /* of the workers' inboxes */
-    unsigned workers;         /* that must sweep a frame; constant */
+    struct sleepers sleepers; /* of the workers' inboxes, */
+    /* And the slots that they have in common: constant, on a line that nobody writes. */
+    alignas(64) struct conveyor conveyor;
+    alignas(64) unsigned workers; /* that must sweep a frame; constant */
     _Atomic uint64_t total;
     _Atomic uint64_t *cells;
     _Atomic uint64_t frame_bytes;      /* of published frames that are alive */

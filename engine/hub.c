@@ -516,7 +516,7 @@ static inline int claim(struct hub *hub, struct frame *const *frames, unsigned c
 
 static void prepare(struct frame *const *frames, unsigned count, uint32_t references)
 {
-    int64_t now_ns = clock_ns();
+    int64_t now_ns = clock_coarse_ns(); /* seconds are what it is for */
     for (unsigned i = 0; i < count; i++) {
         frames[i]->born_ns = now_ns;
         atomic_store_explicit(&frames[i]->references, references, memory_order_relaxed);
@@ -601,8 +601,7 @@ static inline __attribute__((always_inline)) int publish_all(struct hub *hub,
      */
     for (unsigned i = 0; i < count; i++) {
         frame_stamp(frames[i], &hub->ids, first + i);
-        for (unsigned w = 0; w < hub->worker_count; w++)
-            inbox_put(&hub->workers[w].inbox, first + i, frames[i]);
+        conveyor_put(&hub->flow.conveyor, first + i, frames[i]);
     }
     wake_parked(hub);
     return 0;
@@ -688,8 +687,7 @@ static int publish_command(struct hub *hub, struct frame *frame)
     if (frame->flags & FRAME_CLOSES)
         ledger_close_number(&hub->flow.ledger, frame, sequence);
     frame_stamp(frame, &hub->ids, sequence);
-    for (unsigned w = 0; w < hub->worker_count; w++)
-        inbox_put(&hub->workers[w].inbox, sequence, frame);
+    conveyor_put(&hub->flow.conveyor, sequence, frame);
     wake_parked(hub);
     atomic_fetch_add_explicit(&hub->commands, 1, memory_order_relaxed);
     return 0;

@@ -2,31 +2,24 @@
 /* The worker's side of the inbox: see inbox.h for the model. */
 #include "engine/inbox.h"
 
-#include <errno.h>
-
 #include "engine/mutation.h"
 
-int inbox_init(struct inbox *inbox, uint32_t slots, struct sleepers *sleepers, unsigned number)
+void inbox_init(struct inbox *inbox, const struct conveyor *conveyor, struct sleepers *sleepers,
+                unsigned number)
 {
-    CHECK(slots && (slots & (slots - 1)) == 0);
-    inbox->slots = calloc(slots, sizeof(*inbox->slots));
-    if (!inbox->slots)
-        return -ENOMEM;
-    inbox->mask = slots - 1;
+    inbox->conveyor = conveyor;
     inbox->sleepers = &sleepers->words[number / 64];
     inbox->sleeper = UINT64_C(1) << number % 64;
     atomic_init(&inbox->taken, 1); /* sequences start at 1 */
     atomic_init(&inbox->parked, false);
     mailbox_init(&inbox->messages);
-    return 0;
 }
 
 void inbox_deinit(struct inbox *inbox)
 {
-    for (uint32_t i = 0; inbox->slots && i <= inbox->mask; i++)
-        frame_unref(atomic_load_explicit(&inbox->slots[i], memory_order_relaxed));
-    free(inbox->slots);
-    inbox->slots = NULL;
+    const struct conveyor *conveyor = TAKE(inbox->conveyor);
+    for (uint32_t i = 0; conveyor && i <= conveyor->mask; i++)
+        frame_unref(conveyor_at(conveyor, inbox_position(inbox) + i));
 }
 
 unsigned inbox_take(struct inbox *inbox, struct frame **frames, unsigned max)
@@ -34,12 +27,10 @@ unsigned inbox_take(struct inbox *inbox, struct frame **frames, unsigned max)
     uint64_t position = inbox_position(inbox);
     unsigned count = 0;
     while (count < max) {
-        _Atomic(struct frame *) *slot = &inbox->slots[(position + count) & inbox->mask];
-        struct frame *frame = atomic_load_explicit(slot, memory_order_acquire);
+        struct frame *frame = conveyor_at(inbox->conveyor, position + count);
         if (!frame)
             break;
         DCHECK(frame->sequence == position + count);
-        atomic_store_explicit(slot, NULL, memory_order_relaxed);
         frames[count++] = frame;
     }
     if (count)
@@ -67,8 +58,7 @@ bool inbox_park(struct inbox *inbox)
     if (MUTATION(park_blindly))
         return true;
     uint64_t position = inbox_position(inbox);
-    if (!atomic_load_explicit(&inbox->slots[position & inbox->mask], memory_order_relaxed) &&
-        mailbox_is_empty(&inbox->messages))
+    if (!conveyor_at(inbox->conveyor, position) && mailbox_is_empty(&inbox->messages))
         return true;
     inbox_unpark(inbox);
     return false;

@@ -2,12 +2,12 @@
 /*
  * A worker's inbox: the lock-free MPSC queue through which everything reaches a worker.
  *
- * Events: a ring of slots indexed by sequence. The hub claims a sequence once for all workers, so
- * each slot has exactly one writer, and order is decided before anything is stored: a later event
- * can be stored first, but never taken first. A slot is NULL (not stored yet) or holds one
- * reference.
- *   taken  next sequence the worker takes; slots below it are free again
- *   put    any publisher, only for a sequence it claimed while inbox_has_room said so
+ * Events: slots indexed by sequence, which lie in one conveyor for all inboxes of a hub
+ * (engine/conveyor.h). The hub claims a sequence once for all workers, so each slot has exactly one
+ * writer, and order is decided before anything is stored: a later event can be stored first, but
+ * never taken first. A stored frame has one reference for each inbox.
+ *   taken  next sequence the worker takes; it needs no slot below it any more
+ *   put    conveyor_put: any publisher, only for a sequence it claimed while inbox_has_room said so
  *   take   the worker alone, in sequence, up to the first slot that is not stored
  * Messages (hand-offs, orders, controls): a stack that producers push and the worker empties whole,
  * in the order of pushing. Parking: see inbox_park; the eventfd that wakes the worker is its io's.
@@ -22,6 +22,7 @@
 
 #include "engine/base/base.h"
 #include "engine/base/mailbox.h"
+#include "engine/conveyor.h"
 #include "engine/frame.h"
 #include "engine/limits.h"
 
@@ -40,16 +41,15 @@ struct inbox {
     alignas(64) _Atomic bool parked;
     struct mailbox messages;
     /* Constant after init. */
-    alignas(64) _Atomic(struct frame *) *slots;
-    uint32_t mask;
+    alignas(64) const struct conveyor *conveyor;
     _Atomic uint64_t *sleepers; /* its word */
     uint64_t sleeper;           /* and bit */
 };
 
-/* `slots` is a power of two; it is the `number`th of those that share `sleepers`. 0 or -ENOMEM. */
-MUST_USE int inbox_init(struct inbox *inbox, uint32_t slots, struct sleepers *sleepers,
-                        unsigned number);
-/* Releases what was never taken. */
+/* It is the `number`th of those that share conveyor and `sleepers`, which outlive it. */
+void inbox_init(struct inbox *inbox, const struct conveyor *conveyor, struct sleepers *sleepers,
+                unsigned number);
+/* Releases what was never taken. One that was not initialised is zero. */
 void inbox_deinit(struct inbox *inbox);
 
 /* --- publishers: any thread ---------------------------------------------------------------- */
@@ -57,8 +57,8 @@ void inbox_deinit(struct inbox *inbox);
 /* Sequences below it have free slots, or have been taken. It only grows. */
 static inline uint64_t inbox_room_end(const struct inbox *inbox)
 {
-    /* Acquire: pairs with the release in inbox_take, whose NULL stores must precede our stores. */
-    return atomic_load_explicit(&inbox->taken, memory_order_acquire) + inbox->mask + 1;
+    /* Acquire: pairs with the release in inbox_take, whose loads must precede our stores. */
+    return atomic_load_explicit(&inbox->taken, memory_order_acquire) + inbox->conveyor->mask + 1;
 }
 
 /* Whether `count` sequences from `first` on have free slots. Once true for a `first` that the
@@ -66,12 +66,6 @@ static inline uint64_t inbox_room_end(const struct inbox *inbox)
 static inline bool inbox_has_room(const struct inbox *inbox, uint64_t first, unsigned count)
 {
     return first + count <= inbox_room_end(inbox);
-}
-
-static inline void inbox_put(struct inbox *inbox, uint64_t sequence, struct frame *frame)
-{
-    /* Release: pairs with the acquire in inbox_take; the frame's stamp comes before it. */
-    atomic_store_explicit(&inbox->slots[sequence & inbox->mask], frame, memory_order_release);
 }
 
 void inbox_post(struct inbox *inbox, struct message *message);

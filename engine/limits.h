@@ -104,7 +104,7 @@
 
 /* --- the hub ------------------------------------------------------------------------------- */
 
-/* One slot per event that a worker has not taken yet: 512 KiB a worker. Full: publishers wait. */
+/* One slot per event that not every worker has taken yet: 512 KiB. Full: publishers wait. */
 #define INBOX_SLOTS 65536u
 /* Bytes claimed and not yet swept by the last worker. Full: publishers of the channel wait. */
 #define FLOW_BUDGET_BYTES (64u << 20)

@@ -34,6 +34,7 @@
 struct job {
     unsigned producers;
     pthread_barrier_t start;
+    struct conveyor conveyor;
     struct sleepers sleepers;
     struct inbox inbox;
     struct mutex_queue queue;
@@ -79,7 +80,7 @@ static void *inbox_producer(void *argument)
         uint64_t sequence = claim();
         struct frame *frame = frame_of(sequence);
         frame->sequence = sequence;
-        inbox_put(&job.inbox, sequence, frame);
+        conveyor_put(&job.conveyor, sequence, frame);
         /* Pairs with the fence in inbox_park. */
         atomic_thread_fence(memory_order_seq_cst);
         if (inbox_claim_wake(&job.inbox)) {
@@ -155,10 +156,12 @@ static double run(void *(*producer)(void *), void (*consume)(void))
 static double inbox_ns(void)
 {
     atomic_init(&job.next, 1);
-    int r = inbox_init(&job.inbox, INBOX_SLOTS, &job.sleepers, 0);
+    int r = conveyor_init(&job.conveyor, INBOX_SLOTS);
     CHECK(r == 0);
+    inbox_init(&job.inbox, &job.conveyor, &job.sleepers, 0);
     double ns = run(inbox_producer, inbox_consume);
     inbox_deinit(&job.inbox);
+    conveyor_deinit(&job.conveyor);
     return ns;
 }
 

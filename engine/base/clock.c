@@ -14,6 +14,13 @@ int64_t clock_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+int64_t clock_coarse_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /* Nanoseconds on a processor, nanoseconds ready without one, and a count (sched-stats.rst). */
 int64_t clock_waited_ns(void)
 {

@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 int64_t clock_ns(void);
+/* The same as of the kernel's last tick, some milliseconds ago, for a fifth of the price. */
+int64_t clock_coarse_ns(void);
 /* For how long the calling thread was ready to run and had no processor, ever. 0: the kernel does
  * not say (no /proc, no scheduler statistics). Opens a file: about once a second is often enough.
  */

@@ -70,8 +70,8 @@ int worker_init(struct worker *worker, unsigned index, const struct worker_optio
     worker->seats.of = reserve(options->sockets, sizeof(struct seat *));
     worker->groups.of = reserve(options->sockets, sizeof(*worker->groups.of));
     worker->drain.order = calloc(1, sizeof(*worker->drain.order));
-    if (inbox_init(&worker->inbox, INBOX_SLOTS, &flow->sleepers, index) < 0 ||
-        batch_init(worker) < 0 || sweep_init(worker) < 0 || catch_up_init(worker) < 0 ||
+    inbox_init(&worker->inbox, &flow->conveyor, &flow->sleepers, index);
+    if (batch_init(worker) < 0 || sweep_init(worker) < 0 || catch_up_init(worker) < 0 ||
         private_init(worker) < 0 || visits_init(worker) < 0 || identities_init(worker) < 0 ||
         make_fixed_frames(worker) < 0 || !worker->subscribers || !worker->catch_up.ring ||
         !worker->lag.list || !worker->seats.of || !worker->groups.of || !worker->drain.order) {

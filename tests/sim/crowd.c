@@ -68,6 +68,12 @@ int64_t __wrap_clock_ns(void)
     return crowd->sim.now_ns;
 }
 
+int64_t __wrap_clock_coarse_ns(void);
+int64_t __wrap_clock_coarse_ns(void)
+{
+    return crowd->sim.now_ns;
+}
+
 int64_t __wrap_clock_waited_ns(void);
 int64_t __wrap_clock_waited_ns(void)
 {

@@ -22,6 +22,12 @@ int64_t __wrap_clock_ns(void)
     return world->sim.now_ns;
 }
 
+int64_t __wrap_clock_coarse_ns(void);
+int64_t __wrap_clock_coarse_ns(void)
+{
+    return world->sim.now_ns;
+}
+
 int64_t __wrap_clock_waited_ns(void);
 int64_t __wrap_clock_waited_ns(void)
 {

@@ -40,6 +40,7 @@ struct worker {
 };
 
 static struct worker workers[WORKERS];
+static struct conveyor conveyor;
 static struct sleepers sleepers;
 static _Atomic uint64_t next_sequence = 1;
 static struct ids ids;
@@ -101,8 +102,7 @@ static void *publisher_run(void *argument)
         for (unsigned i = 0; i < count; i++)
             frame_stamp(frames[i], &ids, first + i);
         for (unsigned i = 0; i < count; i++)
-            for (unsigned w = 0; w < WORKERS; w++)
-                inbox_put(&workers[w].inbox, first + i, frames[i]);
+            conveyor_put(&conveyor, first + i, frames[i]);
         wake_all();
     }
     return NULL;
@@ -121,8 +121,7 @@ static void lone_run(void)
             frame_ref(frame);
         uint64_t sequence = claim(1);
         frame_stamp(frame, &ids, sequence);
-        for (unsigned w = 0; w < WORKERS; w++)
-            inbox_put(&workers[w].inbox, sequence, frame);
+        conveyor_put(&conveyor, sequence, frame);
         wake_all();
         for (unsigned w = 0; w < WORKERS; w++)
             while (!inbox_has_room(&workers[w].inbox, sequence + 1, SLOTS))
@@ -217,8 +216,9 @@ int main(void)
     events_each = CHECK_SANITIZED ? 20000 : 100000;
     notes_each = events_each / 10;
     lone_events = notes_each;
+    REQUIRE(conveyor_init(&conveyor, SLOTS) == 0, "conveyor_init");
     for (unsigned i = 0; i < WORKERS; i++) {
-        REQUIRE(inbox_init(&workers[i].inbox, SLOTS, &sleepers, i) == 0, "inbox_init");
+        inbox_init(&workers[i].inbox, &conveyor, &sleepers, i);
         workers[i].wake = eventfd(0, EFD_CLOEXEC);
         REQUIRE(workers[i].wake >= 0, "eventfd");
     }
@@ -240,6 +240,7 @@ int main(void)
         inbox_deinit(&workers[i].inbox);
         close(workers[i].wake);
     }
+    conveyor_deinit(&conveyor);
     printf("ok inbox (%lld ms)\n", (long long)(check_now_ms() - start));
     return check_end();
 }

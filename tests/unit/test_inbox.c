@@ -8,6 +8,7 @@
 #define SLOTS 8u
 
 static struct inbox inbox;
+static struct conveyor conveyor;
 static struct sleepers sleepers;
 
 /* As publishers see it, who look at the words alone. */
@@ -19,19 +20,21 @@ static bool may_sleep(void)
 
 static void set_up(void)
 {
-    cr_assert_eq(inbox_init(&inbox, SLOTS, &sleepers, 65), 0);
+    cr_assert_eq(conveyor_init(&conveyor, SLOTS), 0);
+    inbox_init(&inbox, &conveyor, &sleepers, 65);
 }
 
 static void tear_down(void)
 {
     inbox_deinit(&inbox);
+    conveyor_deinit(&conveyor);
 }
 
 TestSuite(inbox, .init = set_up, .fini = tear_down);
 
 static void put(uint64_t sequence)
 {
-    inbox_put(&inbox, sequence, frame_make(1, "", sequence));
+    conveyor_put(&conveyor, sequence, frame_make(1, "", sequence));
 }
 
 /* Takes at most `max` and expects the sequences from `first` to before `end`. */
@@ -149,9 +152,28 @@ Test(inbox, releases_what_was_never_taken)
     put(1);
     put(2);
     struct frame *frame = frame_make(1, "", 3);
-    inbox_put(&inbox, 3, frame_ref(frame));
-    inbox_deinit(&inbox);
+    conveyor_put(&conveyor, 3, frame_ref(frame));
+    tear_down();
     cr_expect_eq(atomic_load(&frame->references), 1);
     frame_unref(frame);
     set_up();
+}
+
+/* Each has its own place; what one has taken is there for the others. */
+Test(inbox, many_read_one_conveyor)
+{
+    struct inbox other = {0};
+    inbox_init(&other, &conveyor, &sleepers, 66);
+    for (uint64_t sequence = 1; sequence < 20 * SLOTS; sequence++) {
+        struct frame *frame = frame_make(1, "", sequence), *taken;
+        conveyor_put(&conveyor, sequence, frame_ref(frame));
+        cr_assert_eq(inbox_take(&inbox, &taken, 1), 1);
+        cr_assert_eq(taken, frame);
+        cr_assert_eq(inbox_take(&inbox, &taken, 1), 0, "what an earlier lap left is not taken");
+        cr_assert_eq(inbox_take(&other, &taken, 2), 1);
+        cr_assert_eq(taken, frame);
+        frame_unref(frame);
+        frame_unref(frame);
+    }
+    inbox_deinit(&other);
 }
