@@ -15,18 +15,29 @@ static const char hex_digits[] = "0123456789abcdef";
 
 /* --- checks -------------------------------------------------------------------------------- */
 
-/* Length of the leading part that is ASCII without NUL: nearly all text is, eight bytes at a time.
- */
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
+/* Has a high bit where a byte of these eight is NUL or no ASCII; which one, it does not say. */
+static inline uint64_t not_ascii(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    return word | (word - UINT64_C(0x0101010101010101));
+}
+
+/* Length of the leading part that is ASCII without NUL, as nearly all text is: 32 bytes at a time,
+ * then eight, then one. */
 static size_t ascii_length(struct text text)
 {
     size_t i = 0;
-    for (; i + 8 <= text.len; i += 8) {
-        uint64_t word;
-        memcpy(&word, text.at + i, sizeof(word));
-        uint64_t zeros = (word - 0x0101010101010101u) & ~word;
-        if ((word | zeros) & 0x8080808080808080u)
+    for (; i + 32 <= text.len; i += 32) {
+        const char *at = text.at + i;
+        if ((not_ascii(at) | not_ascii(at + 8) | not_ascii(at + 16) | not_ascii(at + 24)) &
+            HIGH_BITS)
             break;
     }
+    for (; i + 8 <= text.len && !(not_ascii(text.at + i) & HIGH_BITS); i += 8)
+        ;
     while (i < text.len && text.at[i] > 0)
         i++;
     return i;
