@@ -8,25 +8,30 @@
  *        -> fanfare_drain or fanfare_stop -> fanfare_free
  *
  * Threads. An engine has its own threads: `workers` that write to subscribers, `acceptors` that
- * read requests (none without `listen` and feed). You lend it none and give it no event loop. Each
- * function says who may call it:
+ * read requests (none without `listen`, `feed`, `handoff` and `admin`), one that waits for its end,
+ * and one each for what some options ask (a log, presence, other servers). You lend it none and
+ * give it no event loop. Each function says who may call it:
  *   "any"    any thread, at any time between fanfare_new and fanfare_free, at the same time as any
  *            other call;
- *   "owner"  one thread at a time, and not from a hook: make, set, start, stop, free;
+ *   "owner"  one thread at a time, and not from a hook: set, get, error, on_request, start, apply,
+ *            stop, free;
  *   "any, hook"  and also inside a request hook.
  * fanfare_free must not run at the same time as any other call on that engine. No other rule.
  *
- * What the library never does: log, exit, read the environment, install a signal handler, change a
- * process-wide setting, open a file that you did not name, call you back on a worker's thread. Its
- * threads block all signals, and it cannot raise SIGPIPE. Its descriptors are close-on-exec. There
- * is no global state: any number of engines may live in one process (each has its own threads:
- * set `workers`). A broken invariant of its own (never bad input) ends the process with one line on
- * stderr and abort(3), for what would follow is wrong data.
+ * What the library never does: log, exit, read the environment, install a signal handler, change
+ * a process-wide setting, open a file that you did not name (but the kernel's own, under /proc
+ * and /sys), call you back on a worker's thread. Its threads block all signals, and it cannot
+ * raise SIGPIPE. Its descriptors are close-on-exec. There is no global state of ours (with
+ * `authorize-url` or keys at a URL libcurl's, which counts its users): any number of engines may
+ * live in one process (each has its own threads: set `workers`). A broken invariant of its own
+ * (never bad input) ends the process with one line on stderr and abort(3), for what would follow
+ * is wrong data.
  *
  * fork(2). Threads do not survive it, so an engine belongs to the process that started it. In a
- * child every call on it answers -ECHILD, and fanfare_free frees the memory and touches nothing
- * else (so finalisers of a scripting language are safe). Fork before fanfare_start, or call exec
- * soon: a child that does neither keeps copies of sockets open that the parent thinks closed.
+ * child every call on it answers -ECHILD, and fanfare_free frees the memory that its threads did
+ * not share, and touches nothing else (so finalisers of a scripting language are safe). Fork
+ * before fanfare_start, or call exec soon: a child that does neither keeps copies of sockets
+ * open that the parent thinks closed.
  *
  * Results. Functions that return int: 0 (or a count) is success, negative is an error: an errno, or
  * one of FANFARE_ERROR_ below. fanfare_strerror has one plain sentence for each. ret_ parameters

@@ -19,15 +19,25 @@
 /* Meson's exit status for "skipped". */
 #define CHECK_SKIPPED 77
 
+#ifdef __SANITIZE_THREAD__
+#define CHECK_SANITIZED_THREADS 1
+#endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CHECK_SANITIZED 1
 #elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CHECK_SANITIZED_THREADS 1
+#endif
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define CHECK_SANITIZED 1
 #endif
 #endif
 #ifndef CHECK_SANITIZED
 #define CHECK_SANITIZED 0
+#endif
+
+#ifndef CHECK_SANITIZED_THREADS
+#define CHECK_SANITIZED_THREADS 0
 #endif
 
 #define EXPECT(condition, ...)                                                                     \

@@ -4,7 +4,7 @@
 The programs of examples/, run as a person would: each on a free port, with a client that knows
 nothing but HTTP.
 
-    examples.py NAME PROGRAM [CASE]...
+    embedding.py NAME PROGRAM
 """
 import re
 import socket

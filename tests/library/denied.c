@@ -510,7 +510,7 @@ static void asking(void)
         "GET /own/keep/accept HTTP/1.1\r\nHost: t\r\n\r\n",
         "GET /own/keep/reply HTTP/1.1\r\nHost: t\r\n\r\n",
         "GET /own/keep/pass HTTP/1.1\r\nHost: t\r\n\r\n",
-        "GET /v1/subscribe?channel=news HTTP/1.1\r\nHost: t\r\n\r\n",
+        "GET /events?channel=news HTTP/1.1\r\nHost: t\r\n\r\n",
         "POST /own/reply HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbody",
     };
     for (unsigned i = 0; i < sizeof(requests) / sizeof(*requests); i++) {

@@ -55,7 +55,10 @@ def compare(what, names, wanted):
 def faults(header_path, map_path, shared, static):
     wanted = {function.name for function in header_module.read(header_path).functions}
     text = re.sub(r"#.*", "", Path(map_path).read_text(encoding="utf-8"))
-    yield from compare("the map", set(re.findall(r"\b(fanfare_\w+);", text)), wanted)
+    mapped = re.findall(r"\b(fanfare_\w+);", text)
+    yield from compare("the map", set(mapped), wanted)
+    if len(mapped) != len(set(mapped)):
+        yield "the map: a name stands there twice"
     if "*" in re.sub(r"local:\s*\*;", "", text):
         yield "the map: a wildcard exports what nobody has looked at"
 

@@ -200,7 +200,7 @@ static void ask(unsigned dice)
 {
     static const char *const texts[] = {
         "GET /own?a=b HTTP/1.1\r\nHost: t\r\nX: 1\r\nX: 2\r\n\r\n",
-        "GET /v1/subscribe?channel=news HTTP/1.1\r\nHost: t\r\n\r\n",
+        "GET /events?channel=news HTTP/1.1\r\nHost: t\r\n\r\n",
         "POST /own HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabcGET /own HTTP/1.1\r\n"
         "Host: t\r\n\r\n"};
     const char *text = texts[dice % 3];
