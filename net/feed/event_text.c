@@ -265,6 +265,15 @@ static void adoption_append(struct event_text *parser, const char *bytes, size_t
     parser->adoption = (struct text){grown, need};
 }
 
+/* Of a hand-over that was cut, or of which not all could be kept, the last line may lack its end:
+ * whoever reads lines finds none such. */
+static void adoption_trim(struct event_text *parser)
+{
+    struct text *adoption = &parser->adoption;
+    const char *end = adoption->len ? memrchr(adoption->at, '\n', adoption->len) : NULL;
+    adoption->len = end ? (size_t)(end + 1 - adoption->at) : 0;
+}
+
 /* Copies data that lies in the caller's bytes, before they go or more data follows. */
 static void data_own(struct event_text *parser)
 {
@@ -512,6 +521,7 @@ static enum event_text_result finish_adoption(struct event_text *parser)
                "a block with adopt is a hand-over, and has no field of an event but ack");
     if (parser->adoption_fault)
         refuse(parser, EVENT_TEXT_LARGE, parser->adoption_fault);
+    adoption_trim(parser);
     parser->event_done = true;
     return parser->fault ? EVENT_TEXT_REFUSED : EVENT_TEXT_ADOPTION;
 }
@@ -605,6 +615,7 @@ enum event_text_result event_text_end(struct event_text *parser)
     bool pending = event_text_pending(parser);
     if (pending)
         refuse(parser, EVENT_TEXT_CUT, "the input ended before the event's blank line");
+    adoption_trim(parser);
     parser->event_done = true;
     parser->end = parser->place;
     parser->line_state = LINE_HELD;

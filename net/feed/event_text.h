@@ -59,7 +59,7 @@ struct event_text {
     bool wait_no;         /* `wait: no` */
     bool counts;          /* `count: 1` */
     bool adopts;          /* a hand-over, refused or not */
-    struct text adoption; /* its lines, each with LF; of a refused one those that were kept */
+    struct text adoption; /* its lines, each whole, with LF; of a refused one those kept */
     uint64_t begin; /* where its block began, right behind a blank line: in bytes since the first */
     uint64_t end;   /* and ended */
     enum event_text_fault fault;

@@ -181,12 +181,15 @@ static void case_too_many(void)
 /* The feed itself ends, or closes, while one waits for the end of its block. */
 static void case_the_feed_ends(void)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    static const char *const texts[] = {"adopt: cut\n", "adopt: cut inside its line",
+                                        "adopt: cut\nfirst: inside this line", "adopt: closed\n"};
+    for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         int fd, end = lone(&fd), feed = connect_unix(server.feed);
+        bool half = !strstr(texts[i], "closed");
         char answer[1024];
-        send_descriptors(feed, "adopt: cut\n", 11, &fd, 1);
+        send_descriptors(feed, texts[i], strlen(texts[i]), &fd, 1);
         close(fd);
-        if (i == 0) {
+        if (half) {
             (void)shutdown(feed, SHUT_WR);
             REQUIRE(receive_answer(feed, answer, sizeof(answer)) && strstr(answer, "blank line"),
                     "%s", answer);
@@ -201,7 +204,7 @@ static void case_the_feed_ends(void)
         EXPECT_INT(stream.status, 400);
         expect_closed(end);
         stream_close(&stream);
-        if (i == 0)
+        if (half)
             close(feed);
     }
 }
@@ -213,7 +216,7 @@ static void case_itself(void)
     char answer[1024];
     server_start(&other, SERVER_OPTIONS("--feed-adopt", "--body-timeout", "0.1"));
     int feed = connect_unix(other.feed);
-    send_descriptors(feed, "adopt: a\nack: 1\n\n", 18, &feed, 1);
+    send_descriptors(feed, "adopt: a\nack: 1\n\n", 17, &feed, 1);
     REQUIRE(receive_answer(feed, answer, sizeof(answer)), "it has ended");
     EXPECT_TEXT(answer, "error: the descriptor is a connection to this server\nack: 1\n\n");
     close(feed);
@@ -236,13 +239,25 @@ static void case_off(void)
     char answer[1024];
     server_start(&other, SERVER_OPTIONS());
     int feed = connect_unix(other.feed);
-    send_descriptors(feed, "adopt: a\nack: 1\n\n", 18, &fd, 1);
+    send_descriptors(feed, "adopt: a\nack: 1\n\n", 17, &fd, 1);
     close(fd);
     REQUIRE(receive_answer(feed, answer, sizeof(answer)), "it has ended");
     EXPECT_TEXT(answer,
                 "error: connections are not taken over here, feed-adopt is off\nack: 1\n\n");
     expect_closed(end);
     close(end);
+    /* What is refused is read all the same: longer than any, and cut in the middle of a line. */
+    static char large[200000];
+    memset(large, 'x', sizeof(large));
+    memcpy(large, "adopt: a\nfirst: ", 16);
+    memcpy(large + sizeof(large) - 2, "\n\n", 2);
+    send_descriptors(feed, large, sizeof(large), NULL, 0);
+    send_descriptors(feed, "adopt: cut inside its line", 26, NULL, 0);
+    (void)shutdown(feed, SHUT_WR);
+    for (unsigned i = 0; i < 2; i++) {
+        REQUIRE(receive_answer(feed, answer, sizeof(answer)), "it has ended");
+        EXPECT_TEXT(answer, "error: connections are not taken over here, feed-adopt is off\n\n");
+    }
     close(feed);
     server_stop(&other);
 }

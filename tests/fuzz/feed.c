@@ -31,6 +31,8 @@ static void record_item(struct record *record, const struct event_text *parser,
     if (result == EVENT_TEXT_REFUSED) {
         record_number(record, (uint64_t)parser->fault);
         record_text(record, text_of(parser->error));
+        if (parser->adopts)
+            record_text(record, parser->adoption);
         return;
     }
     if (result == EVENT_TEXT_ADOPTION) {
@@ -46,13 +48,13 @@ static void record_item(struct record *record, const struct event_text *parser,
 }
 
 /* What a hand-over's lines say: all are of names that there are, and no text reaches further than
- * its line. */
-static void check_handover(struct text lines)
+ * its line. Of one that was refused they are read as well, for how its client is answered. */
+static void check_handover(struct text lines, bool refused)
 {
     struct handover handover;
     handover_init(&handover);
     handover_read(&handover, lines);
-    CHECK(handover.channel_count > 0);
+    CHECK(handover.channel_count > 0 || refused);
     for (unsigned i = 0; i < handover.channel_count; i++)
         CHECK(!memchr(handover.channels[i].at, '\n', handover.channels[i].len + 1) ||
               handover.channels[i].at[handover.channels[i].len] == '\n');
@@ -71,12 +73,14 @@ static void check_item(const struct feed_list *wanted, size_t number,
     if (result == EVENT_TEXT_REFUSED) {
         CHECK(item->fault == EVENT_TEXT_CUT || parser->fault == item->fault);
         CHECK(parser->error && parser->error[0]);
+        if (parser->adopts)
+            check_handover(parser->adoption, true);
         return;
     }
     CHECK((result == EVENT_TEXT_ADOPTION) == item->adopts && parser->adopts == item->adopts);
     if (item->adopts) {
         CHECK(text_equals(parser->adoption, item->adoption));
-        check_handover(parser->adoption);
+        check_handover(parser->adoption, false);
         return;
     }
     CHECK(text_equals(parser->event.channel, item->event.channel));

@@ -54,6 +54,8 @@ static void write_result(struct script *script, const struct event_text *parser,
         write_bytes(script, "refused", 7);
         write_text(script, "error", text_of(parser->error));
         cr_assert(parser->fault != EVENT_TEXT_OK);
+        struct text lines = parser->adoption;
+        cr_assert(lines.len == 0 || lines.at[lines.len - 1] == '\n', "half a line is left");
     } else if (result == EVENT_TEXT_ADOPTION) {
         write_bytes(script, "adoption", 8);
         write_text(script, "lines", parser->adoption);
@@ -201,6 +203,37 @@ Test(event_text, hand_overs)
     const char *both = "a block with adopt is a hand-over, and has no field of an event but ack";
     check_refused("adopt: a\ndata: d\n", both);
     check_refused("wait: no\nadopt: a\n", both);
+}
+
+Test(event_text, hand_overs_cut)
+{
+    const char *cut = "refused error=the input ended before the event's blank line\n";
+    CHECK_FEED("adopt: aaaaaaaaaaaaaa", cut);
+    CHECK_FEED("adopt: a\nlast-event-id: 0123456789", cut);
+    CHECK_FEED("adopt: a\nfirst: short", cut);
+}
+
+/* Of one that is too long the lines in front of the one that did not fit are left. */
+Test(event_text, hand_overs_too_long)
+{
+    static char text[ADOPTION_BYTES_MAX + 100];
+    const size_t pieces[] = {sizeof(text), 4096, 1};
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "adopt: a\nfirst: ", 16);
+    memcpy(text + sizeof(text) - 12, "\nhead: sent\n", 12);
+    for (unsigned i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        struct event_text parser;
+        size_t consumed, len;
+        event_text_init(&parser, DATA_MAX, true);
+        for (size_t at = 0; at < sizeof(text); at += len) {
+            len = sizeof(text) - at < pieces[i] ? sizeof(text) - at : pieces[i];
+            cr_assert(event_text_read(&parser, text + at, len, &consumed) == EVENT_TEXT_MORE);
+        }
+        cr_assert(event_text_read(&parser, "\n", 1, &consumed) == EVENT_TEXT_REFUSED);
+        cr_expect_str_eq(parser.error, "the hand-over is longer than 131072 bytes");
+        cr_expect(text_equals(parser.adoption, TEXT("adopt: a\n")), "%zu", pieces[i]);
+        event_text_deinit(&parser);
+    }
 }
 
 /* Where blocks begin: right behind the blank line before them, whatever it ends with. */
