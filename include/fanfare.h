@@ -303,10 +303,10 @@ FANFARE_API int fanfare_publish_events(struct fanfare *fanfare, const struct fan
  *     channel: news LF event: headline LF data: first line LF data: second line LF LF
  * For languages where a string is easier to make than an array of structs. Each line of the data
  * needs its own `data: `, or what it contains is taken for fields; the last event needs its blank
- * line. `ack:`, `wait:` and `count:` are a connection's, and refused. *ret_count (may be NULL): how
- * many. Result and *ret_first are those of an array: -EAGAIN, -ETIMEDOUT, -ESHUTDOWN, -EDEADLK,
- * -ECHILD, -ENOMEM; -EINVAL: no event at all; -E2BIG: too many; FANFARE_ERROR_SYNTAX: not that
- * grammar, a field that is missing, there twice, or too long; FANFARE_ERROR_CHANNEL_TEXT,
+ * line. `ack:`, `wait:`, `count:` and `adopt:` are a connection's, and refused. *ret_count (may be
+ * NULL): how many. Result and *ret_first are those of an array: -EAGAIN, -ETIMEDOUT, -ESHUTDOWN,
+ * -EDEADLK, -ECHILD, -ENOMEM; -EINVAL: no event at all; -E2BIG: too many; FANFARE_ERROR_SYNTAX: not
+ * that grammar, a field that is missing, there twice, or too long; FANFARE_ERROR_CHANNEL_TEXT,
  * FANFARE_ERROR_CHANNEL_OURS, FANFARE_ERROR_TYPE_TEXT, FANFARE_ERROR_TYPE_OURS,
  * FANFARE_ERROR_ID_TEXT, FANFARE_ERROR_ID_SPACE, FANFARE_ERROR_ID_OURS, FANFARE_ERROR_DATA_LONG,
  * FANFARE_ERROR_DATA_TEXT, FANFARE_ERROR_KEY_TEXT, FANFARE_ERROR_KEY_TWICE, FANFARE_ERROR_ENDED.

@@ -231,6 +231,8 @@ static int build_text(struct hub *hub, struct text text, struct frame **frames, 
         text = (struct text){text.at + consumed, text.len - consumed};
         if (result == EVENT_TEXT_EVENT)
             r = add_event(hub, &parser, frames, count);
+        else if (result == EVENT_TEXT_ADOPTION)
+            r = FANFARE_ERROR_SYNTAX;
         else if (result == EVENT_TEXT_REFUSED)
             r = refused(&parser);
     }

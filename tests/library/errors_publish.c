@@ -282,6 +282,11 @@ static int text_syntax(void)
     return text_of_what("channel: a\ndata: x\nack: 1\n\n");
 }
 
+static int text_adopts(void)
+{
+    return text_of_what("adopt: x\n\nchannel: a\ndata: b\n\n");
+}
+
 #define TEXT_FAULT(name, text)                                                                     \
     static int text_##name(void)                                                                   \
     {                                                                                              \
@@ -393,6 +398,7 @@ const struct error_row errors_publish[] = {
     {"fanfare_publish_text", -EINVAL, text_none},
     {"fanfare_publish_text", -E2BIG, text_many},
     {"fanfare_publish_text", FANFARE_ERROR_SYNTAX, text_syntax},
+    {"fanfare_publish_text", FANFARE_ERROR_SYNTAX, text_adopts},
     {"fanfare_publish_text", FANFARE_ERROR_CHANNEL_TEXT, text_channel_text},
     {"fanfare_publish_text", FANFARE_ERROR_CHANNEL_OURS, text_channel_ours},
     {"fanfare_publish_text", FANFARE_ERROR_TYPE_TEXT, text_type_text},
