@@ -185,7 +185,7 @@ FANFARE_API int fanfare_set(struct fanfare *fanfare, const char *name, const cha
  * "admin-address", "access-log-error" and "access-log-open-error" (an errno, else "0": why the file
  * of `access-log` takes nothing now, and why the last fanfare_apply could not open it again and the
  * old one is written on). Like snprintf: writes at most `size` bytes with NUL and returns the
- * whole length. FANFARE_ERROR_OPTION. Threads: owner.
+ * whole length. FANFARE_ERROR_OPTION; -EINVAL: a `size` without a text. Threads: owner.
  */
 FANFARE_API int fanfare_get(const struct fanfare *fanfare, const char *name, char *text,
                             size_t size);

@@ -179,6 +179,8 @@ int fanfare_get(const struct fanfare *fanfare, const char *name, char *text, siz
     int len = 0, r = instance_check(fanfare);
     if (r < 0)
         return r;
+    if (!text && size > 0)
+        return -EINVAL;
     if (size > 0)
         text[0] = '\0';
     if (!name)

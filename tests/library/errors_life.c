@@ -105,6 +105,14 @@ static int fact_unknown(void)
     return r;
 }
 
+static int fact_nowhere(void)
+{
+    struct fanfare *fanfare = fanfare_new();
+    int r = fanfare_get(fanfare, "state", NULL, 1);
+    fanfare_free(fanfare);
+    return r;
+}
+
 /* --- start, stop ----------------------------------------------------------------------------- */
 
 static int address_taken(void)
@@ -188,6 +196,7 @@ const struct error_row errors_life[] = {
     {"fanfare_set", -E2BIG, list_full},
     {"fanfare_set", -EBUSY, option_fixed},
     {"fanfare_get", FANFARE_ERROR_OPTION, fact_unknown},
+    {"fanfare_get", -EINVAL, fact_nowhere},
     {"fanfare_start", -EADDRINUSE, address_taken},
     {"fanfare_start", -EACCES, address_forbidden},
     {"fanfare_start", -EPERM, uring_forbidden},
