@@ -594,7 +594,7 @@ struct fanfare_note {
  * fanfare_note_fd is readable exactly while a note is there (level-triggered; do not read, write or
  * close it); it is the same from fanfare_start to fanfare_free.
  *
- * -EINVAL: no note, or one that is too small; -ECHILD; -ESHUTDOWN: not started, or the last note
+ * -EINVAL: no note, or a size that none has; -ECHILD; -ESHUTDOWN: not started, or the last note
  * was fetched, which threads that wait are told as well. Threads: any, several may fetch. Blocks:
  * as asked, and may be cancelled there (pthread_cancel).
  */

@@ -19,16 +19,22 @@ static_assert(FANFARE_ID_SIZE > ID_LEN, "the header says what holds");
 /* No struct of ours will ever be as large: rather a size that nobody has set. */
 enum { STRUCT_BYTES_MAX = 4096 };
 
+int struct_size(const void *given, size_t known, size_t *ret_size)
+{
+    if (!given)
+        return -EINVAL;
+    memcpy(ret_size, given, sizeof(*ret_size));
+    if (*ret_size < known || *ret_size % sizeof(uint64_t) != 0)
+        return -EINVAL;
+    return *ret_size > STRUCT_BYTES_MAX ? -E2BIG : 0;
+}
+
 int struct_check(const void *given, size_t known)
 {
     size_t size;
-    if (!given)
-        return -EINVAL;
-    memcpy(&size, given, sizeof(size));
-    if (size < known || size % sizeof(uint64_t) != 0)
-        return -EINVAL;
-    if (size > STRUCT_BYTES_MAX)
-        return -E2BIG;
+    int r = struct_size(given, known, &size);
+    if (r < 0)
+        return r;
     const unsigned char *bytes = given;
     for (size_t i = known; i < size; i++)
         if (bytes[i])

@@ -10,6 +10,9 @@
 #include "engine/frame.h"
 #include "fanfare.h"
 
+/* How large a caller says that its struct is, which begins with that, and of which `known` bytes
+ * are ours. 0; -EINVAL: it is too small, or NULL, or no size; -E2BIG: larger than any ever. */
+MUST_USE int struct_size(const void *given, size_t known, size_t *ret_size);
 /* Of a struct that begins with its size, of which `known` bytes are ours. 0; -EINVAL: it is too
  * small, or NULL; -E2BIG: it asks for something that this library does not know. */
 MUST_USE int struct_check(const void *given, size_t known);

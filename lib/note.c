@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The public face of notes (lib/notes.h): what is asked of the arguments, and struct sizes. */
+#include "lib/event.h"
 #include "lib/instance.h"
 #include "lib/notes.h"
 
@@ -19,16 +20,16 @@ int fanfare_note_next(struct fanfare *fanfare, struct fanfare_note *note, int ti
 {
     struct notes *notes;
     struct fanfare_note told;
+    size_t size;
     int r = find(fanfare, &notes);
     if (r < 0)
         return r;
-    if (!note || note->size < sizeof(told) || timeout_ms < FANFARE_FOREVER)
+    if (struct_size(note, sizeof(told), &size) < 0 || timeout_ms < FANFARE_FOREVER)
         return -EINVAL;
     r = notes_next(notes, &told, timeout_ms);
     if (r != 1)
         return r;
     /* What a newer program has room for, and this library does not know, is 0. */
-    size_t size = note->size;
     memset((char *)note + sizeof(told), 0, size - sizeof(told));
     *note = told;
     note->size = size;

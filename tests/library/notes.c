@@ -234,6 +234,10 @@ static void sizes(void)
         char more[16];
     } larger = {{.size = sizeof(larger)}, "xxxxxxxxxxxxxxx"};
     struct fanfare_note small = {.size = sizeof(small) - 1};
+    union {
+        struct fanfare_note note;
+        char room[8192];
+    } unset = {{.size = sizeof(unset)}}; /* as where nobody has set it */
     struct fanfare *fanfare = engine_silent(NULL);
     EXPECT_INT(fanfare_note_next(fanfare, &small, 0), -ESHUTDOWN);
     EXPECT_INT(fanfare_note_fd(fanfare), -ESHUTDOWN);
@@ -248,6 +252,7 @@ static void sizes(void)
     EXPECT_INT(fanfare_subscriber_text(fanfare, 1, "peer", NULL, 1), -EINVAL);
     EXPECT_INT(fanfare_subscriber_text(NULL, 1, "peer", NULL, 0), -EINVAL);
     EXPECT_INT(fanfare_stop(fanfare), 0);
+    EXPECT_INT(fanfare_note_next(fanfare, &unset.note, 0), -EINVAL);
     EXPECT_INT(fanfare_note_next(fanfare, &larger.note, 0), 1);
     EXPECT_INT(larger.note.size, sizeof(larger));
     EXPECT_INT(larger.note.kind, FANFARE_NOTE_STOPPED);
