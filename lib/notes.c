@@ -153,11 +153,10 @@ static bool is_any(const struct notes *notes)
     return !list_is_empty(&notes->items) || (notes->stopped && !notes->stop_told);
 }
 
-/* The descriptor follows the list, before the lock is let go. Neither call is a place where the
- * thread may be cancelled. */
+/* The descriptor follows the list, before the lock is let go; a program that has read it, whatever
+ * the header says, has only emptied it. */
 static void settle(struct notes *notes)
 {
-    uint64_t count;
     bool any = is_any(notes);
     if (any == notes->readable)
         return;
@@ -165,7 +164,7 @@ static void settle(struct notes *notes)
     if (any)
         wake_add(notes->fd);
     else
-        CHECK(syscall(SYS_read, notes->fd, &count, sizeof(count)) == sizeof(count));
+        wake_take(notes->fd);
 }
 
 /* One more note of it; it may be listed for the one before. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Adds 1 to an eventfd, or ends a sleep on a word, from any thread, as a step that is done or not
- * begun.
+ * Adds 1 to an eventfd or empties it, ends a sleep on a word, or closes a descriptor, from any
+ * thread, as a step that is done or not begun.
  *
  * Threads of whoever embeds the engine publish and subscribe, and may be cancelled. write(2) of the
- * C library is a place where that happens: with a lock taken, or with some of the workers told and
- * others not. The system call itself is no such place.
+ * C library is a place where that happens, and so are read(2) and close(2): with a lock taken, with
+ * some of the workers told and others not, or behind a step that the caller then never hears of.
+ * The system call itself is no such place.
  */
 #pragma once
 
@@ -23,6 +24,20 @@ static inline void wake_add(int eventfd)
     /* Fails only when 2^64 wakes are pending, and then whoever waits is awake anyway. */
     long written = syscall(SYS_write, eventfd, &one, sizeof(one));
     (void)written;
+}
+
+/* What was added to an eventfd that does not block; there may be nothing. */
+static inline void wake_take(int eventfd)
+{
+    uint64_t count;
+    long taken = syscall(SYS_read, eventfd, &count, sizeof(count));
+    (void)taken;
+}
+
+static inline void descriptor_close(int fd)
+{
+    long r = syscall(SYS_close, fd);
+    (void)r;
 }
 
 /* Sleeps while the word has this value, until that time (clock_ns) at the latest, or for no reason:

@@ -172,6 +172,25 @@ static void of_a_drain(void)
     engine_end(fanfare);
 }
 
+/* A program that does what the header forbids loses a signal, and no more. */
+static void who_reads_the_descriptor(void)
+{
+    struct server server;
+    struct stream stream;
+    uint64_t count = 0;
+    struct fanfare *fanfare = engine_new(on);
+    engine_start(fanfare, &server);
+    stream_open(&stream, &server, "/events/a", NULL);
+    stream_await_id(&stream);
+    EXPECT_INT(read(fanfare_note_fd(fanfare), &count, sizeof(count)), sizeof(count));
+    uint64_t subscriber = next(fanfare, FANFARE_NOTE_JOINED).subscriber;
+    expect_none(fanfare, 0);
+    stream_close(&stream);
+    left(fanfare, subscriber, FANFARE_LEFT_GONE);
+    expect_none(fanfare, 0);
+    engine_end(fanfare);
+}
+
 /* Without the option nothing else is told. */
 static void only_the_last_one(void)
 {
@@ -285,6 +304,7 @@ int main(int argc, char **argv)
     check_case("nobody_fetches", nobody_fetches);
     check_case("the_last_one", the_last_one);
     check_case("of_a_drain", of_a_drain);
+    check_case("who_reads_the_descriptor", who_reads_the_descriptor);
     check_case("only_the_last_one", only_the_last_one);
     check_case("several_wait", several_wait);
     check_case("sizes", sizes);
