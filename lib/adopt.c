@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A connection of the program's becomes a subscriber: fanfare_adopt, and fanfare_detach, which
- * takes one out of a framework. Any thread.
+ * takes one out of a framework. Any thread, which may be cancelled: no place here is one where that
+ * happens.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include "engine/base/wake.h"
 #include "lib/instance.h"
 #include "lib/subscription.h"
 
@@ -32,7 +33,7 @@ static int open_stand_in(int fd)
     int flags = fcntl(fd, F_GETFL) & O_NONBLOCK ? SOCK_NONBLOCK : 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, ends))
         return -errno;
-    close(ends[1]);
+    descriptor_close(ends[1]);
     return ends[0];
 }
 
@@ -50,9 +51,9 @@ int fanfare_detach(int fd)
         r = -errno;
     else if (dup3(stand_in, fd, fcntl(fd, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0) < 0) {
         int error = errno;
-        close(r); /* which leaves everything as it was */
+        descriptor_close(r); /* which leaves everything as it was */
         r = -error;
     }
-    close(stand_in);
+    descriptor_close(stand_in);
     return r;
 }

@@ -9,8 +9,8 @@
  */
 #include <errno.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
+#include "engine/base/wake.h"
 #include "lib/instance.h"
 #include "lib/publish.h"
 
@@ -49,9 +49,8 @@ int fanfare_waiter_fd(const struct fanfare_waiter *waiter)
 
 static void take_back(struct fanfare_waiter *waiter)
 {
-    eventfd_t ignored;
     hub_waiter_disarm(waiter->fanfare->hub, &waiter->waiter);
-    (void)eventfd_read(waiter->waiter.eventfd, &ignored); /* -EAGAIN: nobody has told yet */
+    wake_take(waiter->waiter.eventfd);
     waiter->refused = false;
 }
 
@@ -83,6 +82,6 @@ void fanfare_waiter_free(struct fanfare_waiter *waiter)
         return;
     if (instance_check(waiter->fanfare) == 0) /* in a child nobody knows who held the lock */
         hub_waiter_remove(waiter->fanfare->hub, &waiter->waiter);
-    close(waiter->waiter.eventfd);
+    descriptor_close(waiter->waiter.eventfd);
     free(waiter);
 }

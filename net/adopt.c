@@ -4,7 +4,7 @@
  *
  * The order is that of cost: the caller's own faults first, then the socket, then what is taken and
  * would have to be given back. Only then is the socket made non-blocking, and right after it handed
- * over.
+ * over. No place here is one where a thread is cancelled.
  */
 #include "net/adopt.h"
 
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "engine/base/builder.h"
+#include "engine/base/wake.h"
 #include "engine/form.h"
 #include "net/answer.h"
 #include "net/http/answer.h"
@@ -256,7 +257,7 @@ static void tune(const struct adopting *adopting, int other)
     if (other < 0)
         return;
     listener_tune_socket(other, adopting->is_unix, &tuning);
-    close(other);
+    descriptor_close(other);
 }
 
 static int hand_over(const struct adopting *adopting, const struct subscribe_request *request,
@@ -273,7 +274,7 @@ static int hand_over(const struct adopting *adopting, const struct subscribe_req
         return 0;
     }
     if (other >= 0)
-        close(other);
+        descriptor_close(other);
     if (was_blocking)
         (void)fcntl(adopting->fd, F_SETFL, flags);
     return r;

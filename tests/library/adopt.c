@@ -362,6 +362,38 @@ static void in_an_epoll_set(void)
     engine_end(fanfare);
 }
 
+/* A thread that was cancelled before: it ends at the next place where it may, and what has become
+ * the engine's, or another number, would be told to nobody. */
+static void *give_cancelled(void *context)
+{
+    static uint64_t subscriber;
+    struct fanfare_subscription subscription = news();
+    struct ends *ends = context;
+    pthread_cancel(pthread_self());
+    int fd = fanfare_detach(ends->ours);
+    if (fd < 0 || fanfare_adopt(followed, fd, &subscription, &subscriber) < 0)
+        return NULL;
+    return &subscriber;
+}
+
+static void by_a_cancelled_thread(void)
+{
+    followed = engine_silent(on);
+    engine_start(followed, NULL);
+    for (unsigned i = 0; i < SOCKET_KINDS; i++) {
+        struct ends ends = socket_open((enum socket_kind)i);
+        pthread_t thread;
+        void *subscriber;
+        REQUIRE(!pthread_create(&thread, NULL, give_cancelled, &ends), "no thread");
+        pthread_join(thread, &subscriber);
+        REQUIRE(subscriber && subscriber != PTHREAD_CANCELED, "it ended in a call");
+        next(followed, FANFARE_NOTE_JOINED, *(uint64_t *)subscriber);
+        socket_close(&ends);
+        next(followed, FANFARE_NOTE_LEFT, *(uint64_t *)subscriber);
+    }
+    engine_end(followed);
+}
+
 static void no_room(void)
 {
     static const char *const one[] = {"notes", "on", "subscribers-max", "1", NULL};
@@ -447,6 +479,7 @@ int main(int argc, char **argv)
     check_case("what_is_no_connection", what_is_no_connection);
     check_case("gone_and_talkative", gone_and_talkative);
     check_case("in_an_epoll_set", in_an_epoll_set);
+    check_case("by_a_cancelled_thread", by_a_cancelled_thread);
     check_case("no_room", no_room);
     check_case("no_memory", no_memory);
     check_case("not_running", not_running);

@@ -325,6 +325,32 @@ static void a_waiter_is_told(void)
     full_end(&full);
 }
 
+/* With a signal to take back, which it does before and behind a try. */
+static void *publish_cancelled(void *waiter)
+{
+    struct fanfare_event small = event_of("other", "x");
+    pthread_cancel(pthread_self());
+    return fanfare_waiter_publish(waiter, &small, 1, NULL) == 0 ? waiter : NULL;
+}
+
+static void a_cancelled_thread_publishes_whole(void)
+{
+    struct full full;
+    struct fanfare_waiter *waiter;
+    pthread_t thread;
+    void *result;
+    full_begin(&full);
+    struct fanfare_event event = event_of(FULL_CHANNEL, full_data);
+    event.data_len = sizeof(full_data);
+    REQUIRE(fanfare_waiter_new(full.fanfare, &waiter) == 0, "no waiter");
+    EXPECT_INT(fanfare_waiter_publish(waiter, &event, 1, NULL), -EAGAIN);
+    REQUIRE(!pthread_create(&thread, NULL, publish_cancelled, waiter), "no thread");
+    pthread_join(thread, &result);
+    EXPECT(result == waiter, "it ended in the call");
+    fanfare_waiter_free(waiter);
+    full_end(&full);
+}
+
 /* A loop that publishes until the engine stops, and sleeps whenever there is no room. */
 static void *run_loop(void *context)
 {
@@ -450,6 +476,7 @@ int main(int argc, char **argv)
     check_case("waits_for_room", waits_for_room);
     check_case("a_stop_ends_the_wait", a_stop_ends_the_wait);
     check_case("a_waiter_is_told", a_waiter_is_told);
+    check_case("a_cancelled_thread_publishes_whole", a_cancelled_thread_publishes_whole);
     check_case("waiters_miss_no_moment", waiters_miss_no_moment);
     check_case("a_child_is_told_so", a_child_is_told_so);
     check_case("a_child_may_keep_what_is_closed", a_child_may_keep_what_is_closed);
