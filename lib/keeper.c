@@ -2,17 +2,14 @@
 /* See keeper.h. */
 #include "lib/keeper.h"
 
-#include <time.h>
-
+#include "engine/base/clock.h"
 #include "lib/access_log.h"
 #include "lib/instance.h"
 #include "lib/notes.h"
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_ns() / 1000000;
 }
 
 void keeper_init(struct fanfare *fanfare)

@@ -9,12 +9,9 @@
 #include "net/host.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "engine/base/builder.h"
+#include "engine/base/wake.h"
 #include "net/http/bytes.h"
 #include "net/http/head_line.h"
 #include "net/service.h"
@@ -88,14 +85,14 @@ bool host_request_end(struct host_request *request, enum host_state from, int re
     if (!move(request, from, HOST_OVER))
         return false;
     if (from == HOST_CLAIMED)
-        syscall(SYS_futex, &request->state, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+        futex_wake(&request->state);
     return true;
 }
 
 static int await(struct host_request *request, uint64_t *ret_subscriber)
 {
     while (atomic_load_explicit(&request->state, memory_order_acquire) == HOST_CLAIMED)
-        syscall(SYS_futex, &request->state, FUTEX_WAIT_PRIVATE, HOST_CLAIMED, NULL, NULL, 0);
+        futex_wait(&request->state, HOST_CLAIMED, INT64_MAX);
     if (request->result == 0 && ret_subscriber)
         *ret_subscriber = request->subscriber;
     return request->result;
