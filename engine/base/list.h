@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An intrusive circular list: the net layer's queues of connections.
+ * An intrusive circular list: queues of connections, and of what the program is to be told.
  *
  * A list is a link of its own that stands at both its ends; an element embeds one link per list it
  * may be in. A link that is in no list has next NULL, so removing twice is harmless and "is it
  * queued" is one look. Nothing is allocated, every operation is O(1), and a list belongs to one
- * thread, the acceptor that holds it. It does not count its elements and does not own them.
+ * thread at a time: to the acceptor that holds it, or to who has its lock. It does not count its
+ * elements and does not own them.
  */
 #pragma once
 
