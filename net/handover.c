@@ -3,6 +3,7 @@
 #include "net/handover.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -316,19 +317,61 @@ static int first_frame(const struct handover *handover, struct frame **ret_frame
     return r < 0 ? r : r > 0 ? ADOPT_SAID : 0;
 }
 
-/* The client's end of a connection to one of our listeners: it would hold itself open for ever. */
+/* One end of a connection. */
+struct end {
+    struct sockaddr_storage socket;
+    socklen_t len;
+    struct address address;
+    in_port_t port;
+};
+
+static struct end end_of(const struct sockaddr_storage *socket, socklen_t len)
+{
+    struct end end = {.socket = *socket,
+                      .len = len,
+                      .address = address_of_socket((const struct sockaddr *)socket, len)};
+    const void *at = &end.socket;
+    if (len >= sizeof(struct sockaddr_in) && socket->ss_family == AF_INET)
+        end.port = ((const struct sockaddr_in *)at)->sin_port;
+    else if (len >= sizeof(struct sockaddr_in6) && socket->ss_family == AF_INET6)
+        end.port = ((const struct sockaddr_in6 *)at)->sin6_port;
+    return end;
+}
+
+/* Both ends are on this machine, as far as that can be told from them. */
+static bool is_within_machine(const struct end *peer, const struct end *own)
+{
+    static const uint8_t v6_loopback[16] = {[15] = 1};
+    const uint8_t *bytes = peer->address.bytes;
+    return address_equals(&peer->address, &own->address) ||
+           (peer->address.family == ADDRESS_V4 ? bytes[0] == IN_LOOPBACKNET
+                                               : memcmp(bytes, v6_loopback, 16) == 0);
+}
+
+static bool leads_to(const struct listener *listener, const struct end *peer, const struct end *own)
+{
+    static const uint8_t any[16];
+    const struct end bound = end_of(&listener->bound, listener->bound_len);
+    if (bound.len > 0 && bound.len == peer->len &&
+        memcmp(&bound.socket, &peer->socket, bound.len) == 0)
+        return true;
+    return bound.port && bound.port == peer->port && bound.address.family == peer->address.family &&
+           memcmp(bound.address.bytes, any, sizeof(any)) == 0 && is_within_machine(peer, own);
+}
+
+/* The client's end of a connection to one of our listeners: it would hold itself open for ever. One
+ * that comes through something that forwards it cannot be told. */
 static bool leads_back(const struct server_state *server, int fd)
 {
-    struct sockaddr_storage peer = {0}, own;
-    socklen_t len = sizeof(peer);
-    if (getpeername(fd, (struct sockaddr *)&peer, &len))
+    struct sockaddr_storage sockets[2] = {0};
+    socklen_t lens[2] = {sizeof(sockets[0]), sizeof(sockets[1])};
+    if (getpeername(fd, (struct sockaddr *)&sockets[0], &lens[0]) ||
+        getsockname(fd, (struct sockaddr *)&sockets[1], &lens[1]))
         return false;
-    for (unsigned i = 0; i < server->listener_count; i++) {
-        socklen_t own_len = sizeof(own);
-        if (getsockname(server->listeners[i].fd, (struct sockaddr *)&own, &own_len) == 0 &&
-            own_len == len && memcmp(&own, &peer, len) == 0)
+    const struct end peer = end_of(&sockets[0], lens[0]), own = end_of(&sockets[1], lens[1]);
+    for (unsigned i = 0; i < server->listener_count; i++)
+        if (leads_to(&server->listeners[i], &peer, &own))
             return true;
-    }
     return false;
 }
 

@@ -60,17 +60,22 @@ static bool split_address(const char *address, char *host, size_t host_size, con
     return true;
 }
 
+static void note_bound(struct listener *listener)
+{
+    listener->bound_len = sizeof(listener->bound);
+    if (getsockname(listener->fd, (struct sockaddr *)&listener->bound, &listener->bound_len))
+        listener->bound_len = 0;
+}
+
 /* What was really bound: port 0 shows the port that the kernel chose. */
 static void name_tcp(struct listener *listener)
 {
-    struct sockaddr_storage bound;
-    socklen_t len = sizeof(bound);
+    const struct sockaddr *bound = (struct sockaddr *)&listener->bound;
     char host[NI_MAXHOST], port[NI_MAXSERV];
-    if (getsockname(listener->fd, (struct sockaddr *)&bound, &len) ||
-        getnameinfo((struct sockaddr *)&bound, len, host, sizeof(host), port, sizeof(port),
+    if (getnameinfo(bound, listener->bound_len, host, sizeof(host), port, sizeof(port),
                     NI_NUMERICHOST | NI_NUMERICSERV))
         return;
-    const char *format = bound.ss_family == AF_INET6 ? "http://[%.90s]:%s" : "http://%.90s:%s";
+    const char *format = bound->sa_family == AF_INET6 ? "http://[%.90s]:%s" : "http://%.90s:%s";
     snprintf(listener->address, sizeof(listener->address), format, host, port);
 }
 
@@ -89,6 +94,7 @@ static int bind_tcp(struct listener *listener, const struct addrinfo *found)
         return r;
     }
     listener->fd = fd;
+    note_bound(listener);
     name_tcp(listener);
     return 0;
 }
@@ -121,13 +127,10 @@ static bool is_known(const struct addrinfo *first, const struct addrinfo *at)
 /* Gives a later address the port that the kernel chose for the first one. */
 static void follow_port(const struct listener *first, struct sockaddr *address)
 {
-    struct sockaddr_storage bound;
-    socklen_t len = sizeof(bound);
-    if (getsockname(first->fd, (struct sockaddr *)&bound, &len))
-        return;
-    in_port_t port = bound.ss_family == AF_INET6
-                         ? ((const struct sockaddr_in6 *)(const void *)&bound)->sin6_port
-                         : ((const struct sockaddr_in *)(const void *)&bound)->sin_port;
+    const void *bound = &first->bound;
+    in_port_t port = first->bound.ss_family == AF_INET6
+                         ? ((const struct sockaddr_in6 *)bound)->sin6_port
+                         : ((const struct sockaddr_in *)bound)->sin_port;
     if (address->sa_family == AF_INET6)
         ((struct sockaddr_in6 *)(void *)address)->sin6_port = port;
     else
@@ -214,10 +217,8 @@ static bool is_loopback(const struct sockaddr *address)
 
 bool listener_is_bound_locally(const struct listener *listener)
 {
-    struct sockaddr_storage bound;
-    socklen_t len = sizeof(bound);
-    return listener->is_unix || (getsockname(listener->fd, (struct sockaddr *)&bound, &len) == 0 &&
-                                 is_loopback((struct sockaddr *)&bound));
+    return listener->is_unix ||
+           (listener->bound_len > 0 && is_loopback((const struct sockaddr *)&listener->bound));
 }
 
 /* --- unix ---------------------------------------------------------------------------------- */
@@ -344,6 +345,7 @@ static int open_unix(struct listener *listener, const char *path, mode_t mode, c
         return r;
     }
     listener->is_unix = true;
+    note_bound(listener);
     memcpy(listener->path, path, strlen(path) + 1);
     snprintf(listener->address, sizeof(listener->address), "unix:%s", path);
     return 0;
@@ -357,6 +359,7 @@ static int open_given(struct listener *listener, const char *address, char *erro
     if (r)
         return r;
     listener->is_unix = bound.ss_family == AF_UNIX;
+    note_bound(listener);
     const char *path = ((const struct sockaddr_un *)(const void *)&bound)->sun_path;
     if (listener->is_unix)
         snprintf(listener->address, sizeof(listener->address), "unix:%.107s", path);

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "engine/base/base.h"
@@ -38,6 +39,9 @@ struct listener {
     dev_t device;    /* of the file that was made, to recognise it on leaving */
     ino_t inode;
     char address[160]; /* what server_address shows */
+    /* What it was bound to, and stays so when it is closed; of no length if that is not known. */
+    struct sockaddr_storage bound;
+    socklen_t bound_len;
 };
 
 /* `address` is "ADDR:PORT", "[V6]:PORT", "unix:PATH" or "fd:N" (net/given.h). A name with several

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -232,6 +233,28 @@ static void case_itself(void)
     server_stop(&other);
 }
 
+/* The same over TCP, to an address that is bound and to one that any stands for. */
+static void case_itself_over_tcp(void)
+{
+    static const char *const places[] = {"http://127.0.0.1:", "http://0.0.0.0:"};
+    struct server other;
+    char answer[1024];
+    server_start(&other, SERVER_OPTIONS("--feed-adopt", "--publish-open", "--listen", "0.0.0.0:0"));
+    server_read_io_line(&other, answer);
+    for (unsigned i = 0; i < 2; i++) {
+        const char *place = strstr(other.said, places[i]);
+        REQUIRE(place, "no %s: %s", places[i], other.said);
+        const struct server at = {.port = (uint16_t)atoi(place + strlen(places[i]))};
+        int feed = connect_unix(other.feed), fd = connect_tcp(&at, 0);
+        send_descriptors(feed, "adopt: a\nack: 1\n\n", 17, &fd, 1);
+        close(fd);
+        REQUIRE(receive_answer(feed, answer, sizeof(answer)), "it has ended");
+        EXPECT_TEXT(answer, "error: the descriptor is a connection to this server\nack: 1\n\n");
+        close(feed);
+    }
+    server_stop(&other);
+}
+
 static void case_off(void)
 {
     struct server other;
@@ -291,6 +314,7 @@ int main(int argc, char **argv)
     check_case("too_many", case_too_many);
     check_case("the_feed_ends", case_the_feed_ends);
     check_case("itself", case_itself);
+    check_case("itself_over_tcp", case_itself_over_tcp);
     check_case("off", case_off);
     server_await(&server, "subscribers", false, 0);
     server_await(&server, "feeds_open", false, 1);

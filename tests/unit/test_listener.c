@@ -80,7 +80,12 @@ Test(listener, a_socket_that_listens_already)
     cr_expect_str_eq(listener.address, first.address);
     cr_expect_neq(listener.fd, first.fd);
     cr_expect_eq(fcntl(listener.fd, F_GETFD), FD_CLOEXEC);
+    struct sockaddr_storage bound = listener.bound;
+    cr_expect_eq(listener.bound_len, sizeof(struct sockaddr_in));
+    cr_expect_eq(memcmp(&bound, &first.bound, sizeof(bound)), 0);
     listener_close(&listener);
+    cr_expect_eq(listener.bound_len, sizeof(struct sockaddr_in), "other threads may look at it");
+    cr_expect_eq(memcmp(&bound, &listener.bound, sizeof(bound)), 0);
     cr_expect_geq(fcntl(first.fd, F_GETFD), 0, "the caller's own stays");
     listener_close(&first);
 
