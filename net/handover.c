@@ -11,38 +11,22 @@
 #include "engine/base/clock.h"
 #include "engine/form.h"
 #include "net/caps.h"
+#include "net/handover_names.h"
 #include "net/http/answer.h"
 #include "net/journal.h"
 
-enum row {
-    ROW_ADOPT,
-    ROW_RESUME,
-    ROW_HEADER,
-    ROW_HEAD,
-    ROW_HTTP,
-    ROW_LAST,
-    ROW_LIMIT,
-    ROW_LIFETIME,
-    ROW_TAG,
-    ROW_FIRST
-};
+#define ROW(row, name, again, number) ROW_##row,
+enum row { HANDOVER_NAMES(ROW) ROWS };
+#undef ROW
 
+/* `twice` is NULL of what may come again. */
+#define ROW(row, name, again, number)                                                              \
+    [ROW_##row] = {TEXT_INIT(name), (again) ? NULL : name " is given twice"},
 static const struct {
     struct text name;
-    enum row row;
-    const char *twice; /* NULL: it may come again */
-} rows[] = {
-    {TEXT_INIT("adopt"), ROW_ADOPT, NULL},
-    {TEXT_INIT("last-event-id"), ROW_RESUME, "last-event-id is given twice"},
-    {TEXT_INIT("header"), ROW_HEADER, NULL},
-    {TEXT_INIT("head"), ROW_HEAD, "head is given twice"},
-    {TEXT_INIT("http"), ROW_HTTP, "http is given twice"},
-    {TEXT_INIT("last"), ROW_LAST, "last is given twice"},
-    {TEXT_INIT("limit"), ROW_LIMIT, "limit is given twice"},
-    {TEXT_INIT("lifetime"), ROW_LIFETIME, "lifetime is given twice"},
-    {TEXT_INIT("tag"), ROW_TAG, "tag is given twice"},
-    {TEXT_INIT("first"), ROW_FIRST, NULL},
-};
+    const char *twice;
+} rows[ROWS] = {HANDOVER_NAMES(ROW)};
+#undef ROW
 
 static const char no_memory[] = "the server is out of memory";
 
@@ -144,15 +128,15 @@ static void take_word(struct handover *handover, struct text value, struct text 
 
 bool handover_take(struct handover *handover, struct text name, struct text value)
 {
-    unsigned i = 0;
-    while (i < sizeof(rows) / sizeof(rows[0]) && !text_equals(rows[i].name, name))
-        i++;
-    if (i == sizeof(rows) / sizeof(rows[0]))
+    enum row row = 0;
+    while (row < ROWS && !text_equals(rows[row].name, name))
+        row++;
+    if (row == ROWS)
         return false;
-    if (rows[i].twice && handover->seen & 1u << i)
-        refuse(handover, rows[i].twice);
-    handover->seen |= 1u << i;
-    switch (rows[i].row) {
+    if (rows[row].twice && handover->seen & 1u << row)
+        refuse(handover, rows[row].twice);
+    handover->seen |= 1u << row;
+    switch (row) {
     case ROW_ADOPT:
         take_channel(handover, value);
         break;
@@ -189,6 +173,8 @@ bool handover_take(struct handover *handover, struct text name, struct text valu
         break;
     case ROW_FIRST:
         take_first(handover, value);
+        break;
+    case ROWS:
         break;
     }
     return true;

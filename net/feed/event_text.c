@@ -13,6 +13,8 @@
  */
 #include "net/feed/event_text.h"
 
+#include "net/handover_names.h"
+
 enum line_state {
     LINE_HELD,     /* `line` has all of the line so far; at a line's start it is empty */
     LINE_DATA,     /* a data line whose value is being appended to the data */
@@ -48,7 +50,10 @@ static const struct text field_names[] = {
 #define SEEN(field) (1u << (field))
 
 /* With so many bytes of a line its field is known: the longest name and its colon. */
-#define FIELD_KNOWN_BYTES (sizeof("last-event-id:") - 1)
+#define FIELD_KNOWN_BYTES              (sizeof("last-event-id:") - 1)
+#define FITS(row, name, again, number) static_assert(sizeof(name) <= FIELD_KNOWN_BYTES, name);
+HANDOVER_NAMES(FITS)
+#undef FITS
 /* Of an event it is so with fewer. */
 #define EVENT_NAME_BYTES sizeof("channel")
 /* A larger data buffer is given back after its event, so that idle feeds stay small. */
@@ -171,11 +176,9 @@ static bool is_named(struct text line, struct text name)
 
 static bool is_of_adoption(struct text line)
 {
-    static const struct text names[] = {
-        TEXT_INIT("first"), TEXT_INIT("head"),          TEXT_INIT("header"),
-        TEXT_INIT("http"),  TEXT_INIT("last-event-id"), TEXT_INIT("last"),
-        TEXT_INIT("limit"), TEXT_INIT("lifetime"),      TEXT_INIT("tag"),
-    };
+#define NAME(row, name, again, number) TEXT_INIT(name),
+    static const struct text names[] = {HANDOVER_NAMES(NAME)};
+#undef NAME
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (is_named(line, names[i]))
             return true;

@@ -2,6 +2,8 @@
 /* Reads one hand-over in either notation: see handoff_message.h. */
 #include "net/handlers/handoff_message.h"
 
+#include "net/handover_names.h"
+
 static void refuse(struct handoff_message *message, const char *fault)
 {
     if (!message->handover.fault)
@@ -12,9 +14,15 @@ static void refuse(struct handoff_message *message, const char *fault)
 
 static bool is_number(struct text name)
 {
-    return text_equals(name, TEXT("last")) || text_equals(name, TEXT("limit")) ||
-           text_equals(name, TEXT("lifetime")) || text_equals(name, TEXT("tag"));
+#define IS(row, it, again, number) ((number) && text_equals(name, TEXT(it))) ||
+    return HANDOVER_NAMES(IS) false;
+#undef IS
 }
+
+#define LISTED(row, name, again, number) " " name
+static const char no_such_name[] =
+    "the object has a member that is none of:" HANDOVER_NAMES(LISTED);
+#undef LISTED
 
 /* One string, or one number where there may be one. */
 static void take_value(struct handoff_message *message, struct text name, const json_t *value)
@@ -28,8 +36,7 @@ static void take_value(struct handoff_message *message, struct text name, const 
     if (!text.at)
         refuse(message, "a member of the object is neither a string nor an array of strings");
     else if (!handover_take(&message->handover, name, text))
-        refuse(message, "the object has a member that is none of adopt, last-event-id, header, "
-                        "head, http, last, limit, lifetime, tag and first");
+        refuse(message, no_such_name);
 }
 
 static void read_json(struct handoff_message *message, struct text text)
