@@ -3,8 +3,8 @@
  * Adopts connections: see adopt.h.
  *
  * The order is that of cost: the caller's own faults first, then the socket, then what is taken and
- * would have to be given back. Only then is the socket made non-blocking, and right after it handed
- * over. No place here is one where a thread is cancelled.
+ * would have to be given back. Only then is the socket made one that blocks nobody, and right after
+ * it handed over. No place here is one where a thread is cancelled.
  */
 #include "net/adopt.h"
 
@@ -20,6 +20,7 @@
 #include "engine/base/wake.h"
 #include "engine/form.h"
 #include "net/answer.h"
+#include "net/given.h"
 #include "net/http/answer.h"
 #include "net/http/bytes.h"
 #include "net/http/head_line.h"
@@ -266,8 +267,11 @@ static int hand_over(const struct adopting *adopting, const struct subscribe_req
     int flags = fcntl(adopting->fd, F_GETFL);
     int other = fcntl(adopting->fd, F_DUPFD_CLOEXEC, 0);
     bool was_blocking = flags >= 0 && !(flags & O_NONBLOCK);
+    struct linger linger = given_linger(adopting->fd);
     if (was_blocking)
         (void)fcntl(adopting->fd, F_SETFL, flags | O_NONBLOCK);
+    if (linger.l_onoff) /* a worker may close it from the hand-over on */
+        given_set_linger(adopting->fd, (struct linger){0});
     int r = hub_subscribe(adopting->server->hub, request, ret_subscriber);
     if (r == 0) {
         tune(adopting, other);
@@ -277,6 +281,8 @@ static int hand_over(const struct adopting *adopting, const struct subscribe_req
         descriptor_close(other);
     if (was_blocking)
         (void)fcntl(adopting->fd, F_SETFL, flags);
+    if (linger.l_onoff)
+        given_set_linger(adopting->fd, linger);
     return r;
 }
 

@@ -69,3 +69,23 @@ int given_open(const char *address, int *ret_fd, struct sockaddr_storage *ret_bo
         *ret_fd = fd;
     return r;
 }
+
+struct linger given_linger(int fd)
+{
+    struct linger linger = {0};
+    socklen_t len = sizeof(linger);
+    if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) || !linger.l_onoff)
+        return (struct linger){0};
+    return linger;
+}
+
+void given_set_linger(int fd, struct linger linger)
+{
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+void given_close(int fd)
+{
+    given_set_linger(fd, (struct linger){0});
+    close(fd);
+}

@@ -11,6 +11,7 @@
 #include "engine/base/clock.h"
 #include "engine/form.h"
 #include "net/caps.h"
+#include "net/given.h"
 #include "net/handover_names.h"
 #include "net/http/answer.h"
 #include "net/journal.h"
@@ -284,7 +285,7 @@ void handover_refuse(struct service *service, const struct handover *handover, i
     /* The program may still have the descriptor. */
     (void)shutdown(fd, SHUT_WR);
     (void)!recv(fd, service->loop.input, sizeof(service->loop.input), MSG_DONTWAIT);
-    close(fd);
+    given_close(fd);
 }
 
 /* --- adopting ------------------------------------------------------------------------------ */

@@ -11,6 +11,8 @@
  * after which a silent peer is gone, the send buffer) is set on the listening socket, from which
  * Linux copies it to each accepted one: it costs no call per connection and stays when a socket is
  * handed on.
+ *
+ * Length: three ways to a listening socket, which share how it is named, tuned and closed.
  */
 #include "net/listener.h"
 
@@ -360,6 +362,7 @@ static int open_given(struct listener *listener, const char *address, char *erro
         return r;
     listener->is_unix = bound.ss_family == AF_UNIX;
     note_bound(listener);
+    listener->lingers = given_linger(listener->fd).l_onoff;
     const char *path = ((const struct sockaddr_un *)(const void *)&bound)->sun_path;
     if (listener->is_unix)
         snprintf(listener->address, sizeof(listener->address), "unix:%.107s", path);
@@ -473,6 +476,8 @@ int listener_accept(const struct listener *listener, const struct listener_tunin
         return -errno;
     if (ret_peer)
         *ret_peer = address_of_socket((struct sockaddr *)&peer, len);
+    if (listener->lingers)
+        given_set_linger(fd, (struct linger){0});
     /* A unix socket copies nothing from its listener. */
     if (listener->is_unix && listener->kind != LISTENER_FEED && listener->kind != LISTENER_HANDOFF)
         listener_tune_socket(fd, true, tuning);

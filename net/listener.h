@@ -33,6 +33,7 @@ struct listener {
     enum listener_kind kind;
     int fd;
     bool is_unix;
+    bool lingers;    /* given: what is accepted copies its SO_LINGER */
     bool proxied;    /* each connection begins with a PROXY header */
     unsigned routes; /* bits of enum route_name that are answered here; 0: the server's */
     char path[108];  /* unix: the file that was made; sun_path has no more room; "": none was */

@@ -215,6 +215,25 @@ static void case_faults(void)
     }
 }
 
+/* Closing it would put a worker to sleep, or an acceptor. */
+static void case_linger(void)
+{
+    static const char *const lines[] = {"adopt: news\n", "adopt:\n"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct stream stream;
+        struct linger linger = {1, 30};
+        socklen_t len = sizeof(linger);
+        char answer[1024];
+        int fd = visit(&stream);
+        EXPECT_INT(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, len), 0);
+        host_give(&host, lines[i], fd, answer, sizeof(answer));
+        EXPECT_INT(getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len), 0);
+        EXPECT(!linger.l_onoff, "%s", answer);
+        close(fd);
+        stream_close(&stream);
+    }
+}
+
 /* --- the hand-off socket -------------------------------------------------------------------- */
 
 static int open_door(void)
@@ -420,6 +439,7 @@ int main(int argc, char **argv)
     client_open(&publisher, &server);
     by_each_door();
     check_case("lifetime", case_lifetime);
+    check_case("linger", case_linger);
     check_case("messages", case_messages);
     check_case("closed_at_once", case_closed_at_once);
     check_case("unread_answers", case_unread_answers);

@@ -362,36 +362,42 @@ static void in_an_epoll_set(void)
     engine_end(fanfare);
 }
 
-/* A thread that was cancelled before: it ends at the next place where it may, and what has become
- * the engine's, or another number, would be told to nobody. */
-static void *give_cancelled(void *context)
+static void set_linger(int fd)
 {
-    static uint64_t subscriber;
-    struct fanfare_subscription subscription = news();
-    struct ends *ends = context;
-    pthread_cancel(pthread_self());
-    int fd = fanfare_detach(ends->ours);
-    if (fd < 0 || fanfare_adopt(followed, fd, &subscription, &subscriber) < 0)
-        return NULL;
-    return &subscriber;
+    EXPECT_INT(
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 30}, sizeof(struct linger)), 0);
 }
 
-static void by_a_cancelled_thread(void)
+static void expect_linger(int fd, int expected_s)
 {
-    followed = engine_silent(on);
-    engine_start(followed, NULL);
-    for (unsigned i = 0; i < SOCKET_KINDS; i++) {
-        struct ends ends = socket_open((enum socket_kind)i);
-        pthread_t thread;
-        void *subscriber;
-        REQUIRE(!pthread_create(&thread, NULL, give_cancelled, &ends), "no thread");
-        pthread_join(thread, &subscriber);
-        REQUIRE(subscriber && subscriber != PTHREAD_CANCELED, "it ended in a call");
-        next(followed, FANFARE_NOTE_JOINED, *(uint64_t *)subscriber);
-        socket_close(&ends);
-        next(followed, FANFARE_NOTE_LEFT, *(uint64_t *)subscriber);
-    }
-    engine_end(followed);
+    struct linger linger = {0};
+    socklen_t len = sizeof(linger);
+    EXPECT_INT(getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len), 0);
+    EXPECT_INT(linger.l_onoff ? linger.l_linger : 0, expected_s);
+}
+
+/* Closing it would put a worker to sleep; what is not taken, however late, is as it was. */
+static void that_lingers(void)
+{
+    static char much[65536]; /* and what it is framed by: the hub finds that out */
+    struct fanfare *fanfare = engine_silent(NULL);
+    struct fanfare_subscription subscription = news();
+    struct fanfare_event first = {.size = sizeof(first), .data = much, .data_len = sizeof(much)};
+    struct ends ends = socket_open(SOCKET_TCP);
+    engine_start(fanfare, NULL);
+    int fd = fcntl(ends.ours, F_DUPFD_CLOEXEC, 0);
+    set_linger(fd);
+    memset(much, 'x', sizeof(much));
+    subscription.first = &first;
+    subscription.first_count = 1;
+    EXPECT_INT(fanfare_adopt(fanfare, ends.ours, &subscription, NULL), -E2BIG);
+    expect_linger(fd, 30);
+    subscription.first_count = 0;
+    EXPECT_INT(fanfare_adopt(fanfare, ends.ours, &subscription, NULL), 0);
+    expect_linger(fd, 0);
+    close(fd);
+    close(ends.clients);
+    engine_end(fanfare);
 }
 
 static void no_room(void)
@@ -479,7 +485,7 @@ int main(int argc, char **argv)
     check_case("what_is_no_connection", what_is_no_connection);
     check_case("gone_and_talkative", gone_and_talkative);
     check_case("in_an_epoll_set", in_an_epoll_set);
-    check_case("by_a_cancelled_thread", by_a_cancelled_thread);
+    check_case("that_lingers", that_lingers);
     check_case("no_room", no_room);
     check_case("no_memory", no_memory);
     check_case("not_running", not_running);

@@ -3,6 +3,7 @@
  * not reach the client, and who cannot be had stays as it was. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -61,6 +62,40 @@ static void detached(void)
     engine_end(fanfare);
 }
 
+static struct fanfare *given_to;
+
+/* A thread that was cancelled before: it ends at the next place where it may, and what has become
+ * the engine's, or another number, would be told to nobody. */
+static void *give_cancelled(void *context)
+{
+    struct fanfare_subscription subscription = {
+        .size = sizeof(subscription), .channel = "news", .channel_len = 4};
+    struct ends *ends = context;
+    pthread_cancel(pthread_self());
+    int fd = fanfare_detach(ends->ours);
+    return fd >= 0 && fanfare_adopt(given_to, fd, &subscription, NULL) == 0 ? context : NULL;
+}
+
+static void by_a_cancelled_thread(void)
+{
+    given_to = engine_silent(NULL);
+    engine_start(given_to, NULL);
+    for (unsigned i = 0; i < SOCKET_KINDS; i++) {
+        struct ends ends = socket_open((enum socket_kind)i);
+        struct stream stream;
+        pthread_t thread;
+        void *result;
+        REQUIRE(!pthread_create(&thread, NULL, give_cancelled, &ends), "no thread");
+        pthread_join(thread, &result);
+        REQUIRE(result == &ends, "it ended in a call");
+        stream_init(&stream, ends.clients, NULL, NULL);
+        stream_await_id(&stream);
+        stream_close(&stream);
+        close(ends.ours);
+    }
+    engine_end(given_to);
+}
+
 static void not_detached(void)
 {
     struct ends ends = socket_open(SOCKET_TCP);
@@ -97,6 +132,7 @@ int main(int argc, char **argv)
     (void)close_range(3, ~0u, 0);
     check_begin(argc, argv);
     check_case("detached", detached);
+    check_case("by_a_cancelled_thread", by_a_cancelled_thread);
     check_case("not_detached", not_detached);
     return check_end();
 }

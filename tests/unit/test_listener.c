@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "engine/limits.h"
+#include "net/given.h"
 #include "net/listener.h"
 
 static char folder[] = "/tmp/fanfare-listener-XXXXXX";
@@ -101,6 +102,30 @@ Test(listener, a_socket_that_listens_already)
     cr_expect(listener.is_unix);
     listener_close(&listener);
     cr_expect_eq(access(path, F_OK), 0, "so does its file");
+    listener_close(&first);
+}
+
+/* Or whoever closes a connection would wait for its client. The caller's own stays as it is. */
+Test(listener, what_a_given_one_accepts_does_not_linger)
+{
+    struct listener first, listener;
+    char given[32];
+    struct sockaddr_storage name;
+    socklen_t len = sizeof(name);
+    cr_assert_eq(open_one(&first, "127.0.0.1:0"), 0);
+    given_set_linger(first.fd, (struct linger){1, 30});
+    snprintf(given, sizeof(given), "fd:%d", first.fd);
+    cr_assert_eq(open_one(&listener, given), 0, "%s", error);
+    cr_assert_eq(getsockname(listener.fd, (struct sockaddr *)&name, &len), 0);
+    int client = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(connect(client, (struct sockaddr *)&name, len), 0);
+    int fd = listener_accept(&listener, &untuned, NULL);
+    cr_assert(fd >= 0, "%s", strerror(-fd));
+    cr_expect_eq(given_linger(fd).l_onoff, 0);
+    cr_expect_eq(given_linger(first.fd).l_linger, 30);
+    close(fd);
+    close(client);
+    listener_close(&listener);
     listener_close(&first);
 }
 
