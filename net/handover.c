@@ -51,6 +51,12 @@ static void refuse(struct handover *handover, const char *fault)
         handover->fault = fault;
 }
 
+static void refuse_for_memory(struct handover *handover)
+{
+    handover->no_memory |= !handover->fault;
+    refuse(handover, no_memory);
+}
+
 static void take_channel(struct handover *handover, struct text value)
 {
     if (handover->channel_count == SUBSCRIBER_CHANNELS_MAX) {
@@ -61,7 +67,7 @@ static void take_channel(struct handover *handover, struct text value)
         unsigned room = handover->channel_room ? 4 * handover->channel_room : 4;
         struct text *grown = realloc(handover->channels, room * sizeof(*grown));
         if (!grown) {
-            refuse(handover, no_memory);
+            refuse_for_memory(handover);
             return;
         }
         handover->channels = grown;
@@ -76,10 +82,12 @@ static void append(struct handover *handover, char **bytes, size_t *len, struct 
 {
     size_t need = *len + value.len + end.len;
     char *grown = need <= most ? realloc(*bytes, need) : NULL;
-    if (!grown) {
-        refuse(handover, need <= most ? no_memory : too_long);
+    if (!grown && need <= most)
+        refuse_for_memory(handover);
+    else if (!grown)
+        refuse(handover, too_long);
+    if (!grown)
         return;
-    }
     if (value.len)
         memcpy(grown + *len, value.at, value.len);
     memcpy(grown + *len + value.len, end.at, end.len);
@@ -368,7 +376,7 @@ static int adopt(struct service *service, const struct handover *handover, int f
     struct frame *first;
     if (handover->fault) {
         snprintf(error, HANDOVER_ERROR_ROOM, "%s", handover->fault);
-        return handover->fault == no_memory ? -ENOMEM : ADOPT_SAID;
+        return handover->no_memory ? -ENOMEM : ADOPT_SAID;
     }
     if (leads_back(service->server, fd)) {
         snprintf(error, HANDOVER_ERROR_ROOM, "the descriptor is a connection to this server");

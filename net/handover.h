@@ -29,6 +29,7 @@
 
 struct handover {
     const char *fault;     /* one sentence, static; NULL: none yet */
+    bool no_memory;        /* that is ours, and it may be said again later */
     struct text *channels; /* borrowed texts */
     unsigned channel_count, channel_room;
     struct text resume; /* borrowed */

@@ -93,7 +93,7 @@ static void drop_adoption(struct event_text *parser)
     free(TAKE(parser->adoption_bytes));
     parser->adoption_capacity = 0;
     parser->adoption = TEXT("");
-    parser->adoption_fault = NULL;
+    parser->adoption_fault = EVENT_TEXT_OK;
 }
 
 void event_text_deinit(struct event_text *parser)
@@ -255,10 +255,10 @@ static void adoption_append(struct event_text *parser, const char *bytes, size_t
         capacity *= 2;
     char *grown = parser->adoption_bytes;
     if (need > ADOPTION_BYTES_MAX)
-        parser->adoption_fault = "the hand-over is longer than 131072 bytes";
+        parser->adoption_fault = EVENT_TEXT_LARGE;
     else if (capacity > parser->adoption_capacity &&
              !(grown = realloc(parser->adoption_bytes, capacity)))
-        parser->adoption_fault = "the server has no memory for the hand-over";
+        parser->adoption_fault = EVENT_TEXT_MEMORY;
     if (parser->adoption_fault)
         return;
     if (capacity > parser->adoption_capacity)
@@ -523,7 +523,10 @@ static enum event_text_result finish_adoption(struct event_text *parser)
         refuse(parser, EVENT_TEXT_FIELD,
                "a block with adopt is a hand-over, and has no field of an event but ack");
     if (parser->adoption_fault)
-        refuse(parser, EVENT_TEXT_LARGE, parser->adoption_fault);
+        refuse(parser, parser->adoption_fault,
+               parser->adoption_fault == EVENT_TEXT_MEMORY
+                   ? "the server has no memory for the hand-over"
+                   : "the hand-over is longer than 131072 bytes");
     adoption_trim(parser);
     parser->event_done = true;
     return parser->fault ? EVENT_TEXT_REFUSED : EVENT_TEXT_ADOPTION;

@@ -43,8 +43,8 @@ enum event_text_result {
 enum event_text_fault {
     EVENT_TEXT_OK = 0,
     EVENT_TEXT_FIELD,  /* a field that is missing, doubled or not well formed */
-    EVENT_TEXT_LARGE,  /* more data than data_max */
-    EVENT_TEXT_MEMORY, /* no memory to hold the data */
+    EVENT_TEXT_LARGE,  /* more data than data_max, or lines of a hand-over */
+    EVENT_TEXT_MEMORY, /* no memory to hold them */
     EVENT_TEXT_CUT,    /* the input ended inside the event */
 };
 
@@ -79,7 +79,7 @@ struct event_text {
     size_t data_max;
     size_t data_capacity;
     char *data;
-    const char *adoption_fault; /* why its lines are not all there; NULL: they are */
+    enum event_text_fault adoption_fault; /* why its lines are not all there; 0: they are */
     size_t adoption_capacity;
     char *adoption_bytes;
     char line[EVENT_TEXT_LINE_BYTES];

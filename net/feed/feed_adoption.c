@@ -2,6 +2,7 @@
 /* Connections that come over a feed: see feed_adoption.h. */
 #include "net/feed/feed_adoption.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "engine/subscriber_id.h"
@@ -91,12 +92,14 @@ struct text feed_adoption_run(struct feed_adoption *adoption, struct service *se
         fault = "connections are not taken over here, feed-adopt is off";
     else if (fd < 0 && !fault)
         fault = "no descriptor came with the hand-over";
+    if (!r)
+        r = parser->fault == EVENT_TEXT_MEMORY ? -ENOMEM : ADOPT_SAID;
     handover_init(&handover);
     handover_read(&handover, parser->adoption);
     if (fault) {
         net_count(&service->loop.stats.adopt_refused);
         if (fd >= 0)
-            handover_refuse(service, &handover, fd, r ? r : ADOPT_SAID, fault);
+            handover_refuse(service, &handover, fd, r, fault);
     } else if (handover_run(service, &handover, fd, &subscriber, error)) {
         fault = error;
     }

@@ -10,6 +10,12 @@ static void refuse(struct handoff_message *message, const char *fault)
         message->handover.fault = fault;
 }
 
+static void refuse_for_memory(struct handoff_message *message, const char *fault)
+{
+    message->handover.no_memory |= !message->handover.fault;
+    refuse(message, fault);
+}
+
 /* --- JSON ---------------------------------------------------------------------------------- */
 
 static bool is_number(struct text name)
@@ -46,7 +52,10 @@ static void read_json(struct handoff_message *message, struct text text)
     int r = json_text_load(text, &message->json, message->error);
     if (r) {
         message->json = NULL;
-        refuse(message, r < 0 ? "the server is out of memory" : message->error);
+        if (r < 0)
+            refuse_for_memory(message, "the server is out of memory");
+        else
+            refuse(message, message->error);
         return;
     }
     if (!json_is_object(message->json)) {
@@ -90,6 +99,8 @@ static void read_lines(struct handoff_message *message, struct text text)
         result = event_text_read(grammar, "\n\n", 2, &ends);
     if (!grammar->adopts)
         refuse(message, "the message is no hand-over: it has no adopt");
+    else if (result == EVENT_TEXT_REFUSED && grammar->fault == EVENT_TEXT_MEMORY)
+        refuse_for_memory(message, grammar->error);
     else if (result == EVENT_TEXT_REFUSED)
         refuse(message, grammar->error);
     else if (!is_blank(rest))
