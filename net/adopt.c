@@ -384,9 +384,11 @@ int adopt_socket(struct server_state *server, int fd, const struct adoption *ado
 struct text adopt_lines(struct server_state *server, const struct adoption *adoption,
                         char room[ADOPT_LINES_ROOM])
 {
-    struct adopting adopting = {.adoption = adoption,
-                                .channels = adoption->channels,
-                                .channel_count = adoption->channel_count};
+    struct adoption sound = *adoption;
+    struct adopting adopting = {
+        .adoption = &sound, .channels = sound.channels, .channel_count = sound.channel_count};
+    if (check_head(&adopting))
+        sound.head = TEXT("");
     server_state_stream_limits(server, &adopting.limits);
     struct text lines = make_head(&adopting, room);
     stream_limits_deinit(&adopting.limits);

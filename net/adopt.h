@@ -84,8 +84,8 @@ MUST_USE int adopt_socket(struct server_state *server, int fd, const struct adop
 
 /* Bytes enough for the head lines of any stream that is adopted. */
 #define ADOPT_LINES_ROOM (ADOPT_HEAD_BYTES_MAX + FORM_REFUSAL_LINES_MAX / 2)
-/* The head lines that this adoption gives its stream, for an answer in its place; they were
- * checked. */
+/* The head lines that this adoption gives its stream, for an answer in its place: without the
+ * caller's, if one of those may not stand there. */
 struct text adopt_lines(struct server_state *server, const struct adoption *adoption,
                         char room[ADOPT_LINES_ROOM]);
 /* The answer to a client that was not adopted for this reason: 400 if it can never be, else 503. */

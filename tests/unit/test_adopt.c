@@ -131,6 +131,33 @@ TEST(the_operators_head_lines_give_way_to_the_programs)
     cr_expect_null(strstr(head, "X-Mine"), "%s", head);
 }
 
+static struct text lines_for(const char *head, char room[ADOPT_LINES_ROOM])
+{
+    struct text channel = TEXT("news");
+    struct adoption adoption = {.channels = &channel, .channel_count = 1, .head = text_of(head)};
+    return adopt_lines(&state, &adoption, room);
+}
+
+/* Whoever is refused before its lines were looked at is answered without those that frame it. */
+TEST(an_answer_has_sound_lines_alone)
+{
+    static const char *const bad[] = {"X-Mine: 1\r\nContent-Length: 0\r\n", "X-Mine: 1",
+                                      "X-Mine: 1\r\nX\r\n", "X-Mine: \x01\r\n"};
+    char room[ADOPT_LINES_ROOM + 1];
+    options.header[options.header_count++] = "X-Theirs: 3";
+    begin();
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct text lines = lines_for(bad[i], room);
+        room[lines.len] = '\0';
+        cr_expect_not_null(strstr(room, "X-Theirs: 3\r\n"), "%s", room);
+        cr_expect_null(strstr(room, "X-Mine"), "%s", room);
+    }
+    struct text lines = lines_for("X-Mine: 1\r\n", room);
+    room[lines.len] = '\0';
+    cr_expect_not_null(strstr(room, "X-Theirs: 3\r\nX-Mine: 1\r\n"), "%s", room);
+    close(ours);
+}
+
 TEST(what_is_no_connected_stream_socket)
 {
     int pipes[2], datagrams[2];
