@@ -3,9 +3,9 @@
 #include "net/feed/feed_adoption.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "engine/subscriber_id.h"
+#include "net/given.h"
 
 void feed_adoption_init(struct feed_adoption *adoption)
 {
@@ -15,7 +15,7 @@ void feed_adoption_init(struct feed_adoption *adoption)
 void feed_adoption_drop(struct feed_adoption *adoption)
 {
     if (adoption->fd >= 0)
-        close(adoption->fd);
+        given_close(adoption->fd);
     adoption->fd = -1;
     feed_descriptors_close(&adoption->descriptors);
 }
@@ -34,7 +34,7 @@ size_t feed_adoption_read(struct feed_adoption *adoption, struct connection *con
     size_t len = connection_read_with(connection, bytes, size, fds, room, &count, &cut);
     if (cut) {
         while (count > 0)
-            close(fds[--count]);
+            given_close(fds[--count]);
         adoption->notice = "descriptors came that there is no room for, and were closed";
     }
     adoption->place += len;

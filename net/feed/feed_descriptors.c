@@ -2,7 +2,7 @@
 /* Descriptors that wait for their block: see feed_descriptors.h. */
 #include "net/feed/feed_descriptors.h"
 
-#include <unistd.h>
+#include "net/given.h"
 
 void feed_descriptors_add(struct feed_descriptors *descriptors, unsigned count, uint64_t until)
 {
@@ -26,7 +26,7 @@ unsigned feed_descriptors_expire(struct feed_descriptors *descriptors, uint64_t 
 {
     unsigned stale = 0;
     while (descriptors->count > 0 && descriptors->until[0] <= end) {
-        close(feed_descriptors_take(descriptors));
+        given_close(feed_descriptors_take(descriptors));
         stale++;
     }
     return stale;

@@ -4,9 +4,9 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "engine/subscriber_id.h"
+#include "net/given.h"
 #include "net/handlers/handoff_message.h"
 #include "net/listener.h"
 
@@ -90,7 +90,7 @@ static bool serve(struct connection *connection)
     }
     net_count(&loop->stats.adopt_refused);
     while (count > 0)
-        close(fds[--count]);
+        given_close(fds[--count]);
     answer(connection, "error",
            cut ? TEXT("the message is longer than 65536 bytes, has more than one descriptor, or "
                       "none is free here")

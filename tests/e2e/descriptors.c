@@ -116,6 +116,22 @@ static void read_until(int fd, const char *text)
     } while (!strstr(bytes, text));
 }
 
+/* Nor does whoever closes it sleep until its client has everything (SO_LINGER). */
+static void case_that_lingers(void)
+{
+    struct linger linger = {1, 30};
+    socklen_t len = sizeof(linger);
+    int fd, end = lone(&fd);
+    static const char text[] = "channel: a\ndata: x\n\n";
+    EXPECT_INT(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, len), 0);
+    send_descriptors(host.feed, text, sizeof(text) - 1, &fd, 1);
+    expect_answer("error: a descriptor came that no hand-over took");
+    EXPECT_INT(getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len), 0);
+    EXPECT_INT(linger.l_onoff, 0);
+    close(fd);
+    close(end);
+}
+
 /* The program keeps its own descriptor, and hands it over again when the stream has ended. */
 static void case_a_copy_is_kept(void)
 {
@@ -309,6 +325,7 @@ int main(int argc, char **argv)
     check_case("in_pieces", case_in_pieces);
     check_case("with_something_else", case_with_something_else);
     server_await(&server, "subscribers", false, 0);
+    check_case("that_lingers", case_that_lingers);
     check_case("a_copy_is_kept", case_a_copy_is_kept);
     check_case("no_connection", case_no_connection);
     check_case("too_many", case_too_many);
