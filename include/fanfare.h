@@ -640,10 +640,13 @@ FANFARE_API int fanfare_channel_list(struct fanfare *fanfare, const char *prefix
 FANFARE_API int fanfare_list_next(struct fanfare_list *list, struct fanfare_channel *ret_channel);
 FANFARE_API void fanfare_list_free(struct fanfare_list *list);
 
+#define FANFARE_FORGET 2u /* its history goes as well; say so where you mean it */
+
 /* All that was published to it before is delivered; then who listens to this channel alone is
- * ended in order, and who has others keeps those. Its history goes as well: who resumes later is
- * told of a gap. The name may be used again at once (FANFARE_END is another thing: who comes back
- * then is told that there is no more). `flags`: 0. 0 also if there is no such channel. -EINVAL;
+ * ended in order, and who has others keeps those. Its history goes as well, in this version with
+ * `flags` 0, too: who resumes later is told of a gap. The name may be used again at once
+ * (FANFARE_END is another thing: who comes back then is told that there is no more). `flags`: 0 or
+ * FANFARE_FORGET. 0 also if there is no such channel. -EINVAL;
  * -EAGAIN: an inbox is full; FANFARE_ERROR_ of channel; -ENOMEM; -ESHUTDOWN; -ECHILD. Threads: any,
  * hook. Blocks: no. */
 FANFARE_API int fanfare_channel_close(struct fanfare *fanfare, const char *name, size_t name_len,

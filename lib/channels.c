@@ -139,7 +139,7 @@ int fanfare_channel_close(struct fanfare *fanfare, const char *name, size_t name
     int r = instance_running(fanfare);
     if (r < 0)
         return r;
-    if (!name || flags)
+    if (!name || (flags & ~FANFARE_FORGET))
         return -EINVAL;
     r = event_error(frame_check_channel(channel));
     if (r == 0 && channel_is_own(channel))

@@ -123,3 +123,4 @@ static_assert(offsetof(struct fanfare_channel, bytes) == 40, "");
 static_assert(offsetof(struct fanfare_channel, last) == 48, "");
 static_assert(sizeof(struct fanfare_channel) == 56, "");
 static_assert(FANFARE_AT_ONCE == 1u, "");
+static_assert(FANFARE_FORGET == 2u, "");
