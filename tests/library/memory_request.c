@@ -20,12 +20,13 @@
 enum { MOST = 10000 };
 
 static struct {
-    bool later; /* it is kept, and a byte of the pipe says so */
-    int (*answer)(struct fanfare_request *request);
-    struct fanfare_request *kept;
+    /* Between this thread and the acceptor's, which speak by the socket and the pipe. */
+    _Atomic bool later; /* it is kept, and a byte of the pipe says so */
+    int (*_Atomic answer)(struct fanfare_request *request);
+    struct fanfare_request *_Atomic kept;
+    _Atomic int result;
     int told[2];
     int status; /* where nothing is missing */
-    int result;
 } hook;
 
 static int on_request(struct fanfare_request *request, void *user)

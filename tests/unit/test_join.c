@@ -143,9 +143,10 @@ Test(join, a_seat_is_left_once)
     struct hub *hub;
     int fds[3][2];
     struct counted_seat second = {.seat = {.leave = count_leave}};
-    struct counted_seat seats[3] = {{.seat = {&second.seat, count_taken, count_leave}},
-                                    {.seat = {NULL, count_taken, count_leave}},
-                                    {.seat = {NULL, count_taken, count_leave}}};
+    struct counted_seat seats[3] = {
+        {.seat = {.next = &second.seat, .taken = count_taken, .leave = count_leave}},
+        {.seat = {.taken = count_taken, .leave = count_leave}},
+        {.seat = {.taken = count_taken, .leave = count_leave}}};
     struct text channel = TEXT("c");
     hub_options_default(&options);
     options.workers = 1;
@@ -188,7 +189,7 @@ static struct seat_begin begin_after(struct hub *hub, uint64_t sequence, uint32_
     int fds[2];
     char id[ID_LEN];
     struct text channel = TEXT("c");
-    struct counted_seat seat = {.seat = {NULL, count_taken, count_leave}};
+    struct counted_seat seat = {.seat = {.taken = count_taken, .leave = count_leave}};
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     id_format(id, hub_ids(hub), sequence);
     struct subscribe_request request = {.fd = fds[0],
