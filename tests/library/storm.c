@@ -201,8 +201,8 @@ static void ask(unsigned dice)
     static const char *const texts[] = {
         "GET /own?a=b HTTP/1.1\r\nHost: t\r\nX: 1\r\nX: 2\r\n\r\n",
         "GET /events?channel=news HTTP/1.1\r\nHost: t\r\n\r\n",
-        "POST /own HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabcGET /own HTTP/1.1\r\n"
-        "Host: t\r\n\r\n"};
+        ("POST /own HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabcGET /own HTTP/1.1\r\n"
+         "Host: t\r\n\r\n")};
     const char *text = texts[dice % 3];
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(server.port)};

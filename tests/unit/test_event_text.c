@@ -255,7 +255,7 @@ Test(event_text, blocks_have_places)
                 done += consumed;
             }
         }
-        cr_expect_eq(begin, strstr(text, "adopt") - text, "%zu", size);
+        cr_expect_eq(begin, (size_t)(strstr(text, "adopt") - text), "%zu", size);
         cr_expect_eq(end, sizeof(text) - 1);
         event_text_deinit(&parser);
     }
