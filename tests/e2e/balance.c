@@ -2,7 +2,6 @@
 /* Descriptors, memory and sockets of a server, read from /proc; see balance.h. */
 #include "tests/e2e/balance.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -69,14 +68,8 @@ bool balance_isolate(void)
 static unsigned descriptors_count(const struct server *server)
 {
     char path[64];
-    unsigned count = 0;
     snprintf(path, sizeof(path), "/proc/%d/fd", (int)server->pid);
-    DIR *folder = opendir(path);
-    REQUIRE(folder, "%s: %s", path, strerror(errno));
-    for (struct dirent *entry; (entry = readdir(folder));)
-        count += entry->d_name[0] != '.';
-    closedir(folder);
-    return count;
+    return check_entries(path);
 }
 
 /* By the local port: the clients' ends have it as the other one. */

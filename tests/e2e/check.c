@@ -2,6 +2,7 @@
 /* Assertions, cases and the skip rule of the end-to-end programs; see check.h. */
 #include "tests/e2e/check.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/io_uring.h>
 #include <stdarg.h>
@@ -169,4 +170,15 @@ unsigned check_seconds(void)
     int seconds = text ? atoi(text) : 3;
 
     return seconds > 0 ? (unsigned)seconds : 3;
+}
+
+unsigned check_entries(const char *path)
+{
+    unsigned count = 0;
+    DIR *folder = opendir(path);
+    REQUIRE(folder, "%s: %s", path, strerror(errno));
+    for (struct dirent *entry; (entry = readdir(folder));)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
 }

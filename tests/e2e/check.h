@@ -88,5 +88,8 @@ int64_t check_now_ms(void);
 bool check_slow(void);
 /* A size for this machine: a tenth where it is slow. */
 unsigned check_scaled(unsigned full);
+/* How many entries a folder has, such as /proc/self/fd; in a process's own the one that is opened
+ * for it counts, too. */
+unsigned check_entries(const char *path);
 /* How many seconds the long programs run: E2E_SECONDS, 3 if not set. */
 unsigned check_seconds(void);

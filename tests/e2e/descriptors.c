@@ -4,7 +4,6 @@
  * are, they are closed, and a hand-over behind them gets its own one.
  */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -304,14 +303,8 @@ static void case_off(void)
 static unsigned descriptors(void)
 {
     char path[64];
-    unsigned count = 0;
     snprintf(path, sizeof(path), "/proc/%d/fd", (int)server.pid);
-    DIR *directory = opendir(path);
-    REQUIRE(directory, "%s", path);
-    while (readdir(directory))
-        count++;
-    closedir(directory);
-    return count;
+    return check_entries(path);
 }
 
 int main(int argc, char **argv)

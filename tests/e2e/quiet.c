@@ -3,7 +3,6 @@
  * What happens while nothing is published: heartbeats, hang-ups that are noticed, history that
  * grows old, and subscribers that do not use up the process's descriptors.
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -108,15 +107,8 @@ static void case_history_age(void)
 static unsigned descriptors(void)
 {
     char path[64];
-    unsigned count = 0;
-
     snprintf(path, sizeof(path), "/proc/%d/fd", (int)server.pid);
-    DIR *dir = opendir(path);
-    REQUIRE(dir, "%s", path);
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
+    return check_entries(path);
 }
 
 /* Where subscribers live in the rings' tables 2 workers hold more of them than the process may have

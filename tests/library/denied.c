@@ -10,7 +10,6 @@
  *
  * Length: one call after the other, each with what is expected of it.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -40,23 +39,12 @@ static unsigned walked; /* calls with a fault in them */
 
 /* --- what is there --------------------------------------------------------------------------- */
 
-static unsigned entries(const char *path)
-{
-    DIR *folder = opendir(path);
-    unsigned count = 0;
-    REQUIRE(folder, "%s", path);
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
-
 /* What was closed leaves with the worker's next turn. */
 static void expect_entries(const char *path, unsigned wanted)
 {
     int64_t until_ms = check_now_ms() + DEADLINE_MS;
     unsigned seen;
-    while ((seen = entries(path)) != wanted && check_now_ms() < until_ms)
+    while ((seen = check_entries(path)) != wanted && check_now_ms() < until_ms)
         poll(NULL, 0, 1);
     EXPECT_INT(seen, wanted);
 }
@@ -175,7 +163,7 @@ static void walk(const struct walk *walk)
 {
     static char note[80];
     expect_working();
-    unsigned descriptors = entries("/proc/self/fd");
+    unsigned descriptors = check_entries("/proc/self/fd");
     for (unsigned row = 0; row < sizeof(rows) / sizeof(*rows); row++) {
         bool hit = true;
         for (uint32_t at = 1; hit && at < WALK_MAX; at++) {
@@ -563,7 +551,8 @@ static void living(void)
     static char note[80];
     for (unsigned i = 0; i < 3; i++)
         live(INJECT_memory, UINT32_MAX, i % 2);
-    unsigned descriptors = entries("/proc/self/fd"), threads = entries("/proc/self/task");
+    unsigned descriptors = check_entries("/proc/self/fd"),
+             threads = check_entries("/proc/self/task");
     for (unsigned row = 0; row < sizeof(rows) / sizeof(*rows); row++)
         for (unsigned to_end = 0; to_end < 2; to_end++) {
             bool hit = true;

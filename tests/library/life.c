@@ -4,7 +4,6 @@
  * know of each other, a stop or a drain meets calls of other threads, and options change while one
  * runs.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
 #include <poll.h>
@@ -26,17 +25,6 @@
 static int tell(struct fanfare *fanfare)
 {
     return fanfare_publish(fanfare, "news", NULL, "headline", 8, 0, NULL);
-}
-
-static unsigned entries(const char *path)
-{
-    DIR *folder = opendir(path);
-    unsigned count = 0;
-    REQUIRE(folder, "%s", path);
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
 }
 
 /* A connection that nobody reads, as far as the engine knows: its other end is closed. */
@@ -80,12 +68,13 @@ static void leave_nothing(void)
     unsigned cycles = check_scaled(check_on_ring() ? 1000 : 250); /* which takes its time */
     for (unsigned i = 0; i < cycles / 5; i++)
         live_once(i % 2); /* what the C library keeps, it has now */
-    unsigned descriptors = entries("/proc/self/fd"), threads = entries("/proc/self/task");
+    unsigned descriptors = check_entries("/proc/self/fd"),
+             threads = check_entries("/proc/self/task");
     size_t memory = mallinfo2().uordblks;
     for (unsigned i = 0; i < cycles; i++)
         live_once(i % 2);
-    EXPECT_INT(entries("/proc/self/fd"), descriptors);
-    EXPECT_INT(entries("/proc/self/task"), threads);
+    EXPECT_INT(check_entries("/proc/self/fd"), descriptors);
+    EXPECT_INT(check_entries("/proc/self/task"), threads);
     size_t grown = mallinfo2().uordblks - memory;
     EXPECT(CHECK_SANITIZED || (int64_t)grown < 4096, "%zu bytes are left", grown);
 }
@@ -140,7 +129,7 @@ static void *steps(void *argument)
 static void many_know_nothing_of_each_other(void)
 {
     pthread_t threads[THREADS];
-    unsigned descriptors = entries("/proc/self/fd");
+    unsigned descriptors = check_entries("/proc/self/fd");
     /* liburing's own munmap is not seen by ThreadSanitizer: for it two rings at the same address,
      * one after the other, are one. */
     if (CHECK_SANITIZED_THREADS && check_on_ring())
@@ -153,7 +142,7 @@ static void many_know_nothing_of_each_other(void)
         pthread_join(threads[i], NULL);
     for (unsigned i = 0; i < ENGINES; i++)
         fanfare_free(slots[i].fanfare);
-    EXPECT_INT(entries("/proc/self/fd"), descriptors);
+    EXPECT_INT(check_entries("/proc/self/fd"), descriptors);
 }
 
 /* --- a stop meets calls ---------------------------------------------------------------------- */

@@ -8,7 +8,6 @@
  * Whatever is called says 0 or what its page names; who has joined leaves exactly once; nothing is
  * left of it. ThreadSanitizer looks for the rest.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -272,17 +271,6 @@ static void *steps(void *argument)
 
 /* --- a round ---------------------------------------------------------------------------------- */
 
-static unsigned descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    unsigned count = 0;
-    REQUIRE(folder, "/proc/self/fd");
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
-
 /* The owner's part, until enough was called. */
 static void own(unsigned wanted)
 {
@@ -327,10 +315,10 @@ static void run_round(unsigned number)
 static void any_thread_any_time(void)
 {
     run_round(0);
-    unsigned before = descriptors();
+    unsigned before = check_entries("/proc/self/fd");
     for (unsigned i = 1; i < 3; i++)
         run_round(i);
-    EXPECT_INT(descriptors(), before);
+    EXPECT_INT(check_entries("/proc/self/fd"), before);
 }
 
 int main(int argc, char **argv)

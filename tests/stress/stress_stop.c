@@ -9,7 +9,6 @@
  * Every second hub has a millisecond to drain, so that workers end with events that nobody takes
  * any more, of publishers that are still storing them.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -185,17 +184,6 @@ static void *run(void *argument)
     }
 }
 
-static unsigned descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    unsigned count = 0;
-    REQUIRE(folder, "/proc/self/fd");
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
-
 /* What the hub has taken it has closed. */
 static void look_at_peers(struct caller *caller)
 {
@@ -254,10 +242,10 @@ static void case_stop(void)
     }
     hub_options_default(&options);
     unsigned rounds = check_scaled(100);
-    unsigned before = descriptors();
+    unsigned before = check_entries("/proc/self/fd");
     for (unsigned i = 0; i < rounds; i++)
         run_round(i, callers);
-    EXPECT_INT(descriptors(), before);
+    EXPECT_INT(check_entries("/proc/self/fd"), before);
     over = true;
     pthread_barrier_wait(&begin);
     for (unsigned i = 0; i < THREADS; i++)
