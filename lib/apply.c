@@ -36,7 +36,7 @@ static int prepare(struct fanfare *fanfare, struct prepared *prepared)
         r = server_prepare(fanfare->server, &prepared->terms->settings.server, &prepared->server,
                            error, sizeof(error));
     if (r < 0)
-        return instance_refuse(fanfare, r == -EINVAL ? FANFARE_ERROR_VALUE : r, "%s", error);
+        return instance_refuse_terms(fanfare, r, error);
     r = hub_prepare(fanfare->hub, &prepared->terms->settings.hub, &prepared->hub);
     return r < 0 ? instance_refuse(fanfare, r, "%s", fanfare_strerror(r)) : 0;
 }
@@ -59,29 +59,19 @@ static void reopen(struct fanfare *fanfare)
     fanfare->access_log_refused = -r;
 }
 
-/* What fanfare_set refused, which is told here. */
-static int take_refused(struct fanfare *fanfare)
-{
-    int r = fanfare->refused;
-    fanfare->refused = 0;
-    return r;
-}
-
 /* Before it runs: whether all of it could hold. */
 static int look(struct fanfare *fanfare)
 {
     char error[INSTANCE_ERROR_BYTES] = "out of memory";
     struct terms *terms = NULL;
-    int r = take_refused(fanfare);
+    int r = instance_take_refused(fanfare);
     if (r < 0)
         return r;
     r = terms_new(&fanfare->staged, &terms, error, sizeof(error));
     if (r == 0)
         r = server_options_check(&terms->settings.server, NULL, error, sizeof(error));
     terms_free(terms);
-    if (r < 0)
-        return instance_refuse(fanfare, r == -EINVAL ? FANFARE_ERROR_VALUE : r, "%s", error);
-    return 0;
+    return r < 0 ? instance_refuse_terms(fanfare, r, error) : 0;
 }
 
 /* While the keeper waits with the stop, if it has not begun. */
@@ -90,7 +80,7 @@ static int change(struct fanfare *fanfare)
     struct prepared prepared = {.terms = NULL};
     sigset_t all, before;
     reopen(fanfare);
-    int r = take_refused(fanfare);
+    int r = instance_take_refused(fanfare);
     if (r < 0) /* and fanfare->error says why */
         return r;
     sigfillset(&all);

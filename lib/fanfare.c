@@ -118,9 +118,8 @@ static const char *state_text(const struct fanfare *fanfare)
 static uint64_t room(const struct fanfare *fanfare)
 {
     uint64_t room = (uint64_t)hub_worker_capacity(fanfare->hub) * hub_workers(fanfare->hub);
-    const struct settings *settings =
-        fanfare->applied ? &fanfare->applied->settings : &fanfare->settings;
-    uint32_t most = settings->server.subscribers_max;
+    const struct terms *terms = fanfare->applied ? fanfare->applied : fanfare->begun;
+    uint32_t most = terms->settings.server.subscribers_max;
     return room < most ? room : most;
 }
 
@@ -208,26 +207,26 @@ const char *fanfare_error(const struct fanfare *fanfare)
 
 static int start_hub(struct fanfare *fanfare)
 {
-    int r = hub_new(&fanfare->settings.hub, &fanfare->hub);
+    const struct settings *settings = &fanfare->begun->settings;
+    int r = hub_new(&settings->hub, &fanfare->hub);
     if (r < 0)
-        return instance_refuse(fanfare, r, "cannot make %u workers: %s",
-                               fanfare->settings.hub.workers, fanfare_strerror(r));
-    const char *path = fanfare->settings.access_log;
+        return instance_refuse(fanfare, r, "cannot make %u workers: %s", settings->hub.workers,
+                               fanfare_strerror(r));
+    const char *path = settings->access_log;
     r = path ? access_log_open(path, &fanfare->access_log) : 0;
     if (r < 0)
         return instance_refuse(fanfare, r, "cannot open the access log %.300s: %s", path,
                                fanfare_strerror(r));
-    r = notes_new(fanfare->hub, fanfare->settings.notes, fanfare->settings.server.subscribers_max,
-                  &fanfare->notes);
+    r = notes_new(fanfare->hub, settings->notes, settings->server.subscribers_max, &fanfare->notes);
     if (r < 0)
         return instance_refuse(fanfare, r, "cannot make the notes: %s", fanfare_strerror(r));
-    fanfare->settings.server.usher = notes_usher(fanfare->notes);
     /* The server binds first: an address in use is found before a thread runs. */
     char error[512] = "";
-    fanfare->ask_kinds = fanfare->settings.ask_kinds;
-    fanfare->settings.server.hook = request_hook(fanfare);
-    r = server_new(fanfare->hub, &parts_all, &fanfare->settings.server, &fanfare->server, error,
-                   sizeof(error));
+    struct server_options server = settings->server;
+    fanfare->ask_kinds = settings->ask_kinds;
+    server.usher = notes_usher(fanfare->notes);
+    server.hook = request_hook(fanfare);
+    r = server_new(fanfare->hub, &parts_all, &server, &fanfare->server, error, sizeof(error));
     if (r < 0)
         return instance_refuse(fanfare, r, "%s", error[0] ? error : fanfare_strerror(r));
     r = hub_start(fanfare->hub);
@@ -247,7 +246,7 @@ static int start_threads(struct fanfare *fanfare)
         hub_stop(fanfare->hub);
         return instance_refuse(fanfare, r, "cannot start the acceptors: %s", fanfare_strerror(r));
     }
-    atomic_store_explicit(&fanfare->keeper.drain_ms, fanfare->settings.hub.drain_timeout_ms,
+    atomic_store_explicit(&fanfare->keeper.drain_ms, fanfare->begun->settings.hub.drain_timeout_ms,
                           memory_order_relaxed);
     fanfare->started_ns = clock_ns();
     r = keeper_start(fanfare);
@@ -259,16 +258,12 @@ static int start_threads(struct fanfare *fanfare)
     return 0;
 }
 
-/* The texts that hub and server borrow, and what they say. */
+/* What hub and server borrow from. */
 static int settle(struct fanfare *fanfare)
 {
-    char error[512];
-    int r = staged_copy(&fanfare->begun, &fanfare->staged);
-    if (r < 0)
-        return instance_refuse(fanfare, r, "out of memory");
-    r = staged_make(&fanfare->begun, &fanfare->settings, error, sizeof(error));
-    return r < 0 ? instance_refuse(fanfare, r == -EINVAL ? FANFARE_ERROR_VALUE : r, "%s", error)
-                 : 0;
+    char error[512] = "out of memory";
+    int r = terms_new(&fanfare->staged, &fanfare->begun, error, sizeof(error));
+    return r < 0 ? instance_refuse_terms(fanfare, r, error) : 0;
 }
 
 static void engine_free(struct fanfare *fanfare)
@@ -277,7 +272,7 @@ static void engine_free(struct fanfare *fanfare)
     fanfare->server = server_free(fanfare->server);
     fanfare->notes = notes_free(fanfare->notes);
     fanfare->hub = hub_free(fanfare->hub);
-    staged_deinit(&fanfare->begun);
+    fanfare->begun = terms_free(fanfare->begun);
 }
 
 int fanfare_start(struct fanfare *fanfare)
@@ -290,8 +285,7 @@ int fanfare_start(struct fanfare *fanfare)
         return state == INSTANCE_STOPPED
                    ? instance_refuse(fanfare, -ESHUTDOWN, "it was stopped; make a new one")
                    : instance_refuse(fanfare, -EALREADY, "it was started already");
-    r = fanfare->refused;
-    fanfare->refused = 0;
+    r = instance_take_refused(fanfare);
     if (r < 0) /* and fanfare->error says why */
         return r;
     sigset_t all, before;
@@ -341,7 +335,7 @@ void fanfare_free(struct fanfare *fanfare)
         engine_free(fanfare);
         keeper_deinit(fanfare);
     } else { /* the rest is the threads' it was shared with, which are not here */
-        staged_deinit(&fanfare->begun);
+        fanfare->begun = terms_free(fanfare->begun);
     }
     terms_free(fanfare->applied);
     staged_deinit(&fanfare->staged);

@@ -15,3 +15,15 @@ int instance_refuse(struct fanfare *fanfare, int result, const char *format, ...
     va_end(arguments);
     return result;
 }
+
+int instance_refuse_terms(struct fanfare *fanfare, int r, const char *error)
+{
+    return instance_refuse(fanfare, r == -EINVAL ? FANFARE_ERROR_VALUE : r, "%s", error);
+}
+
+int instance_take_refused(struct fanfare *fanfare)
+{
+    int r = fanfare->refused;
+    fanfare->refused = 0;
+    return r;
+}

@@ -57,10 +57,9 @@ struct fanfare {
     struct host_hook host; /* what the server knows of it */
     int64_t started_ns;    /* likewise */
     /* The owner's alone. */
-    struct staged staged;     /* as it was set */
-    struct staged begun;      /* as it was started, whose texts hub and server borrow */
-    struct settings settings; /* which it was started with */
-    int refused;              /* by fanfare_set, and not told by fanfare_start yet; 0: nothing */
+    struct staged staged; /* as it was set */
+    struct terms *begun;  /* which it was started with, and hub and server borrow from */
+    int refused;          /* by fanfare_set, and not told by fanfare_start yet; 0: nothing */
     char error[INSTANCE_ERROR_BYTES];
     struct terms *applied; /* what holds now, where that is not what it was started with */
     struct keeper keeper;
@@ -74,6 +73,11 @@ extern _Thread_local bool instance_in_hook;
 /* Keeps the sentence for fanfare_error, and returns `result`. The owner. */
 __attribute__((format(printf, 3, 4))) int instance_refuse(struct fanfare *fanfare, int result,
                                                           const char *format, ...);
+
+/* The same of what terms_new and its kin say: a value that is wrong has a number of its own. */
+int instance_refuse_terms(struct fanfare *fanfare, int r, const char *error);
+/* What fanfare_set refused, which fanfare_error says the sentence of; once. */
+int instance_take_refused(struct fanfare *fanfare);
 
 /* 0; -EINVAL: NULL; -ECHILD: of a process that was forked. */
 static inline int instance_check(const struct fanfare *fanfare)
